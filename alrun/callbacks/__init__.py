@@ -1,0 +1,1 @@
+"""Callbacks, one a file: those who look on."""

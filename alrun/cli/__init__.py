@@ -1,0 +1,1 @@
+"""Commands: argv to a command, one file a command."""

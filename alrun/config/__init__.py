@@ -1,0 +1,1 @@
+"""Compose, check, suggest, allow: everything about configs before anything is built."""

@@ -1,0 +1,121 @@
+"""Every error that alrun raises on purpose.
+
+* AlrunError                 exit code 1
+  + ConfigError              exit code 2: the command line or a config file is wrong
+    - DataError              a data file, column or value is wrong
+    - UntrustedTarget        a ``_target_`` outside the allowlist
+    - IdentityMismatch       a resumed config differs from the stored one where it matters
+  + LockedError              exit code 75: another process holds the run
+  + StoreError               a run directory cannot be read or written
+    - CorruptionError        a stored file does not hold what was committed
+  + StrategyError            a strategy, learner or pool broke its contract
+  + NotAttachedError         a strategy was used before ``attach`` (also a ``RuntimeError``)
+  + Interrupted              exit code 128 + signal: stopped from outside, resumable
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "AlrunError",
+    "ConfigError",
+    "CorruptionError",
+    "DataError",
+    "IdentityMismatch",
+    "Interrupted",
+    "LockedError",
+    "NotAttachedError",
+    "Problem",
+    "StoreError",
+    "StrategyError",
+    "UntrustedTarget",
+]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        what: The fault in one clause, e.g. ``"unknown key 'learner.hiden'"``.
+        where: Config key, file or row; empty when ``what`` already says it.
+        hint: What to type next; empty when there is nothing better to say.
+    """
+
+    what: str
+    where: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """Return ``where: what (hint)`` on one line."""
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\n    → {self.hint}" if self.hint else head
+
+
+class AlrunError(Exception):
+    """Base of all errors raised on purpose; ``exit_code`` is what the shell sees."""
+
+    exit_code: int = 1
+
+
+class ConfigError(AlrunError):
+    """The experiment as described cannot be run. Carries every problem found."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Problem | str | Iterable[Problem]) -> None:
+        """Collect ``problems``; a bare string stands for a single problem."""
+        if isinstance(problems, str):
+            problems = Problem(problems)
+        self.problems: Sequence[Problem] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[tuple[Problem, ...]]]:
+        """Rebuild from the problems, so that the error crosses process borders."""
+        return type(self), (tuple(self.problems),)
+
+
+class DataError(ConfigError):
+    """The data set cannot be used as asked: file, column, row or size."""
+
+
+class UntrustedTarget(ConfigError):
+    """A ``_target_`` is not on the allowlist."""
+
+
+class IdentityMismatch(ConfigError):
+    """A stored run and the config that should continue it differ where it changes results."""
+
+
+class LockedError(AlrunError):
+    """Another process holds the run directory."""
+
+    exit_code = 75
+
+
+class StoreError(AlrunError):
+    """A run directory cannot be read or written."""
+
+
+class CorruptionError(StoreError):
+    """A stored file is not what was committed."""
+
+
+class StrategyError(AlrunError):
+    """A strategy, learner, pool or callback did something its protocol forbids."""
+
+
+class NotAttachedError(AlrunError, RuntimeError):
+    """A strategy needs its driver, but ``attach`` was never called."""
+
+
+class Interrupted(AlrunError):
+    """A signal ended the run between two commits; the same command continues it."""
+
+    def __init__(self, signum: int) -> None:
+        """Remember the signal; the exit code is ``128 + signum``."""
+        super().__init__(f"interrupted by signal {signum}")
+        self.signum = signum
+        self.exit_code = 128 + signum

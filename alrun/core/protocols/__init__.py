@@ -1,0 +1,45 @@
+"""The interfaces of alrun. They are structural: nobody has to inherit, everybody may."""
+
+from alrun.core.phases import ActiveLearningPhase
+from alrun.core.protocols.driver import DriverProtocol, Predictor, StrategyHost
+from alrun.core.protocols.model import (
+    InferenceModule,
+    InferenceProtocol,
+    LearnerProtocol,
+    TrainingLoop,
+    TrainingProtocol,
+    TrainingSession,
+    ValidationProtocol,
+)
+from alrun.core.protocols.pool import DataPool, DataSource, LabeledRows, RowPool, UnlabeledRows
+from alrun.core.protocols.queue import AbstractQueue
+from alrun.core.protocols.strategies import (
+    ActiveLearningProtocol,
+    LabelStrategy,
+    MetrologyStrategy,
+    QueryStrategy,
+)
+
+__all__ = [
+    "AbstractQueue",
+    "ActiveLearningPhase",
+    "ActiveLearningProtocol",
+    "DataPool",
+    "DataSource",
+    "DriverProtocol",
+    "InferenceModule",
+    "InferenceProtocol",
+    "LabelStrategy",
+    "LabeledRows",
+    "LearnerProtocol",
+    "MetrologyStrategy",
+    "Predictor",
+    "QueryStrategy",
+    "RowPool",
+    "StrategyHost",
+    "TrainingLoop",
+    "TrainingProtocol",
+    "TrainingSession",
+    "UnlabeledRows",
+    "ValidationProtocol",
+]

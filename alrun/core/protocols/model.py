@@ -1,0 +1,148 @@
+"""The model side: learners, their step functions and the loop that trains them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from alrun.core.seeding import Seeds
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+__all__ = [
+    "InferenceModule",
+    "InferenceProtocol",
+    "LearnerProtocol",
+    "TrainingLoop",
+    "TrainingProtocol",
+    "TrainingSession",
+    "ValidationProtocol",
+]
+
+
+class TrainingProtocol(Protocol):
+    """One training batch."""
+
+    def __call__(self, model: Any, data: Any) -> Tensor:
+        """Return a reduced, differentiable loss; the caller runs backward."""
+        ...
+
+
+class ValidationProtocol(Protocol):
+    """One validation batch."""
+
+    def __call__(self, model: Any, data: Any) -> None:
+        """Evaluate ``model`` on ``data``."""
+        ...
+
+
+class InferenceProtocol(Protocol):
+    """One forward pass."""
+
+    def __call__(self, model: Any, data: Any) -> Any:
+        """Return the forward output, hardly processed; ``data`` holds inputs only."""
+        ...
+
+
+@runtime_checkable
+class LearnerProtocol(Protocol):
+    """A model that knows its own steps."""
+
+    def training_step(self, data: Any) -> Any:
+        """Return the loss of one batch, or ``None`` after optimising by itself."""
+        ...
+
+    def validation_step(self, data: Any) -> Any:
+        """Evaluate one batch."""
+        ...
+
+    def inference_step(self, data: Any) -> Any:
+        """Return the outputs for inputs."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Return what the optimiser changes."""
+        ...
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the outputs for inputs."""
+        ...
+
+
+class TrainingSession(Protocol):
+    """What the driver hands to a training loop, as the keyword ``session``, so that it can resume inside a phase.
+
+    A loop that ignores it is restarted from the beginning of the phase.
+    """
+
+    seeds: Seeds
+
+    def load(self) -> Mapping[str, Any] | None:
+        """Return the state last given to ``save`` in this phase, or ``None`` to start afresh."""
+        ...
+
+    def due(self, epoch: int) -> bool:
+        """Return whether the state after ``epoch`` finished epochs should be saved now."""
+        ...
+
+    def save(self, epoch: int, state: Mapping[str, Any]) -> None:
+        """Commit ``state`` (nested dicts, lists, tensors, numbers, strings, ``None``) after ``epoch`` epochs."""
+        ...
+
+    def epoch_started(self, epoch: int) -> None:
+        """Seed the global generators for ``epoch`` (0-based)."""
+        ...
+
+    def epoch_finished(self, epoch: int, max_epochs: int, metrics: Mapping[str, float]) -> None:
+        """Report ``epoch`` (0-based) as done; raises ``Interrupted`` when the run was asked to stop."""
+        ...
+
+
+class TrainingLoop(Protocol):
+    """Fits a model.
+
+    ``max_epochs`` and ``max_train_steps`` exclude each other. ``max_train_steps`` may exceed one pass and then recycles
+    the data; ``max_val_steps`` bounds each validation. A given ``train_step_fn`` or ``validate_step_fn`` wins over the
+    learner's own methods. With ``train_step_fn`` the loop owns ``zero_grad``, ``backward`` and ``step``; a learner whose
+    ``training_step`` optimises by itself (returns ``None``, or Lightning manual optimisation) is left to it.
+    """
+
+    def __call__(
+        self,
+        model: Any,
+        optimizer: torch.optim.Optimizer | None,
+        train_dataloader: Any,
+        validation_dataloader: Any | None = None,
+        train_step_fn: TrainingProtocol | None = None,
+        validate_step_fn: ValidationProtocol | None = None,
+        max_epochs: int | None = None,
+        max_train_steps: int | None = None,
+        max_val_steps: int | None = None,
+        lr_scheduler: Any | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Train ``model`` in place."""
+        ...
+
+
+class InferenceModule(Protocol):
+    """How predictions are made from a learner: once, or as ``K`` posterior samples.
+
+    Attributes:
+        stochastic: Whether outputs carry a leading dimension of ``K`` samples.
+    """
+
+    stochastic: bool
+
+    def prepared(self, learner: nn.Module, seeds: Seeds) -> AbstractContextManager[Callable[[Tensor], Tensor]]:
+        """Yield a function from inputs ``[B, ...]`` to outputs ``[B, ...]`` or ``[K, B, ...]``, gradients off.
+
+        The learner is left exactly as it was found: weights, training mode, modules.
+        """
+        ...

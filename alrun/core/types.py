@@ -1,0 +1,144 @@
+"""Plain values that travel between rooms: what a task is, what a prediction is, what a label is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alrun.core.protocols.pool import DataPool
+
+__all__ = ["Annotation", "LabelStatus", "Moments", "Pools", "Prediction", "QueryReport", "Split", "Task", "TaskSpec"]
+
+
+class Task(StrEnum):
+    """What the targets are."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """What a learner must know of the data to be built.
+
+    Attributes:
+        task: Classification (integer targets ``[N]``) or regression (float targets ``[N, T]``).
+        input_shape: Shape of one input, without the batch dimension.
+        num_outputs: Number of classes ``C``, or number of regression targets ``T``.
+        standardize: Column numbers of a flat input that want zero mean and unit variance. The learner takes the
+            statistics from the training pool when a training phase begins, never from rows it was not given.
+        class_names: One name a class, or empty.
+    """
+
+    task: Task
+    input_shape: tuple[int, ...]
+    num_outputs: int
+    standardize: tuple[int, ...] = ()
+    class_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of one source: disjoint ``int64`` tensors, each ascending.
+
+    Attributes:
+        train: Rows that may be queried (or that start labelled).
+        validation: Rows for early stopping and calibration.
+        test: Rows on which metrology measures.
+        labeled: The part of ``train`` whose labels the data set already ships.
+    """
+
+    train: Tensor
+    validation: Tensor
+    test: Tensor
+    labeled: Tensor
+
+
+@dataclass
+class Pools:
+    """The pools of an experiment; ``None`` where a data set has no such pool."""
+
+    training: DataPool[Any]
+    unlabeled: Any | None = None
+    validation: DataPool[Any] | None = None
+    test: DataPool[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Gaussian predictive moments of a regression.
+
+    Attributes:
+        mean: ``[B, T]``, or ``[K, B, T]`` with one slice a posterior sample.
+        variance: Same shape, in squared target units; the aleatoric part, 0 where the learner has none.
+    """
+
+    mean: Tensor
+    variance: Tensor
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One minibatch of the streamed predictor.
+
+    Attributes:
+        indices: ``[B]`` ``int64``: source rows for a pool, positions for plain tensors.
+        outputs: Raw outputs of the learner, ``[B, ...]`` or ``[K, B, ...]`` when ``stochastic``.
+        stochastic: Whether ``outputs`` has a leading dimension of ``K`` posterior samples.
+        embeddings: ``[B, d]`` input of the last linear layer, when asked for.
+    """
+
+    indices: Tensor
+    outputs: Tensor
+    stochastic: bool = False
+    embeddings: Tensor | None = None
+
+
+class LabelStatus(StrEnum):
+    """How a label request ended."""
+
+    LABELLED = "labelled"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The answer to one label request, as a label strategy puts it in the serialize queue.
+
+    Attributes:
+        item: What was asked, exactly as it stood in the query queue: a source row number, or the inputs of a new
+            point that no pool holds.
+        target: The label (int class, float, or tensor); ``None`` unless the status is ``labelled``.
+        annotator: Who or what answered.
+        cost: What the answer cost, in the label strategy's own unit.
+        status: ``labelled``, ``skipped`` (asked and declined) or ``failed`` (goes back to the pool).
+        reason: Why it was skipped or failed.
+    """
+
+    item: Any
+    target: Any = None
+    annotator: str = ""
+    cost: float = 1.0
+    status: LabelStatus = LabelStatus.LABELLED
+    reason: str = ""
+
+
+@dataclass
+class QueryReport:
+    """What a query strategy can say about its last ``sample``; written into the ledger by the query phase.
+
+    Attributes:
+        scores: Score of each item that was put in the queue, in queue order; ``nan`` where there is none.
+        pool_mean: Mean score over the whole pool; ``nan`` for strategies that do not score.
+        extra: Further values for the acquisition metrology.
+    """
+
+    scores: list[float] = field(default_factory=list)
+    pool_mean: float = float("nan")
+    extra: Mapping[str, float] = field(default_factory=dict)

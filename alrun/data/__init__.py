@@ -1,0 +1,1 @@
+"""Data sources, one a file, and the pools that view them."""

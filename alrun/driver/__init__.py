@@ -1,0 +1,1 @@
+"""The loop, the predictor, and what strategies see of them."""

@@ -1,0 +1,1 @@
+"""The five phases, one small unit each."""

@@ -1,0 +1,1 @@
+"""Inference modules, one a file: how predictions are made from a learner."""

@@ -1,0 +1,1 @@
+"""Label strategies, one a file."""

@@ -1,0 +1,1 @@
+"""Metrology strategies, one a file."""

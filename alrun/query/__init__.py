@@ -1,0 +1,1 @@
+"""Query strategies, one a file; scores and selection are pure functions."""

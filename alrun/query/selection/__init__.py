@@ -1,0 +1,1 @@
+"""Pure functions from scores or features to picks, one algorithm a file."""

@@ -1,0 +1,1 @@
+"""Records of many runs to tables; reads records only."""

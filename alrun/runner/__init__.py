@@ -1,0 +1,1 @@
+"""Resolved config to objects to driver; run identity, lock, resume."""

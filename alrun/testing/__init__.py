@@ -1,0 +1,1 @@
+"""Shipped to users: the strategy conformance suite."""
