@@ -1,0 +1,182 @@
+"""Checkpoints: one committed directory a phase, chained by digest.
+
+``checkpoints/step_<t>/<phase>/`` holds the blobs of one phase and a ``MANIFEST.json`` with the size and SHA-256 of
+each, its own digest, and the digest of the phase before it. A phase's state holds what is new in it, so that the bytes
+of a step do not grow with the pool; the state of the run is the fold over the chain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.errors import CorruptionError, StoreError
+from alrun.store import codec
+from alrun.store.files import TEMPORARY_PREFIX, commit_directory, read_bytes, remove_tree, rename
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["CheckpointStore", "Commit"]
+
+MANIFEST = "MANIFEST.json"
+WEIGHTS = "weights.safetensors"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One committed phase.
+
+    Attributes:
+        step: Index of the step.
+        phase: Phase tag.
+        path: Its directory.
+        digest: SHA-256 of its manifest; names the whole history up to here.
+        previous: Digest of the commit before it; empty for the first.
+        files: Size and SHA-256 of each blob.
+    """
+
+    step: int
+    phase: str
+    path: Path
+    digest: str
+    previous: str
+    files: Mapping[str, Mapping[str, Any]]
+
+    def state(self) -> Any:
+        """Return the state that the phase committed.
+
+        Raises:
+            CorruptionError: A file is missing or is not what was committed.
+        """
+        names = [name for name in (codec.STATE, codec.TENSORS) if name in self.files]
+        return codec.unpack({name: self._verified(name) for name in names})
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the phase committed weights."""
+        return WEIGHTS in self.files
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the committed weights by name.
+
+        Raises:
+            CorruptionError: The file is missing or is not what was committed.
+        """
+        return codec.tensors_from_bytes(self._verified(WEIGHTS))
+
+    def _verified(self, name: str) -> bytes:
+        try:
+            data = read_bytes(self.path / name)
+        except StoreError as error:
+            raise CorruptionError(str(error)) from error
+        expected = self.files[name]
+        if len(data) != expected["size"] or _sha256(data) != expected["sha256"]:
+            raise CorruptionError(f"{self.path / name} is not what was committed (size or SHA-256 differs)")
+        return data
+
+
+class CheckpointStore:
+    """The checkpoints of one run directory."""
+
+    def __init__(self, root: Path, logger: logging.Logger) -> None:
+        """Keep checkpoints below ``root``; what is passed over or set aside is said to ``logger``."""
+        self._root = root
+        self._logger = logger
+
+    def path(self, step: int, phase: str) -> Path:
+        """Return the directory of a phase."""
+        return self._root / f"step_{step}" / phase
+
+    def commit(
+        self, step: int, phase: str, state: Any, *, previous: str, weights: Mapping[str, Tensor] | None = None
+    ) -> Commit:
+        """Make ``state`` (and ``weights``) of a phase durable, all or nothing.
+
+        Raises:
+            StoreError: The disk refuses, or the phase is committed already.
+        """
+        blobs = codec.pack(state)
+        if weights is not None:
+            blobs[WEIGHTS] = codec.tensors_to_bytes(weights)
+        files = {name: {"size": len(data), "sha256": _sha256(data)} for name, data in blobs.items()}
+        body = {"step": step, "phase": phase, "previous": previous, "files": files}
+        digest = _sha256(codec.canonical_json(body))
+        blobs[MANIFEST] = codec.canonical_json({**body, "digest": digest})
+        path = self.path(step, phase)
+        commit_directory(path, blobs, last=MANIFEST)
+        return Commit(step, phase, path, digest, previous, files)
+
+    def find(self, step: int, phase: str, *, previous: str | None = None) -> Commit | None:
+        """Return the commit of a phase, or ``None``; one that cannot be trusted is set aside, with a warning.
+
+        Args:
+            step: Index of the step.
+            phase: Phase tag.
+            previous: Digest that it must follow; ``None`` for any.
+        """
+        path = self.path(step, phase)
+        if not path.is_dir():
+            return None
+        try:
+            commit = self._read_manifest(path, step, phase)
+            if previous is not None and commit.previous != previous:
+                raise CorruptionError(f"{path} does not continue the checkpoint before it")
+        except CorruptionError as error:
+            self.set_aside(step, phase, str(error))
+            return None
+        return commit
+
+    def _read_manifest(self, path: Path, step: int, phase: str) -> Commit:
+        try:
+            manifest = json.loads(read_bytes(path / MANIFEST))
+            body = {key: manifest[key] for key in ("step", "phase", "previous", "files")}
+            intact = (
+                _sha256(codec.canonical_json(body)) == manifest["digest"]
+                and len(manifest) == len(body) + 1
+                and (body["step"], body["phase"]) == (step, phase)
+            )
+        except (StoreError, ValueError, KeyError, TypeError) as error:
+            raise CorruptionError(f"{path / MANIFEST} cannot be read: {error}") from error
+        if not intact:
+            raise CorruptionError(f"{path / MANIFEST} is not what was committed")
+        return Commit(step, phase, path, manifest["digest"], body["previous"], body["files"])
+
+    def set_aside(self, step: int, phase: str, why: str) -> None:
+        """Move the commit of a phase out of the way, and say why; nothing is deleted."""
+        path = self.path(step, phase)
+        number = 1
+        while (aside := path.with_name(f"{phase}.passed-over-{number}")).exists():
+            number += 1
+        self._logger.warning("checkpoint step %d %s passed over: %s (kept as %s)", step, phase, why, aside.name)
+        rename(path, aside)
+
+    def discard(self, step: int, phase: str) -> None:
+        """Remove a commit that a later one has replaced (an epoch inside a finished training phase)."""
+        remove_tree(self.path(step, phase))
+
+    def phases(self, step: int) -> list[str]:
+        """Return the names that are committed for a step, sorted."""
+        directory = self._root / f"step_{step}"
+        return sorted(entry.name for entry in directory.iterdir()) if directory.is_dir() else []
+
+    def steps(self) -> list[int]:
+        """Return the indices of the steps that have a directory, ascending."""
+        if not self._root.is_dir():
+            return []
+        names = [entry.name.removeprefix("step_") for entry in self._root.iterdir()]
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def remove_temporaries(self) -> None:
+        """Remove what a killed process left half written."""
+        for leftover in self._root.glob(f"step_*/{TEMPORARY_PREFIX}*"):
+            remove_tree(leftover)

@@ -1,0 +1,159 @@
+"""Values to JSON and safetensors and back, without pickle.
+
+Handled: ``None``, bool, int, float, str, list, tuple, dict (any of these as keys), numpy scalars and arrays, tensors,
+``Annotation`` and ``QueryReport``. Everything else is refused with its type.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.errors import CorruptionError, StoreError
+from alrun.core.types import Annotation, LabelStatus, QueryReport
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["canonical_json", "decode", "encode", "pack", "tensors_from_bytes", "tensors_to_bytes", "unpack"]
+
+STATE = "state.json"
+TENSORS = "state.safetensors"
+_RECORDS: Mapping[str, type[Any]] = {"annotation": Annotation, "report": QueryReport}
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return compact JSON with sorted keys: equal values give equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def encode(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """Return a JSON value for ``value``; tensors and arrays are added to ``tensors`` under fresh names.
+
+    Raises:
+        StoreError: A value of a type that cannot be stored without pickle.
+    """
+    if value is None or (isinstance(value, bool | str) and type(value) in (bool, str)):
+        return value
+    if isinstance(value, LabelStatus):
+        return str(value)
+    if type(value) is int:
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else {"__float__": repr(value)}
+    if type(value) is list:
+        return [encode(item, tensors) for item in value]
+    if type(value) is tuple:
+        return {"__tuple__": [encode(item, tensors) for item in value]}
+    if isinstance(value, dict):
+        return _encode_dict(value, tensors)
+    for tag, kind in _RECORDS.items():
+        if type(value) is kind:
+            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+            return {f"__{tag}__": encode(fields, tensors)}
+    return _encode_array(value, tensors)
+
+
+def _encode_dict(value: Mapping[Any, Any], tensors: dict[str, Tensor]) -> Any:
+    if all(type(key) is str and not key.startswith("__") for key in value):
+        return {key: encode(item, tensors) for key, item in value.items()}
+    return {"__dict__": [[encode(key, tensors), encode(item, tensors)] for key, item in value.items()]}
+
+
+def _encode_array(value: Any, tensors: dict[str, Tensor]) -> Any:
+    import numpy as np
+    import torch
+
+    name = str(len(tensors))
+    if isinstance(value, torch.Tensor):
+        tensors[name] = value.detach().cpu().contiguous()
+        return {"__tensor__": name}
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biuf":
+        tensors[name] = torch.from_numpy(np.array(value, order="C"))
+        return {"__ndarray__": name} if isinstance(value, np.ndarray) else {"__scalar__": name}
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    raise StoreError(
+        f"a value of type {kind} cannot be stored: alrun writes JSON and safetensors, never pickle\n"
+        "    → use numbers, strings, tensors, and lists, tuples or dicts of them"
+    )
+
+
+def decode(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Return what ``encode`` was given."""
+    if isinstance(value, list):
+        return [decode(item, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        ((tag, body),) = value.items()
+        if tag.startswith("__"):
+            return _decode_tagged(tag.strip("_"), body, tensors)
+    return {key: decode(item, tensors) for key, item in value.items()}
+
+
+def _decode_tagged(tag: str, body: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if tag == "float":
+        return float(body)
+    if tag == "tuple":
+        return tuple(decode(item, tensors) for item in body)
+    if tag == "dict":
+        return {decode(key, tensors): decode(item, tensors) for key, item in body}
+    if tag == "tensor":
+        return tensors[body]
+    if tag == "ndarray":
+        return tensors[body].numpy()
+    if tag == "scalar":
+        return tensors[body].numpy()[()]
+    if tag in _RECORDS:
+        fields = decode(body, tensors)
+        if "status" in fields:
+            fields["status"] = LabelStatus(fields["status"])
+        return _RECORDS[tag](**fields)
+    raise CorruptionError(f"unknown tag {tag!r} in a stored value")
+
+
+def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
+    """Return safetensors bytes; tensors that share memory are stored apart."""
+    from safetensors.torch import save
+
+    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
+
+
+def tensors_from_bytes(data: bytes) -> dict[str, Tensor]:
+    """Return the tensors in safetensors bytes.
+
+    Raises:
+        CorruptionError: These are not safetensors.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise CorruptionError(f"not a safetensors file: {error}") from error
+
+
+def pack(value: Any) -> dict[str, bytes]:
+    """Return the files that hold ``value``: JSON, and safetensors where there are tensors."""
+    tensors: dict[str, Tensor] = {}
+    blobs = {STATE: canonical_json(encode(value, tensors))}
+    if tensors:
+        blobs[TENSORS] = tensors_to_bytes(tensors)
+    return blobs
+
+
+def unpack(blobs: Mapping[str, bytes]) -> Any:
+    """Return what ``pack`` was given.
+
+    Raises:
+        CorruptionError: The files do not hold a packed value.
+    """
+    tensors = tensors_from_bytes(blobs[TENSORS]) if TENSORS in blobs else {}
+    try:
+        return decode(json.loads(blobs[STATE]), tensors)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptionError(f"not a stored state: {error}") from error

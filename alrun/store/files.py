@@ -1,0 +1,228 @@
+"""All writing that alrun does: atomic files, committed directories, append-only logs.
+
+A file or directory appears under its name whole or not at all: it is written to a temporary sibling, flushed to disk,
+and renamed. Nothing else in the package opens a file for writing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from alrun.core.errors import StoreError
+
+__all__ = [
+    "TEMPORARY_PREFIX",
+    "AppendLog",
+    "commit_directory",
+    "make_directory",
+    "read_bytes",
+    "remove_tree",
+    "rename",
+    "truncate",
+    "write_atomic",
+]
+
+TEMPORARY_PREFIX = ".tmp-"
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def _store_error(error: OSError, path: Path, size: int | None = None) -> StoreError:
+    what = {
+        errno.ENOSPC: "no space left on the device",
+        errno.EDQUOT: "disk quota exceeded",
+        errno.EACCES: "permission denied",
+        errno.EROFS: "read-only file system",
+    }.get(error.errno or 0, error.strerror or str(error))
+    amount = f" ({size} bytes)" if size is not None else ""
+    return StoreError(f"cannot write {path}{amount}: {what}\n    → mend that and type the same command again")
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _write_new(path: Path, data: bytes, *, durable: bool) -> None:
+    descriptor = os.open(path, _CREATE, 0o644)
+    try:
+        _write_all(descriptor, data)
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{os.getpid()}")
+
+
+def make_directory(path: Path) -> None:
+    """Create ``path`` and its parents durably; does nothing where they exist.
+
+    Raises:
+        StoreError: It cannot be created.
+    """
+    missing = [parent for parent in (path, *path.parents) if not parent.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        for created in reversed(missing):
+            _sync_directory(created.parent)
+    except OSError as error:
+        raise _store_error(error, path) from error
+
+
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write ``data`` to ``path`` so that a reader sees the old or the new content, never a part.
+
+    Args:
+        path: Target; its directory is created.
+        data: Content.
+        durable: Flush to disk before returning. Projections that can be rebuilt go without.
+
+    Raises:
+        StoreError: The disk refuses; ``path`` is as before and no temporary file is left.
+    """
+    make_directory(path.parent)
+    temporary = _temporary(path)
+    try:
+        _unlink(temporary)
+        _write_new(temporary, data, durable=durable)
+        temporary.replace(path)
+        if durable:
+            _sync_directory(path.parent)
+    except OSError as error:
+        _unlink(temporary)
+        raise _store_error(error, path, len(data)) from error
+
+
+def _unlink(path: Path) -> None:
+    with suppress(FileNotFoundError, PermissionError):
+        path.unlink()
+
+
+def commit_directory(path: Path, blobs: Mapping[str, bytes], *, last: str) -> None:
+    """Make directory ``path`` with ``blobs`` appear at once; ``last`` names the blob written after all others.
+
+    Raises:
+        StoreError: ``path`` exists already, or the disk refuses; nothing is left behind then.
+    """
+    if path.exists():
+        raise StoreError(f"{path} is committed already and is never overwritten")
+    make_directory(path.parent)
+    temporary = _temporary(path)
+    size = sum(map(len, blobs.values()))
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        for name in sorted(blobs, key=lambda name: (name == last, name)):
+            _write_new(temporary / name, blobs[name], durable=True)
+        _sync_directory(temporary)
+        temporary.rename(path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise _store_error(error, path, size) from error
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename durably."""
+    try:
+        source.rename(target)
+        _sync_directory(target.parent)
+    except OSError as error:
+        raise _store_error(error, target) from error
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory or file that is no longer needed; a missing one is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        _unlink(path)
+
+
+def truncate(path: Path, size: int) -> None:
+    """Cut ``path`` to ``size`` bytes durably: a torn tail after a crash."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            os.ftruncate(descriptor, size)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _store_error(error, path, size) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of ``path``.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
+class AppendLog:
+    """A file that only grows. ``append`` returns after the bytes are on disk (unless ``durable`` is off)."""
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        """Open ``path`` for appending, creating it and its directory."""
+        make_directory(path.parent)
+        self._path = path
+        self._durable = durable
+        created = not path.exists()
+        try:
+            self._descriptor = os.open(path, _APPEND, 0o644)
+            if created and durable:
+                _sync_directory(path.parent)
+        except OSError as error:
+            raise _store_error(error, path) from error
+
+    def append(self, data: bytes) -> None:
+        """Add ``data`` at the end; on an error the file is cut back to what it was."""
+        before = os.fstat(self._descriptor).st_size
+        try:
+            _write_all(self._descriptor, data)
+            if self._durable:
+                os.fdatasync(self._descriptor)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, before)
+            raise _store_error(error, self._path, len(data)) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        """Return the log itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self.close()

@@ -1,0 +1,117 @@
+"""One process a run directory: a kernel lock that dies with its holder."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from alrun.core.errors import LockedError, StoreError
+from alrun.store.files import make_directory
+
+__all__ = ["RunLock", "is_locked"]
+
+LOCK = ".lock"
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_locked(run_dir: Path) -> bool:
+    """Return whether a living process holds ``run_dir``. Never waits and never disturbs the holder."""
+    try:
+        descriptor = os.open(run_dir / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        free = _try_lock(descriptor, fcntl.LOCK_SH)
+        return not free
+    finally:
+        os.close(descriptor)
+
+
+class RunLock:
+    """Holds a run directory for as long as the object is entered.
+
+    The lock is the kernel's (``flock``): it goes when the process goes, however it dies. The file names the holder for
+    whoever is turned away; it is never a lock by its content.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        """Prepare a lock on ``run_dir``."""
+        self._path = run_dir / LOCK
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        """Take the lock, creating the directory.
+
+        Raises:
+            LockedError: Another process holds it; says which, on which host.
+        """
+        while True:
+            make_directory(self._path.parent)
+            try:
+                self._descriptor = os.open(self._path, _FLAGS, 0o644)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise StoreError(f"cannot lock {self._path}: {error.strerror}") from error
+            if not self._lock_patiently():
+                self._refuse()
+            if self._is_current():
+                break
+            os.close(self._descriptor)
+        self._sign()
+        return self
+
+    def _lock_patiently(self) -> bool:
+        """Try for a moment: whoever asks for the status holds a shared lock for some microseconds."""
+        for _ in range(5):
+            if _try_lock(self._descriptor, fcntl.LOCK_EX):
+                return True
+            time.sleep(0.01)
+        return False
+
+    def _is_current(self) -> bool:
+        """Return whether the locked file still is the one under its name (it may have been removed meanwhile)."""
+        try:
+            named = self._path.stat()
+        except FileNotFoundError:
+            return False
+        held = os.fstat(self._descriptor)
+        return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
+
+    def _refuse(self) -> None:
+        content = os.pread(self._descriptor, 4096, 0)
+        os.close(self._descriptor)
+        self._descriptor = -1
+        try:
+            holder = json.loads(content)
+            who = f"process {holder['pid']} on {holder['host']}"
+        except (ValueError, KeyError, TypeError):
+            who = "another process"
+        run_dir = self._path.parent
+        raise LockedError(f"{run_dir} is being run by {who}\n    → wait for it, or watch it: alrun status {run_dir}")
+
+    def _sign(self) -> None:
+        holder = json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode()
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, holder, 0)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the lock go."""
+        os.close(self._descriptor)
+        self._descriptor = -1

@@ -1,0 +1,132 @@
+"""Projections: the tables that people read, rebuilt from the checkpoints and the label log at any time.
+
+Equal content gives equal bytes; wall-clock time goes to ``timing.csv`` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alrun.store.files import AppendLog, write_atomic
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Timing", "write_acquisitions", "write_json_records", "write_records"]
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def _record_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("step", pa.int64()),
+            ("labels", pa.int64()),
+            ("strategy", pa.string()),
+            ("split", pa.string()),
+            ("metric", pa.string()),
+            ("value", pa.float64()),
+            ("higher_is_better", pa.bool_()),
+            ("reset", pa.string()),
+        ]
+    )
+
+
+def _acquisition_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("step", pa.int64()),
+            ("order", pa.int64()),
+            ("index", pa.int64()),
+            ("uuid", pa.string()),
+            ("score", pa.float64()),
+            ("strategy", pa.string()),
+            ("label", pa.string()),
+            ("annotator", pa.string()),
+            ("cost", pa.float64()),
+            ("status", pa.string()),
+        ]
+    )
+
+
+def _write_parquet(path: Path, rows: Rows, schema: pa.Schema) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    write_atomic(path, sink.getvalue().to_pybytes(), durable=True)
+
+
+def write_records(path: Path, rows: Rows) -> None:
+    """Write ``records.parquet``: one row a metric and step, see the schema in this module."""
+    _write_parquet(path, rows, _record_schema())
+
+
+def write_acquisitions(path: Path, rows: Rows) -> None:
+    """Write ``acquisitions.parquet``: one row an acquired sample, see the schema in this module."""
+    _write_parquet(path, rows, _acquisition_schema())
+
+
+def write_json_records(path: Path, records: Sequence[Any]) -> None:
+    """Write records as JSON, atomically; a projection, so without a flush."""
+    from alrun.store import codec
+
+    tensors: dict[str, Any] = {}
+    value = codec.encode(list(records), tensors)
+    data = codec.canonical_json({"records": value, "tensors": sorted(tensors)})
+    if tensors:
+        write_atomic(path.with_suffix(".safetensors"), codec.tensors_to_bytes(tensors), durable=False)
+    write_atomic(path, data, durable=False)
+
+
+def read_json_records(path: Path) -> list[Any]:
+    """Return what ``write_json_records`` wrote."""
+    import json
+
+    from alrun.store import codec
+    from alrun.store.files import read_bytes
+
+    stored = json.loads(read_bytes(path))
+    tensors = codec.tensors_from_bytes(read_bytes(path.with_suffix(".safetensors"))) if stored["tensors"] else {}
+    return list(codec.decode(stored["records"], tensors))
+
+
+class Timing:
+    """``timing.csv``: seconds of each phase; the only file of a run that holds wall-clock time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the table, reading what earlier sessions took."""
+        self.elapsed = _elapsed(path)
+        is_new = not path.exists()
+        self._log = AppendLog(path, durable=False)
+        if is_new:
+            self._log.append(b"step,phase,seconds\n")
+
+    def add(self, step: int, phase: str, seconds: float) -> None:
+        """Add one row."""
+        self.elapsed += seconds
+        self._log.append(f"{step},{phase},{seconds:.6f}\n".encode())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._log.close()
+
+
+def _elapsed(path: Path) -> float:
+    if not path.exists():
+        return 0.0
+    total = 0.0
+    for line in path.read_text().splitlines()[1:]:
+        try:
+            total += float(line.rsplit(",", 1)[1])
+        except (IndexError, ValueError):
+            continue
+    return total

@@ -1,0 +1,115 @@
+"""The run directory: where everything of one experiment lies."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from alrun.core.errors import StoreError
+from alrun.store.files import make_directory, read_bytes, remove_tree, rename, write_atomic
+
+__all__ = ["RunDirectory"]
+
+RUN = "run.json"
+CONFIG = "config.yaml"
+FORMAT = 1
+
+
+class RunDirectory:
+    """Paths and small files of one run.
+
+    Attributes:
+        path: The directory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Refer to ``path``; nothing is created."""
+        self.path = path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Directory of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def labels(self) -> Path:
+        """Directory of the label log."""
+        return self.path / "labels"
+
+    @property
+    def records(self) -> Path:
+        """The metric records."""
+        return self.path / "records.parquet"
+
+    @property
+    def acquisitions(self) -> Path:
+        """The ledger of acquired samples."""
+        return self.path / "acquisitions.parquet"
+
+    @property
+    def timing(self) -> Path:
+        """The wall-clock table."""
+        return self.path / "timing.csv"
+
+    @property
+    def config(self) -> Path:
+        """The composed config, unresolved."""
+        return self.path / CONFIG
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run was started here."""
+        return (self.path / RUN).is_file()
+
+    def info(self) -> dict[str, Any]:
+        """Return ``run.json``.
+
+        Raises:
+            StoreError: There is none, or it is damaged.
+        """
+        path = self.path / RUN
+        try:
+            info = json.loads(read_bytes(path))
+        except ValueError as error:
+            raise StoreError(f"{path} is damaged: {error}") from error
+        if not isinstance(info, dict) or info.get("format") != FORMAT:
+            raise StoreError(f"{path} is not a run of this version of alrun")
+        return info
+
+    def write_info(self, info: Mapping[str, Any], *, durable: bool = True) -> None:
+        """Replace ``run.json``."""
+        data = json.dumps({"format": FORMAT, **info}, indent=1, sort_keys=True).encode()
+        write_atomic(self.path / RUN, data + b"\n", durable=durable)
+
+    def write_config(self, text: str) -> None:
+        """Replace ``config.yaml``."""
+        write_atomic(self.config, text.encode())
+
+    def log_handler(self) -> logging.Handler:
+        """Return a handler that appends to ``alrun.log``."""
+        make_directory(self.path)
+        handler = logging.FileHandler(self.path / "alrun.log", delay=True, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        return handler
+
+    def set_aside(self) -> Path:
+        """Move the whole run out of the way and return its new place; nothing is deleted."""
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.aside-{number}")).exists():
+            number += 1
+        rename(self.path, aside)
+        return aside
+
+    def remove_if_unused(self) -> None:
+        """Remove a directory in which no run was ever started, and parents that this leaves empty."""
+        if self.exists or not self.path.is_dir() or {entry.name for entry in self.path.iterdir()} - {".lock"}:
+            return
+        remove_tree(self.path)
+        for parent in list(self.path.parents)[:2]:
+            try:
+                parent.rmdir()
+            except OSError:
+                return
