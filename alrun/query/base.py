@@ -1,0 +1,92 @@
+"""What the score strategies share: one streamed pass, a running top-k, a report."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from numbers import Integral
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.protocols.queue import AbstractQueue
+from alrun.core.protocols.strategies import QueryStrategy
+from alrun.core.types import Prediction, QueryReport, Task
+from alrun.query.selection.top_k import RunningTopK
+
+__all__ = ["ScoreQuery", "checked_max_samples", "queued_rows"]
+
+
+def checked_max_samples(max_samples: int) -> int:
+    """Return ``max_samples``, or raise ``ConfigError`` when it is not a count."""
+    if isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 0:
+        raise ConfigError(
+            Problem(f"max_samples must be a count, not {max_samples!r}", "query", "say e.g. query_size=10")
+        )
+    return max_samples
+
+
+def queued_rows(queue: AbstractQueue[Any]) -> Tensor:
+    """Return the row numbers ``[q]`` that earlier strategies have put in ``queue`` (none if it cannot tell)."""
+    to_list = getattr(queue, "to_list", None)
+    items = to_list() if to_list else []
+    return torch.tensor([item for item in items if isinstance(item, Integral)], dtype=torch.int64)
+
+
+class ScoreQuery(QueryStrategy):
+    """Picks the rows with the highest scores. Subclass it and write ``score``.
+
+    Attributes:
+        tasks: Tasks that the score is defined for.
+        requires_stochastic: Whether the score needs several posterior samples.
+        report: Scores of the last picks and the mean over the pool.
+    """
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION})
+    requires_stochastic: ClassVar[bool] = False
+
+    def __init__(self, max_samples: int) -> None:
+        """Pick ``max_samples`` rows a call, or as many as there are."""
+        self.max_samples = checked_max_samples(max_samples)
+        self.report = QueryReport()
+
+    @abstractmethod
+    def score(self, prediction: Prediction) -> Tensor:
+        """Return one score for each row of ``prediction``, ``[B]``, higher = more informative."""
+
+    def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:
+        """Put the best rows of the unlabeled pool in ``query_queue``: python ints, best first, ties by row number.
+
+        Rows that are in the queue already are passed over.
+
+        Raises:
+            StrategyError: When a score is NaN, or there is not one for each row.
+        """
+        self.report = QueryReport()
+        if self.max_samples == 0:
+            return
+        best = RunningTopK(self.max_samples)
+        queued, total, count = queued_rows(query_queue), 0.0, 0
+        for prediction in self.driver.predictor(self.driver.unlabeled_pool):
+            scores, rows = self._scores(prediction), prediction.indices.cpu()
+            total, count = total + float(scores.sum(dtype=torch.float64)), count + len(scores)
+            if len(queued):
+                fresh = ~torch.isin(rows, queued)
+                scores, rows = scores[fresh], rows[fresh]
+            best.update(scores, rows)
+        for row in best.rows.tolist():
+            query_queue.put(row)
+        self.report = QueryReport(best.scores.tolist(), total / count if count else float("nan"))
+
+    def _scores(self, prediction: Prediction) -> Tensor:
+        name = type(self).__name__
+        if self.requires_stochastic and not prediction.stochastic:
+            raise StrategyError(f"{name} needs posterior samples; choose an inference that gives some (mc_dropout)")
+        scores = self.score(prediction).detach().cpu()
+        if scores.shape != prediction.indices.shape:
+            raise StrategyError(f"{name} gave scores {list(scores.shape)} for {len(prediction.indices)} rows")
+        if scores.isnan().any():
+            row = int(prediction.indices[scores.isnan().nonzero()[0, 0]])
+            raise StrategyError(f"{name} scored row {row} as NaN; its outputs are not finite, look at the learner")
+        return scores

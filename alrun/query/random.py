@@ -1,0 +1,42 @@
+"""Random rows: the baseline."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+
+from alrun.core.protocols.queue import AbstractQueue
+from alrun.core.protocols.strategies import QueryStrategy
+from alrun.core.row_random import row_uniforms
+from alrun.core.seeding import Role
+from alrun.core.types import QueryReport, Task
+from alrun.query.base import checked_max_samples, queued_rows
+from alrun.query.selection.top_k import top_k
+
+__all__ = ["Random"]
+
+
+class Random(QueryStrategy):
+    """Rows drawn uniformly without replacement; no forward pass.
+
+    Each row's chance is a function of seed, step and row number, so the order of the pool changes nothing.
+    """
+
+    tasks: ClassVar[frozenset[Task]] = frozenset(Task)
+    requires_stochastic: ClassVar[bool] = False
+
+    def __init__(self, max_samples: int) -> None:
+        """Pick ``max_samples`` rows a call, or as many as there are."""
+        self.max_samples = checked_max_samples(max_samples)
+        self.report = QueryReport()
+
+    def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:
+        """Put random rows of the unlabeled pool in ``query_queue``, as python ints, none that is in it already."""
+        rows = self.driver.unlabeled_pool.indices
+        rows = rows[~torch.isin(rows, queued_rows(query_queue))].sort().values
+        key = self.driver.seeds.integer(Role.QUERY, type(self).__name__)
+        picks = rows[top_k(torch.from_numpy(row_uniforms(rows, key)), self.max_samples)].tolist()
+        for row in picks:
+            query_queue.put(row)
+        self.report = QueryReport([float("nan")] * len(picks))

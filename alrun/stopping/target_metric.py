@@ -1,0 +1,40 @@
+"""Stop when a metric is good enough."""
+
+from __future__ import annotations
+
+import math
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.core.stopping import Progress
+
+__all__ = ["TargetMetric"]
+
+
+class TargetMetric:
+    """Ends the experiment when the latest value of a metric reaches a target.
+
+    Args:
+        monitor: Name of a metric that a metrology strategy records, e.g. ``accuracy``.
+        value: The target, in the metric's own unit.
+        mode: ``max`` when larger is better, ``min`` when smaller is.
+
+    Raises:
+        ConfigError: When ``mode`` is neither or ``value`` is NaN.
+    """
+
+    def __init__(self, monitor: str, value: float, mode: str = "max") -> None:
+        """Wait until ``monitor`` reaches ``value``."""
+        if mode not in ("max", "min"):
+            hint = "say stopping.target_metric.mode=max or =min"
+            raise ConfigError(Problem(f"unknown mode {mode!r}", "stopping.target_metric.mode", hint))
+        if math.isnan(value):
+            raise ConfigError(Problem("NaN is never reached", "stopping.target_metric.value", "give a number"))
+        self.monitor = monitor
+        self.value = value
+        self.mode = mode
+
+    def __call__(self, progress: Progress) -> str | None:
+        """Stop when the target is reached; a metric without a value yet, or with NaN, has not reached it."""
+        latest = progress.metrics.get(self.monitor, math.nan)
+        reached = latest >= self.value if self.mode == "max" else latest <= self.value
+        return f"{self.monitor} has reached {latest:g} (target {self.value:g})" if reached else None
