@@ -26,6 +26,7 @@ class ColdStart(QueryStrategy):
 
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
     requires_model: ClassVar[bool] = False
+    _args: dict[str, Any]
 
     def __init__(self, max_samples: int) -> None:
         """Pick ``max_samples`` rows, or as many as there are.

@@ -45,6 +45,7 @@ class ScoreQuery(QueryStrategy):
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION})
     requires_stochastic: ClassVar[bool] = False
+    _args: dict[str, Any]
 
     def __init__(self, max_samples: int) -> None:
         """Pick ``max_samples`` rows a call, or as many as there are."""

@@ -25,6 +25,7 @@ class Random(QueryStrategy):
 
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
     requires_stochastic: ClassVar[bool] = False
+    _args: dict[str, Any]
 
     def __init__(self, max_samples: int) -> None:
         """Pick ``max_samples`` rows a call, or as many as there are."""

@@ -1,0 +1,99 @@
+"""The data set's own labels, with errors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.core.row_random import row_uniforms
+from alrun.core.seeding import Role
+from alrun.core.types import Task, TaskSpec
+from alrun.label.oracle import Oracle
+
+__all__ = ["NoisyOracle", "confused", "flipped"]
+
+
+def flipped(classes: Tensor, num_classes: int, rate: float, rows: Tensor, key: int) -> Tensor:
+    """Return ``classes`` ``[n]`` where each is replaced, with probability ``rate``, by one of the others, uniformly."""
+    hit = torch.from_numpy(row_uniforms(rows, key)) < rate
+    shift = 1 + (torch.from_numpy(row_uniforms(rows, key, draw=1)) * (num_classes - 1)).long()
+    return torch.where(hit, (classes + shift) % num_classes, classes)
+
+
+def confused(classes: Tensor, confusion: Tensor, rows: Tensor, key: int) -> Tensor:
+    """Return for each of ``classes`` ``[n]`` a draw from its row of ``confusion`` ``[C, C]`` ``float64``."""
+    chances = torch.from_numpy(row_uniforms(rows, key))
+    beyond = confusion.cumsum(dim=1)[classes] <= chances[:, None]
+    last = (confusion > 0).long().cumsum(dim=1).argmax(dim=1)
+    return beyond.sum(dim=1).minimum(last[classes])
+
+
+def _checked_confusion(confusion: list[list[float]], num_classes: int | None) -> Tensor:
+    size = len(confusion)
+    where = "label.confusion"
+    if any(len(row) != size for row in confusion) or num_classes not in (None, size):
+        raise ConfigError(Problem(f"must be {num_classes or size} rows of as many numbers", where, "one row a class"))
+    matrix = torch.tensor(confusion, dtype=torch.float64)
+    if not bool((matrix >= 0).all()) or not torch.allclose(matrix.sum(dim=1), torch.ones(size, dtype=torch.float64)):
+        raise ConfigError(Problem("every row must be probabilities that sum to 1", where, "P(given | true)"))
+    return matrix
+
+
+class NoisyOracle(Oracle):
+    """Reveals the source's target with an error that belongs to the row.
+
+    The same row gets the same label whenever, in whatever batch and by whatever strategy it is asked for: asking again
+    does not average the noise away, and two strategies with one seed meet the same annotator.
+
+    Args:
+        flip_rate: Classification: probability of a wrong class, drawn uniformly from the others.
+        confusion: Classification, in place of ``flip_rate``: ``[C][C]``, row = true class, column = given class.
+        sigma: Regression: standard deviation of the Gaussian error, in target units.
+        cost: What one label costs, in a unit of your choice.
+        batch_size: Rows looked up together.
+        spec: What the targets are; from the data.
+
+    Raises:
+        ConfigError: When the noise is no distribution, or none is given for the task at hand.
+    """
+
+    annotator = "noisy_oracle"
+
+    def __init__(
+        self,
+        flip_rate: float = 0.1,
+        confusion: list[list[float]] | None = None,
+        sigma: float | None = None,
+        cost: float = 1.0,
+        batch_size: int = 4096,
+        spec: TaskSpec | None = None,
+    ) -> None:
+        """Check the noise against the task, as far as that is known."""
+        super().__init__(cost, batch_size)
+        if not 0 <= flip_rate <= 1:
+            raise ConfigError(Problem(f"{flip_rate} is no probability", "label.flip_rate", "a number from 0 to 1"))
+        if sigma is not None and not sigma >= 0:
+            raise ConfigError(Problem(f"{sigma} is no standard deviation", "label.sigma", "zero or more"))
+        if sigma is None and spec is not None and spec.task is Task.REGRESSION:
+            raise ConfigError(Problem("a regression needs the size of the error", "label.sigma", "say label.sigma=0.1"))
+        classes = spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else None
+        self.confusion = None if confusion is None else _checked_confusion(confusion, classes)
+        self.flip_rate = flip_rate
+        self.sigma = sigma
+
+    def targets(self, rows: Tensor) -> Tensor:
+        """Return the noisy labels of source ``rows``, shaped like the source's own."""
+        true = super().targets(rows)
+        key = self.driver.seeds.at(0).integer(Role.LABEL, "noise")
+        if true.is_floating_point():
+            return true + self._errors(true, rows, key)
+        if self.confusion is not None:
+            return confused(true, self.confusion, rows, key)
+        return flipped(true, self.driver.spec.num_outputs, self.flip_rate, rows, key)
+
+    def _errors(self, true: Tensor, rows: Tensor, key: int) -> Tensor:
+        draws = range(true[0].numel())
+        uniform = torch.stack([torch.from_numpy(row_uniforms(rows, key, draw)) for draw in draws], dim=1)
+        normal: Tensor = torch.special.ndtri(uniform)
+        return (normal * (self.sigma or 0.0)).to(true.dtype).reshape(true.shape)

@@ -1,0 +1,49 @@
+"""The data set's own labels."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alrun.core.types import Annotation, LabelStatus
+from alrun.label.base import BatchLabels, plain_targets
+
+__all__ = ["Oracle"]
+
+_NEW_POINT = "the data set holds no label for a new point"
+
+
+class Oracle(BatchLabels):
+    """Reveals the target that the source holds for each requested row.
+
+    A request for a new point, which no source holds, is skipped.
+
+    Args:
+        cost: What one label costs, in a unit of your choice.
+        batch_size: Rows looked up together.
+    """
+
+    annotator = "oracle"
+
+    def __init__(self, cost: float = 1.0, batch_size: int = 4096) -> None:
+        """Charge ``cost`` a label."""
+        super().__init__(batch_size, cost)
+
+    def targets(self, rows: Tensor) -> Tensor:
+        """Return the labels of source ``rows`` ``[n]``: ``[n]`` ``int64`` classes or ``[n, T]`` floats."""
+        revealed: Tensor = self.driver.unlabeled_pool.reveal(rows)
+        return revealed
+
+    def answer(self, items: list[Any]) -> list[Annotation]:
+        """Return one annotation an item, in order: the label of each row, new points as skipped."""
+        rows = [int(item) for item in items if isinstance(item, Integral)]
+        labels = iter(plain_targets(self.targets(torch.tensor(rows, dtype=torch.int64))) if rows else ())
+        return [
+            Annotation(item, next(labels), self.annotator, self.cost)
+            if isinstance(item, Integral)
+            else Annotation(item, None, self.annotator, 0.0, LabelStatus.SKIPPED, _NEW_POINT)
+            for item in items
+        ]
