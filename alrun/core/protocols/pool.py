@@ -85,6 +85,10 @@ class UnlabeledRows(RowPool, Protocol):
         """Mark ``rows`` as pending: they leave the pool. Raises ``StrategyError`` when one is not in it."""
         ...
 
+    def label(self, rows: Tensor) -> None:
+        """Mark pending ``rows`` as labelled."""
+        ...
+
     def give_back(self, rows: Tensor) -> None:
         """Put pending ``rows`` back: their label failed."""
         ...

@@ -1,0 +1,110 @@
+"""The ledger: what was measured and what was acquired, as rows for the projections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alrun.core.types import Annotation
+from alrun.store import codec
+from alrun.store.records import write_acquisitions, write_records
+from alrun.store.rundir import RunDirectory
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """Rows of ``records.parquet`` and ``acquisitions.parquet``, filled by the phases as they run or are replayed.
+
+    Attributes:
+        metrics: Latest value of every metric, by name.
+    """
+
+    def __init__(self, reset: str) -> None:
+        """Start empty; ``reset`` (how training starts) is written into every record."""
+        self.metrics: dict[str, float] = {}
+        self._reset = reset
+        self._records: list[dict[str, Any]] = []
+        self._requests: dict[int, Mapping[str, Any]] = {}
+        self._answers: dict[int, Mapping[int, Annotation]] = {}
+        self._labels = 0
+
+    def set_labels(self, labels: int) -> None:
+        """Say how many labels have been bought by now."""
+        self._labels = labels
+
+    def add_records(self, step: int, strategy: str, records: Sequence[Any]) -> None:
+        """Add what a metrology strategy recorded: alrun's own records, or a mapping with numbers in it."""
+        for record in records:
+            for row in _rows(record):
+                self._records.append(
+                    {"step": step, "labels": self._labels, "strategy": strategy, "reset": self._reset, **row}
+                )
+                self.metrics[row["metric"]] = row["value"]
+
+    def add_requests(self, step: int, state: Mapping[str, Any]) -> None:
+        """Add what a query phase chose."""
+        self._requests[step] = state
+
+    def add_answers(self, step: int, answers: Mapping[int, Annotation]) -> None:
+        """Add what a labeling phase got."""
+        self._answers[step] = answers
+
+    def write(self, directory: RunDirectory) -> None:
+        """Write both projections."""
+        write_records(directory.records, self._records)
+        write_acquisitions(directory.acquisitions, self._acquisitions())
+
+    def _acquisitions(self) -> list[dict[str, Any]]:
+        return [
+            _acquisition(step, order, item, state, self._answers[step].get(order))
+            for step, state in sorted(self._requests.items())
+            if step in self._answers
+            for order, item in enumerate(state["items"])
+        ]
+
+
+def _rows(record: Any) -> list[dict[str, Any]]:
+    if not isinstance(record, Mapping):
+        return []
+    if {"metric", "value"} <= record.keys():
+        better = record.get("higher_is_better")
+        return [_row(str(record["metric"]), record["value"], str(record.get("split", "")), better)]
+    numbers = {key: value for key, value in record.items() if _is_number(value) and key not in ("step", "labels")}
+    return [_row(str(key), value, "", None) for key, value in numbers.items()]
+
+
+def _row(metric: str, value: Any, split: str, higher_is_better: bool | None) -> dict[str, Any]:
+    return {"metric": metric, "value": float(value), "split": split, "higher_is_better": higher_is_better}
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | float) or (getattr(value, "shape", None) == () and hasattr(value, "item"))
+
+
+def _acquisition(
+    step: int, order: int, item: Any, state: Mapping[str, Any], answer: Annotation | None
+) -> dict[str, Any]:
+    is_row = isinstance(item, int) or getattr(item, "shape", None) == ()
+    return {
+        "step": step,
+        "order": order,
+        "index": int(item) if is_row else None,
+        "uuid": str(int(item)) if is_row else f"{step}-{order}",
+        "score": state["scores"][order],
+        "strategy": state["strategies"][order],
+        "label": _label(answer.target) if answer else "null",
+        "annotator": answer.annotator if answer else "",
+        "cost": answer.cost if answer else 0.0,
+        "status": str(answer.status) if answer else "",
+    }
+
+
+def _label(target: Any) -> str:
+    plain = target.tolist() if hasattr(target, "tolist") and target.size != 0 else target
+    try:
+        return codec.canonical_json(plain).decode()
+    except (TypeError, ValueError):
+        return codec.canonical_json(str(plain)).decode()

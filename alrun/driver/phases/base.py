@@ -1,0 +1,52 @@
+"""What a phase is: it runs once, or is replayed from what it committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from alrun.core.phases import ActiveLearningPhase
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alrun.driver.driver import Driver
+    from alrun.store.checkpoints import Commit
+
+__all__ = ["Phase", "PhaseResult"]
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """What a phase commits.
+
+    Attributes:
+        state: What is new, as the store's codec takes it; enough for ``restore``.
+        weights: The learner's weights, from the training phase.
+    """
+
+    state: Mapping[str, Any]
+    weights: Mapping[str, Tensor] | None = None
+
+
+class Phase(Protocol):
+    """One of the five phases; holds no state of its own between steps."""
+
+    tag: ActiveLearningPhase
+
+    def run(self, driver: Driver) -> PhaseResult:
+        """Do the phase's work on ``driver`` and return what to commit."""
+        ...
+
+    def restore(self, driver: Driver, commit: Commit) -> None:
+        """Bring ``driver`` to where ``run`` left it, from its commit.
+
+        Raises:
+            CorruptionError: The commit does not hold; the phase will be run again.
+        """
+        ...
+
+    def committed(self, driver: Driver) -> None:
+        """Tidy up after the commit."""
+        ...

@@ -1,0 +1,65 @@
+"""Data integration: move what was labelled into the training pool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from alrun.core.errors import StrategyError
+from alrun.core.phases import ActiveLearningPhase
+from alrun.core.types import Annotation, LabelStatus
+from alrun.driver.phases.base import PhaseResult
+
+if TYPE_CHECKING:
+    from alrun.driver.driver import Driver
+    from alrun.store.checkpoints import Commit
+
+__all__ = ["IntegrationPhase"]
+
+
+class IntegrationPhase:
+    """Appends labelled samples to the training pool and gives failed ones back to the unlabeled pool."""
+
+    tag = ActiveLearningPhase.DATA_INTEGRATION
+
+    def run(self, driver: Driver) -> PhaseResult:
+        """Integrate the answers; a step in which every request failed ends the run."""
+        answers: list[Annotation] = driver.label_queue.to_list()
+        labelled = [answer for answer in answers if answer.status is LabelStatus.LABELLED]
+        if answers and not labelled:
+            raise StrategyError(
+                f"none of the {len(answers)} label requests of step {driver.active_learning_step_idx} was answered; "
+                f"the first: {answers[0].status}, {answers[0].reason}"
+            )
+        self._integrate(driver, answers, labelled)
+        return PhaseResult({"labelled": len(labelled)})
+
+    def restore(self, driver: Driver, commit: Commit) -> None:
+        """Do the same again: it is a function of the answers."""
+        self.run(driver)
+
+    def committed(self, driver: Driver) -> None:
+        """Nothing to tidy."""
+
+    def _integrate(self, driver: Driver, answers: Sequence[Annotation], labelled: Sequence[Annotation]) -> None:
+        _append(driver, labelled)
+        driver.label_queue.from_list([])
+        driver.labels_bought += len(labelled)
+        driver.last_batch = len(labelled)
+        pool = driver.unlabeled_pool
+        rows = driver.pool_rows([answer.item for answer in labelled])
+        returned = driver.pool_rows([a.item for a in answers if a.status is not LabelStatus.LABELLED])
+        if pool is not None and rows is not None and returned is not None:
+            pool.label(rows)
+            pool.give_back(returned)
+
+
+def _append(driver: Driver, labelled: Sequence[Annotation]) -> None:
+    pool = driver.training_pool
+    if not driver.pools_own_their_labels:
+        pool.extend(list(labelled))
+        return
+    # A pool that writes to its own storage may hold these already when a run is resumed.
+    missing = driver.initial_pool_size + driver.labels_bought + len(labelled) - len(pool)
+    for annotation in list(labelled)[max(0, len(labelled) - missing) :]:
+        pool.append(annotation.target)

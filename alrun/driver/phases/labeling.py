@@ -1,0 +1,90 @@
+"""Labeling: have the queried samples labelled, each answer durable as it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.errors import CorruptionError, StrategyError
+from alrun.core.events import LabelsReceived, PhaseProgress
+from alrun.core.phases import ActiveLearningPhase
+from alrun.core.types import Annotation, LabelStatus
+from alrun.driver.phases.base import PhaseResult
+from alrun.driver.queues import DurableQueue, FifoQueue, same_item
+
+if TYPE_CHECKING:
+    from alrun.driver.driver import Driver
+    from alrun.store.checkpoints import Commit
+
+__all__ = ["LabelingPhase"]
+
+
+class LabelingPhase:
+    """Asks the label strategy for what the label log does not hold yet."""
+
+    tag = ActiveLearningPhase.LABELING
+
+    def run(self, driver: Driver) -> PhaseResult:
+        """Ask; requests that come back unanswered are noted as skipped."""
+        step = driver.active_learning_step_idx
+        requests = list(enumerate(driver.query_queue.to_list()))
+        if driver.label_strategy is None:
+            return PhaseResult({"answers": 0, "digest": driver.store.labels.digest(step)})
+        known = driver.store.labels.answers(step)
+        outstanding = [(order, item) for order, item in requests if order not in known]
+        answers = DurableQueue(
+            outstanding, partial(_acknowledge, driver, len(requests)), partial(_wrap, driver.label_strategy)
+        )
+        if outstanding:
+            driver.label_strategy.label(FifoQueue(item for _, item in outstanding), answers)
+            answers.put_many(_skipped(item) for _, item in answers.open_requests)
+        _refuse_passed_through(driver)
+        self._collect(driver)
+        return PhaseResult({"answers": len(requests), "digest": driver.store.labels.digest(step)})
+
+    def restore(self, driver: Driver, commit: Commit) -> None:
+        """Take the answers from the label log; asks again for what the log no longer holds."""
+        if driver.store.labels.digest(commit.step) != commit.state()["digest"]:
+            raise CorruptionError(f"the label log no longer holds every answer of step {commit.step}")
+        self._collect(driver)
+
+    def committed(self, driver: Driver) -> None:
+        """Nothing to tidy."""
+
+    def _collect(self, driver: Driver) -> None:
+        answers = driver.store.labels.answers(driver.active_learning_step_idx)
+        driver.label_queue.from_list([answers[order] for order in sorted(answers)])
+        driver.ledger.add_answers(driver.active_learning_step_idx, answers)
+        driver.query_queue.from_list([])
+
+
+def _acknowledge(driver: Driver, total: int, answers: Sequence[tuple[int, Annotation]]) -> None:
+    step = driver.active_learning_step_idx
+    driver.store.labels.append(step, answers)
+    done = len(driver.store.labels.answers(step))
+    driver.notify.on_labels_received(LabelsReceived(step, [annotation for _, annotation in answers]))
+    driver.notify.on_phase_progress(PhaseProgress(step, ActiveLearningPhase.LABELING, done, total))
+    driver.signals.check()
+
+
+def _skipped(item: Any) -> Annotation:
+    return Annotation(item, status=LabelStatus.SKIPPED, cost=0.0, reason="not answered")
+
+
+def _wrap(strategy: Any, request: Any, answer: Any) -> Annotation:
+    """Read a bare answer: ``(anything, target)``, or whatever the training pool's own ``append`` takes."""
+    target = answer[1] if isinstance(answer, tuple) and len(answer) == 2 else answer
+    return Annotation(request, target, annotator=type(strategy).__name__)
+
+
+def _refuse_passed_through(driver: Driver) -> None:
+    """Refuse a label strategy that hands requests through, where the pool needs targets."""
+    if driver.pools_own_their_labels:
+        return
+    answers = driver.store.labels.answers(driver.active_learning_step_idx).values()
+    if len(answers) > 1 and all(same_item(answer.item, answer.target) for answer in answers):
+        raise StrategyError(
+            f"{type(driver.label_strategy).__name__} returned the requests themselves, without targets\n"
+            "    → put (item, target) or alrun.core.types.Annotation in the serialize queue"
+        )

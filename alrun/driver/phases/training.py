@@ -1,0 +1,111 @@
+"""Training: fit the learner on what is labelled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.errors import StrategyError
+from alrun.core.phases import ActiveLearningPhase
+from alrun.core.seeding import Role
+from alrun.driver.loader import BatchLoader
+from alrun.driver.phases.base import PhaseResult
+from alrun.driver.session import EpochSession
+from alrun.driver.weights import reset_weights
+
+if TYPE_CHECKING:
+    from alrun.driver.driver import Driver
+    from alrun.store.checkpoints import Commit
+
+__all__ = ["TrainingPhase"]
+
+
+class TrainingPhase:
+    """Resets the weights as configured, then runs the training loop; nothing to do while nothing is labelled."""
+
+    tag = ActiveLearningPhase.TRAINING
+
+    def run(self, driver: Driver) -> PhaseResult:
+        """Train; commits the weights."""
+        if driver.step_is_cold_start:
+            return PhaseResult({"skipped": True, "pool": len(driver.training_pool)})
+        settings = driver.training
+        reset_weights(driver.learner, driver.initial_weights, settings, driver.seeds)
+        _fit_statistics(driver)
+        optimizer, scheduler = _configured_optimizer(driver)
+        session = EpochSession(driver)
+        settings.loop(
+            driver.learner,
+            optimizer,
+            BatchLoader(driver.training_pool, settings.batch_size, driver.seeds),
+            _validation_loader(driver),
+            train_step_fn=settings.train_step_fn,
+            validate_step_fn=settings.validate_step_fn,
+            max_epochs=settings.max_epochs,
+            max_train_steps=settings.max_train_steps,
+            max_val_steps=settings.max_val_steps,
+            lr_scheduler=scheduler,
+            device=driver.device,
+            session=session,
+        )
+        state = {"skipped": False, "pool": len(driver.training_pool), "metrics": dict(session.metrics)}
+        return PhaseResult(state, dict(driver.learner.state_dict()))
+
+    def restore(self, driver: Driver, commit: Commit) -> None:
+        """Load the weights, where they are still needed, and the size the training pool had at the start."""
+        state = commit.state()
+        if commit.step == 0:
+            driver.initial_pool_size = state["pool"]
+        if commit.has_weights and commit.step >= driver.restart_step:
+            driver.learner.load_state_dict(commit.weights())
+
+    def committed(self, driver: Driver) -> None:
+        """Remove the checkpoints inside the phase, which its commit replaces."""
+        EpochSession(driver).discard()
+
+
+def _fit_statistics(driver: Driver) -> None:
+    fit = getattr(driver.learner, "fit_statistics", None)
+    pool: Any = driver.training_pool
+    if callable(fit) and hasattr(pool, "inputs"):
+        import torch
+
+        everything = torch.arange(len(pool))
+        fit(pool.inputs(everything), pool.targets(everything))
+
+
+def _validation_loader(driver: Driver) -> BatchLoader | None:
+    pool = driver.validation_pool
+    if not driver.training.validate or pool is None:
+        return None
+    return BatchLoader(pool, driver.training.batch_size)
+
+
+def _configured_optimizer(driver: Driver) -> tuple[Any, Any]:
+    """Return optimiser and scheduler (Lightning's own config of it where there is one)."""
+    learner = driver.learner
+    driver.seeds.seed_global_generators(Role.INIT)
+    if driver.training.optimizer is not None:
+        return driver.training.optimizer(learner.parameters()), None
+    configure = getattr(learner, "configure_optimizers", None)
+    if configure is None:
+        raise StrategyError(
+            f"{type(learner).__name__} has no configure_optimizers\n"
+            "    → name one: training.optimizer._target_=torch.optim.Adam +training.optimizer._partial_=true"
+        )
+    if not getattr(learner, "automatic_optimization", True):
+        return None, None
+    return _split_lightning(configure())
+
+
+def _split_lightning(configured: Any) -> tuple[Any, Any]:
+    """Take apart the forms that ``configure_optimizers`` may return for one optimiser."""
+    if isinstance(configured, dict):
+        return configured["optimizer"], configured.get("lr_scheduler")
+    if isinstance(configured, tuple) and len(configured) == 2 and isinstance(configured[0], list):
+        optimizers, schedulers = configured
+        return optimizers[0], schedulers[0] if schedulers else None
+    if isinstance(configured, list | tuple):
+        if len(configured) > 1:
+            return None, None
+        return configured[0], None
+    return configured, None

@@ -1,0 +1,103 @@
+"""The one streamed pass over a pool: predictions chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.errors import StrategyError
+from alrun.core.types import Prediction
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from alrun.core.protocols import InferenceModule, RowPool
+    from alrun.core.seeding import Seeds
+
+__all__ = ["StreamedPredictor"]
+
+
+class StreamedPredictor:
+    """Runs a learner through an inference module over the rows of a pool; holds one chunk at a time."""
+
+    def __init__(
+        self,
+        learner: nn.Module,
+        inference: InferenceModule,
+        *,
+        batch_size: int,
+        device: torch.device,
+        seeds: Callable[[], Seeds],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        """Predict with ``learner``.
+
+        Args:
+            learner: The model, whose weights and mode are left as they are found.
+            inference: How predictions are made from it.
+            batch_size: Rows a chunk.
+            device: Where to run; outputs come back to the CPU.
+            seeds: Returns the streams of the current step and phase.
+            progress: Told rows done and rows in all after each chunk.
+        """
+        self._learner = learner
+        self._inference = inference
+        self._batch_size = batch_size
+        self._device = device
+        self._seeds = seeds
+        self._progress = progress
+
+    def __call__(self, pool: RowPool, *, embeddings: bool = False) -> Iterator[Prediction]:
+        """Yield predictions for the rows of ``pool``, in pool order.
+
+        Args:
+            pool: Rows to predict.
+            embeddings: Also give the input of the embedding layer (default: the last linear layer), ``[B, d]``; the
+                mean over posterior samples where there are several.
+        """
+        import torch
+
+        total = len(pool)
+        seeds = self._seeds()
+        # Masks of a stochastic inference belong to the step: query and metrology see the same posterior samples.
+        model_seeds = seeds.at(seeds.step)
+        with ExitStack() as stack:
+            self._learner.to(self._device)
+            forward = stack.enter_context(self._inference.prepared(self._learner, model_seeds))
+            captured: list[Tensor] = []
+            if embeddings:
+                handle = _embedding_layer(self._learner).register_forward_pre_hook(
+                    lambda _, arguments: captured.append(arguments[0].detach())
+                )
+                stack.callback(handle.remove)
+            rows = pool.indices
+            for positions in torch.arange(total).split(self._batch_size):
+                outputs = forward(pool.inputs(positions).to(self._device))
+                features = _per_row(captured, len(positions)) if embeddings else None
+                captured.clear()
+                yield Prediction(rows[positions], outputs.cpu(), self._inference.stochastic, features)
+                self._progress(int(positions[-1]) + 1, total)
+
+
+def _per_row(captured: list[Tensor], rows: int) -> Tensor:
+    import torch
+
+    stacked = torch.cat([part.flatten(1) for part in captured])
+    return stacked.view(-1, rows, stacked.shape[1]).mean(dim=0).cpu()
+
+
+def _embedding_layer(learner: Any) -> nn.Module:
+    from torch import nn
+
+    name = getattr(learner, "embedding_layer", None)
+    if isinstance(name, str):
+        return learner.get_submodule(name)  # type: ignore[no-any-return]
+    linear = [module for module in learner.modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise StrategyError(
+            f"{type(learner).__name__} has no linear layer to take embeddings from\n"
+            "    → give it an attribute embedding_layer with the name of a submodule"
+        )
+    return linear[-1]

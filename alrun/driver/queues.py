@@ -1,0 +1,118 @@
+"""The driver's queues."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from alrun.core.types import Annotation
+
+__all__ = ["DurableQueue", "FifoQueue"]
+
+
+class FifoQueue:
+    """First in, first out, in memory."""
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        """Start with ``items``."""
+        self._items: deque[Any] = deque(items)
+
+    def put(self, item: Any) -> None:
+        """Add ``item`` at the end."""
+        self._items.append(item)
+
+    def put_many(self, items: Iterable[Any]) -> None:
+        """Add ``items`` at the end, in order."""
+        self._items.extend(items)
+
+    def get(self) -> Any:
+        """Remove and return the oldest item; ``IndexError`` when there is none."""
+        return self._items.popleft()
+
+    def empty(self) -> bool:
+        """Return whether nothing is queued."""
+        return not self._items
+
+    def to_list(self) -> list[Any]:
+        """Return the items, oldest first, leaving the queue as it is."""
+        return list(self._items)
+
+    def from_list(self, items: Iterable[Any]) -> None:
+        """Replace the content."""
+        self._items = deque(items)
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return len(self._items)
+
+
+class DurableQueue(FifoQueue):
+    """The queue that label strategies answer into: an answer is on disk before ``put`` returns.
+
+    A bare answer (not an ``Annotation``) belongs to the oldest request that is still open.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[tuple[int, Any]],
+        acknowledge: Callable[[Sequence[tuple[int, Annotation]]], None],
+        wrap: Callable[[Any, Any], Annotation],
+    ) -> None:
+        """Take answers to ``requests`` (order, item).
+
+        Args:
+            requests: The open requests.
+            acknowledge: Makes (order, annotation) pairs durable together.
+            wrap: Makes an annotation of a request and a bare answer.
+        """
+        super().__init__()
+        self._open = list(requests)
+        self._acknowledge = acknowledge
+        self._wrap = wrap
+
+    @property
+    def open_requests(self) -> list[tuple[int, Any]]:
+        """Requests that have no answer yet."""
+        return list(self._open)
+
+    def put(self, item: Any) -> None:
+        """Make one answer durable and queue it."""
+        self.put_many([item])
+
+    def put_many(self, items: Iterable[Any]) -> None:
+        """Make several answers durable together and queue them.
+
+        Raises:
+            StrategyError: An answer to something that was not asked, or was answered already.
+        """
+        answers = [self._match(item) for item in items]
+        if answers:
+            self._acknowledge(answers)
+            super().put_many(annotation for _, annotation in answers)
+
+    def _match(self, answer: Any) -> tuple[int, Annotation]:
+        from alrun.core.errors import StrategyError
+
+        if not self._open:
+            raise StrategyError("the label strategy answered more requests than it was given")
+        if not isinstance(answer, Annotation):
+            order, request = self._open.pop(0)
+            return order, self._wrap(request, answer)
+        for position, (order, request) in enumerate(self._open):
+            if same_item(request, answer.item):
+                del self._open[position]
+                return order, answer
+        raise StrategyError(f"the label strategy answered a request that was not made: {answer.item!r}")
+
+
+def same_item(first: Any, second: Any) -> bool:
+    """Return whether two queue items are the same request."""
+    if first is second:
+        return True
+    if hasattr(first, "shape") or hasattr(second, "shape"):
+        import torch
+
+        left, right = torch.as_tensor(first), torch.as_tensor(second)
+        return left.shape == right.shape and bool((left == right).all())
+    return bool(first == second)

@@ -1,0 +1,45 @@
+"""Where a resumed run needs its weights from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from alrun.core.errors import CorruptionError
+from alrun.store.checkpoints import CheckpointStore, Commit
+
+__all__ = ["newest_weights_step"]
+
+
+def newest_weights_step(checkpoints: CheckpointStore, phases: Sequence[str]) -> int:
+    """Return the newest step whose weights hold, with everything before it; 0 when there is none.
+
+    Commits that do not hold are set aside, so that their phases run again. Weights of earlier steps are not read.
+    """
+    for commit in reversed(_chain(checkpoints, phases)):
+        if not commit.has_weights:
+            continue
+        try:
+            commit.weights()
+        except CorruptionError as error:
+            checkpoints.set_aside(commit.step, commit.phase, str(error))
+            continue
+        return commit.step
+    return 0
+
+
+def _chain(checkpoints: CheckpointStore, phases: Sequence[str]) -> list[Commit]:
+    """Return the commits from the first on, without a gap, as far as their states hold."""
+    chain: list[Commit] = []
+    for step in count():
+        for phase in phases:
+            commit = checkpoints.find(step, phase, previous=chain[-1].digest if chain else "")
+            if commit is None:
+                return chain
+            try:
+                commit.state()
+            except CorruptionError as error:
+                checkpoints.set_aside(step, phase, str(error))
+                return chain
+            chain.append(commit)
+    return chain

@@ -1,0 +1,49 @@
+"""Signals that ask a run to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from alrun.core.errors import Interrupted
+
+__all__ = ["SignalGuard"]
+
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+
+class SignalGuard:
+    """Turns a first signal into ``Interrupted`` at the next safe point; a second one ends the process at once.
+
+    Outside the main thread signals cannot be handled and the guard only passes through.
+    """
+
+    def __init__(self) -> None:
+        """Prepare; nothing is installed before the guard is entered."""
+        self._received: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def check(self) -> None:
+        """Raise ``Interrupted`` if a signal has arrived."""
+        if self._received is not None:
+            raise Interrupted(self._received)
+
+    def _receive(self, signum: int, frame: FrameType | None) -> None:
+        self._received = signum
+        for number in HANDLED:
+            signal.signal(number, signal.SIG_DFL)
+
+    def __enter__(self) -> Self:
+        """Install the handlers."""
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._receive) for number in HANDLED}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Put the previous handlers back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
