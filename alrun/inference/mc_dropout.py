@@ -1,0 +1,88 @@
+"""Monte Carlo dropout: predictions of several sub-networks of one learner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.core.seeding import Seeds
+from alrun.inference.evaluation import evaluating, outputs_of
+from alrun.inference.masks import DROPOUTS
+from alrun.inference.passes import DropoutPasses
+
+__all__ = ["MCDropout"]
+
+
+class MCDropout:
+    """``K`` passes with dropout switched on: outputs ``[K, B, ...]``, samples of an approximate posterior.
+
+    Gal and Ghahramani (2016), "Dropout as a Bayesian approximation". Deviation: the masks are consistent. Pass ``k``
+    drops the same units for every sample and every batch, so it is one fixed network, its predictions for different
+    samples are a joint sample, and they do not depend on how the pool is split into batches. A mask is a function of
+    the seeds, the layer's name, which call of the layer in the pass it is, and ``k``; none is kept between uses.
+
+    Seen are ``nn.Dropout``, ``Dropout1d``, ``Dropout2d``, ``Dropout3d``, ``AlphaDropout`` and ``FeatureAlphaDropout``
+    modules that get the batch in their first dimension. Dropout as a function (``torch.nn.functional.dropout``, and
+    what recurrent and attention layers of torch do inside) cannot be seen and stays off.
+
+    Args:
+        num_passes: Number ``K`` of passes.
+        prob: Probability of dropping, in ``(0, 1)``, for all layers; ``None`` for each layer's own.
+
+    Raises:
+        ConfigError: An argument is out of range.
+    """
+
+    stochastic: bool = True
+
+    def __init__(self, num_passes: int = 20, prob: float | None = None) -> None:
+        problems = []
+        if type(num_passes) is not int or num_passes < 1:
+            what = f"{num_passes!r} is not a positive whole number"
+            problems.append(Problem(what, "inference.num_passes", "inference.num_passes=20"))
+        if prob is not None and (not isinstance(prob, (int, float)) or not 0 < prob < 1):
+            what = f"{prob!r} is not a probability in (0, 1)"
+            problems.append(Problem(what, "inference.prob", "inference.prob=null for the learner's own"))
+        if problems:
+            raise ConfigError(problems)
+        self.num_passes = num_passes
+        self.prob = prob
+
+    def validate(self, learner: nn.Module) -> None:
+        """Raise ``ConfigError`` unless ``learner`` has a dropout layer that drops something."""
+        self._active(learner)
+
+    @contextmanager
+    def prepared(self, learner: nn.Module, seeds: Seeds) -> Iterator[Callable[[Tensor], Tensor]]:
+        """Yield a function from inputs ``[B, ...]`` to outputs ``[K, B, ...]``, gradients off.
+
+        Forward hooks see ``B`` rows before the first dropout layer and ``K * B`` rows, pass after pass, behind it; or
+        ``K`` calls on ``B`` rows where passes cannot be stacked. The first batch is preceded by calls on three rows.
+
+        Raises:
+            ConfigError: The learner has no dropout layer, or only such as drop nothing.
+            StrategyError: Predicting runs no dropout layer, or one does not get the batch in its first dimension.
+        """
+        layers = self._active(learner)
+        probs = {name: layer.p if self.prob is None else self.prob for name, layer in layers.items()}
+        passes = DropoutPasses(dict(layers), probs, self.num_passes, seeds)
+        step = outputs_of(learner)
+        with evaluating(learner), passes.installed():
+            yield lambda inputs: passes.run(step, inputs)
+
+    def _active(self, learner: nn.Module) -> dict[str, _DropoutNd]:
+        found: dict[str, _DropoutNd] = {
+            name: module for name, module in learner.named_modules() if isinstance(module, DROPOUTS)
+        }
+        active = {name: layer for name, layer in found.items() if self.prob is not None or layer.p > 0}
+        if not active:
+            what = (
+                "every dropout layer has probability 0" if found else "MC dropout needs a learner with dropout layers"
+            )
+            hint = "learner=mlp learner.dropout=0.1, or inference=deterministic"
+            raise ConfigError(Problem(what, "learner.dropout", hint))
+        return active

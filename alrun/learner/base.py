@@ -1,0 +1,158 @@
+"""What all of alrun's learners share: units, losses, steps and optimisers. Nothing requires a learner to inherit it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any, ClassVar
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alrun.core.errors import Problem
+from alrun.core.types import Task, TaskSpec
+from alrun.learner.checks import choice_problems, raise_any, standardize_problems
+from alrun.learner.gaussian import bounded_log_variance, gaussian_nll
+from alrun.learner.standardization import column_statistics
+
+__all__ = ["Learner", "OptimizerFactory", "SchedulerFactory"]
+
+OptimizerFactory = Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer]
+SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
+
+
+class Learner(LightningModule):
+    """A network for one task. A subclass sets ``body``, from inputs to ``num_raw_outputs`` columns, in its constructor.
+
+    Inputs are ``[B, *spec.input_shape]`` ``float32``, in the units of the data: columns in ``spec.standardize`` are
+    standardised inside, and so are regression targets, both with the statistics that ``fit_statistics`` last saw.
+    Outputs follow ``alrun.core.outputs``. The losses are cross-entropy in nats; for regression, in units of the
+    standardised target, mean squared error (``likelihood="mean"``) or the Gaussian negative log-likelihood
+    (``"gaussian"``). Weights at construction are a function of torch's global seed.
+
+    Args:
+        spec: Input shape, task and number of outputs.
+        optimizer: Makes the optimiser from the parameters.
+        scheduler: Makes the learning-rate scheduler from the optimiser; stepped once an epoch.
+        scheduler_monitor: Value that the scheduler watches; ``val_loss`` for ``ReduceLROnPlateau`` when unset.
+        likelihood: ``mean`` or ``gaussian``; means nothing to classification.
+        problems: What the subclass found wrong with its own options.
+
+    Attributes:
+        tasks: Tasks that the learner supports.
+        embedding_layer: Name of the module whose input is the embedding; ``None`` for the last ``nn.Linear``.
+        num_raw_outputs: ``C`` logits, ``T`` means, or ``2T`` means and log-variances.
+
+    Raises:
+        ConfigError: With every problem at once.
+    """
+
+    tasks: ClassVar[frozenset[Task]] = frozenset(Task)
+    embedding_layer: str | None = None
+    body: nn.Module
+    input_mean: Tensor
+    input_std: Tensor
+    target_mean: Tensor
+    target_std: Tensor
+
+    def __init__(
+        self,
+        spec: TaskSpec,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+        scheduler_monitor: str | None = None,
+        likelihood: str = "gaussian",
+        problems: Iterable[Problem] = (),
+    ) -> None:
+        known = choice_problems("learner.likelihood", likelihood, ("mean", "gaussian"))
+        raise_any(chain(problems, known, standardize_problems(spec)))
+        super().__init__()
+        self.spec = spec
+        self._make_optimizer = optimizer
+        self._make_scheduler = scheduler
+        self._scheduler_monitor = scheduler_monitor
+        self._regression = spec.task is Task.REGRESSION
+        self._gaussian = self._regression and likelihood == "gaussian"
+        self._standardizes = bool(spec.standardize)
+        self.num_raw_outputs = spec.num_outputs * (2 if self._gaussian else 1)
+        if self._standardizes:
+            self.register_buffer("input_mean", torch.zeros(spec.input_shape))
+            self.register_buffer("input_std", torch.ones(spec.input_shape))
+        if self._regression:
+            self.register_buffer("target_mean", torch.zeros(spec.num_outputs))
+            self.register_buffer("target_std", torch.ones(spec.num_outputs))
+
+    def fit_statistics(self, inputs: Tensor, targets: Tensor) -> None:
+        """Take the statistics for standardisation from a training set; no rows leave them as they are.
+
+        Args:
+            inputs: ``[N, *input_shape]``.
+            targets: ``[N]`` classes, which are not looked at, or ``[N, T]`` values.
+        """
+        if len(inputs) == 0:
+            return
+        if self._standardizes:
+            columns = list(self.spec.standardize)
+            mean, std = column_statistics(inputs[:, columns].to(self.input_mean))
+            self.input_mean[columns], self.input_std[columns] = mean, std
+        if self._regression:
+            mean, std = column_statistics(targets.reshape(len(inputs), -1).to(self.target_mean))
+            self.target_mean.copy_(mean)
+            self.target_std.copy_(std)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits ``[B, C]``, means ``[B, T]`` or means and log-variances ``[B, 2T]``, in units of the target."""
+        if self._gaussian:
+            mean, log_variance = self._standard_moments(inputs)
+            shifted = log_variance + 2 * self.target_std.log()
+            return torch.cat([mean * self.target_std + self.target_mean, shifted], dim=-1)
+        outputs = self._raw(inputs)
+        return outputs * self.target_std + self.target_mean if self._regression else outputs
+
+    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the scalar mean loss of a batch: ``inputs`` ``[B, ...]``, ``targets`` ``[B]`` or ``[B, T]``."""
+        if not self._regression:
+            return functional.cross_entropy(self._raw(inputs), targets)
+        standard = (targets.reshape(len(inputs), -1) - self.target_mean) / self.target_std
+        if self._gaussian:
+            return gaussian_nll(*self._standard_moments(inputs), standard)
+        return functional.mse_loss(self._raw(inputs), standard)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int = 0) -> Tensor:
+        """Return the loss of ``(inputs, targets)``. Nothing is logged: the loop reports what it sums up."""
+        inputs, targets = batch
+        return self.loss(inputs, targets)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int = 0) -> Tensor:
+        """Return the loss of ``(inputs, targets)``."""
+        inputs, targets = batch
+        return self.loss(inputs, targets)
+
+    def inference_step(self, inputs: Tensor) -> Tensor:
+        """Return the outputs, as ``forward`` does."""
+        output: Tensor = self(inputs)
+        return output
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser, or Lightning's dict of optimiser and ``lr_scheduler`` where there is a scheduler."""
+        optimizer = self._make_optimizer(self.parameters())
+        if self._make_scheduler is None:
+            return optimizer
+        scheduler = self._make_scheduler(optimizer)
+        monitor = self._scheduler_monitor
+        if monitor is None and isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            monitor = "val_loss"
+        config = {"scheduler": scheduler, "interval": "epoch", "frequency": 1}
+        return {"optimizer": optimizer, "lr_scheduler": config | ({"monitor": monitor} if monitor else {})}
+
+    def _raw(self, inputs: Tensor) -> Tensor:
+        if self._standardizes:
+            inputs = (inputs - self.input_mean) / self.input_std
+        outputs: Tensor = self.body(inputs)
+        return outputs
+
+    def _standard_moments(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        mean, raw_log_variance = self._raw(inputs).chunk(2, dim=-1)
+        return mean, bounded_log_variance(raw_log_variance)

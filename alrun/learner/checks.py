@@ -1,0 +1,49 @@
+"""What can be wrong with a learner's options, as problems for one ``ConfigError``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.core.types import TaskSpec
+
+__all__ = ["choice_problems", "dropout_problems", "raise_any", "size_problems", "standardize_problems"]
+
+
+def choice_problems(key: str, value: object, choices: Iterable[str]) -> Iterator[Problem]:
+    """Yield a problem unless ``value`` is one of ``choices``."""
+    names = sorted(choices)
+    if value not in names:
+        near = difflib.get_close_matches(str(value), names, n=1) or names[:1]
+        yield Problem(f"{value!r} is not one of {', '.join(names)}", key, f"{key}={near[0]}")
+
+
+def size_problems(key: str, sizes: object, example: str = "") -> Iterator[Problem]:
+    """Yield a problem unless ``sizes`` is a sequence of positive integers; ``example`` is what to type instead."""
+    listed = list(sizes) if isinstance(sizes, Sequence) and not isinstance(sizes, str) else [sizes]
+    if listed == [sizes] or not all(type(size) is int and size > 0 for size in listed):
+        yield Problem(f"{sizes!r} is not a list of positive whole numbers", key, example or f"{key}=[64,64]")
+
+
+def dropout_problems(key: str, value: object) -> Iterator[Problem]:
+    """Yield a problem unless ``value`` is a probability in ``[0, 1)``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        yield Problem(f"{value!r} is not a probability in [0, 1)", key, f"{key}=0.1")
+
+
+def standardize_problems(spec: TaskSpec) -> Iterator[Problem]:
+    """Yield a problem when the data asks for columns that its inputs do not have."""
+    if not spec.standardize:
+        return
+    if len(spec.input_shape) != 1:
+        yield Problem(f"only flat inputs have columns to standardise, these are {spec.input_shape}", "data")
+    elif not all(0 <= column < spec.input_shape[0] for column in spec.standardize):
+        yield Problem(f"columns to standardise lie outside 0..{spec.input_shape[0] - 1}: {spec.standardize}", "data")
+
+
+def raise_any(problems: Iterable[Problem]) -> None:
+    """Raise one ``ConfigError`` with all ``problems``, if there are any."""
+    found = tuple(problems)
+    if found:
+        raise ConfigError(found)

@@ -1,0 +1,87 @@
+"""A small convolutional network for images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from torch import nn
+
+from alrun.core.errors import Problem
+from alrun.core.types import TaskSpec
+from alrun.learner.base import Learner, OptimizerFactory, SchedulerFactory
+from alrun.learner.checks import choice_problems, dropout_problems, size_problems
+from alrun.learner.layers import ACTIVATIONS, dense
+
+__all__ = ["CNN"]
+
+
+class CNN(Learner):
+    """Blocks of a 3x3 convolution, activation and 2x2 max-pooling, then one dense layer with dropout and a linear one.
+
+    See ``Learner`` for the other arguments.
+
+    Args:
+        spec: Task and number of outputs; ``input_shape`` is ``(channels, height, width)``.
+        optimizer: Makes the optimiser from the parameters.
+        scheduler: Makes the learning-rate scheduler from the optimiser.
+        scheduler_monitor: Value that the scheduler watches.
+        likelihood: ``mean`` or ``gaussian``, for regression.
+        channels: Output channels of each block; a block halves height and width.
+        hidden: Width of the dense layer, which is also that of the embedding.
+        dropout: Probability before the last layer, in ``[0, 1)``; 0 leaves the layer out.
+        batch_norm: Whether to normalise before each activation.
+        activation: ``relu``, ``gelu``, ``silu``, ``tanh``, ``elu`` or ``leaky_relu``.
+
+    Raises:
+        ConfigError: With every problem at once; also for inputs that are no images, or too small to be halved so often.
+    """
+
+    def __init__(
+        self,
+        spec: TaskSpec,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+        scheduler_monitor: str | None = None,
+        likelihood: str = "gaussian",
+        channels: Sequence[int] = (16, 32),
+        hidden: int = 128,
+        dropout: float = 0.1,
+        batch_norm: bool = False,
+        activation: str = "relu",
+    ) -> None:
+        options = chain(
+            size_problems("learner.channels", channels),
+            size_problems("learner.hidden", [hidden], "learner.hidden=128"),
+            dropout_problems("learner.dropout", dropout),
+            choice_problems("learner.activation", activation, ACTIVATIONS),
+        )
+        super().__init__(
+            spec, optimizer, scheduler, scheduler_monitor, likelihood, chain(options, _shape_problems(spec, channels))
+        )
+        depth, height, width = spec.input_shape
+        convolutions = _convolutions(depth, channels, activation, batch_norm)
+        flat = [depth, *channels][-1] * (height >> len(channels)) * (width >> len(channels))
+        head = dense(flat, [hidden], activation, dropout, batch_norm)
+        self.body = nn.Sequential(*convolutions, nn.Flatten(), *head, nn.Linear(hidden, self.num_raw_outputs))
+
+
+def _shape_problems(spec: TaskSpec, channels: Sequence[int]) -> Iterator[Problem]:
+    if len(spec.input_shape) != 3:
+        what = f"a cnn needs images (channels, height, width), this data has inputs of shape {spec.input_shape}"
+        yield Problem(what, "learner", "data.image=true for digits, or learner=mlp")
+    elif isinstance(channels, Sequence) and min(spec.input_shape[1:]) >> len(channels) == 0:
+        size = "x".join(map(str, spec.input_shape[1:]))
+        what = f"{len(channels)} blocks halve an image of {size} to nothing"
+        yield Problem(what, "learner.channels", "learner.channels=[32]")
+
+
+def _convolutions(depth: int, channels: Sequence[int], activation: str, batch_norm: bool) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for size in channels:
+        layers.append(nn.Conv2d(depth, size, kernel_size=3, padding=1, bias=not batch_norm))
+        if batch_norm:
+            layers.append(nn.BatchNorm2d(size))
+        layers += [ACTIVATIONS[activation](), nn.MaxPool2d(2)]
+        depth = size
+    return layers
