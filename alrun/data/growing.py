@@ -1,0 +1,36 @@
+"""A tensor that grows at one end."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["GrowingTensor"]
+
+
+class GrowingTensor:
+    """Rows of equal shape in one buffer that doubles when it is full, so that appending costs O(1) a row on average."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+        """Start empty, for rows of ``shape`` and ``dtype``."""
+        self._buffer = torch.empty((0, *shape), dtype=dtype)
+        self._size = 0
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self._size
+
+    @property
+    def view(self) -> Tensor:
+        """The rows so far, ``[n, *shape]``: a view, to be read only."""
+        return self._buffer[: self._size]
+
+    def extend(self, block: Tensor) -> None:
+        """Add the rows of ``block`` ``[n, *shape]`` at the end."""
+        size = self._size + len(block)
+        if size > len(self._buffer):
+            grown = self._buffer.new_empty((max(size, 2 * len(self._buffer)), *self._buffer.shape[1:]))
+            grown[: self._size] = self.view
+            self._buffer = grown
+        self._buffer[self._size : size] = block
+        self._size = size

@@ -1,0 +1,60 @@
+"""Building blocks of the errors that data sources raise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from alrun.core.errors import DataError, Problem
+from alrun.core.types import Task
+
+__all__ = ["existing_file", "fail", "nearest", "parse_task"]
+
+
+def fail(what: str, where: str, hint: str = "") -> DataError:
+    """Return the error of one problem, to be raised by the caller."""
+    return DataError(Problem(what, where, hint))
+
+
+def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
+    """Return up to ``limit`` of the ``known`` names that look like ``name``, whatever their case, best first."""
+    by_lower = {each.lower(): each for each in known}
+    return [by_lower[match] for match in get_close_matches(name.lower(), by_lower, limit, 0.5)]
+
+
+def existing_file(path: str, key: str, suffixes: tuple[str, ...]) -> Path:
+    """Return ``path``, taken from the working directory, if it is a file whose name ends in one of ``suffixes``.
+
+    Raises:
+        DataError: It is missing (the hint names the nearest files of that folder), is no file, or ends otherwise.
+    """
+    file = Path(path).expanduser()
+    if not file.parent.is_dir():
+        raise fail(f"there is no folder {str(file.parent)!r}", key, f"paths start from {Path.cwd()}")
+    if not file.exists():
+        there = sorted(each.name for each in file.parent.iterdir() if each.name.lower().endswith(suffixes))
+        close = nearest(file.name, there) or there[:3]
+        names = ", ".join(str(file.parent / name) for name in close)
+        hint = (
+            f"did you mean {names}?" if names else f"no file in {file.parent.resolve()} ends in {' or '.join(suffixes)}"
+        )
+        raise fail(f"there is no file {str(file)!r}", key, hint)
+    if not file.is_file():
+        raise fail(f"{str(file)!r} is a folder, not a file", key, f"give a file that ends in {' or '.join(suffixes)}")
+    if not file.name.lower().endswith(suffixes):
+        raise fail(f"cannot tell what {file.name!r} is from its name", key, f"it should end in {', '.join(suffixes)}")
+    return file
+
+
+def parse_task(task: str) -> Task | None:
+    """Return the ``task`` setting, ``None`` for ``auto``.
+
+    Raises:
+        DataError: It is something else.
+    """
+    names = ["auto", *(str(each) for each in Task)]
+    if task not in names:
+        close = nearest(task, names) or names
+        raise fail(f"unknown task {task!r}", "data.task", " or ".join(f"data.task={name}" for name in close))
+    return None if task == "auto" else Task(task)

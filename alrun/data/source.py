@@ -1,0 +1,148 @@
+"""One immutable set of rows, in memory or memory-mapped: the base of every data source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from alrun.core.seeding import Seeds
+from alrun.core.types import Pools, Split, Task, TaskSpec
+from alrun.data.pools import EvaluationPool, TrainingPool, UnlabeledPool
+from alrun.data.problems import fail
+from alrun.data.rows import as_rows
+from alrun.data.split import check_sizes, split_rows
+
+__all__ = ["ArraySource"]
+
+CHUNK_VALUES = 1 << 22
+
+
+class ArraySource:
+    """Inputs and targets by row number.
+
+    Inputs stay where they are: a tensor, or a numpy array, which may be memory-mapped and is then read in the rows
+    asked for, or chunk by chunk. Pools view a source and never copy it.
+
+    Attributes:
+        task: What the targets of this kind of source are; ``None`` where only the data tell.
+        spec: What a learner must know of the data.
+        array: The inputs ``[N, *input_shape]`` as they are held, in any real dtype.
+    """
+
+    task: ClassVar[Task | None] = None
+
+    def __init__(
+        self,
+        inputs: Tensor | npt.NDArray[Any],
+        targets: Tensor,
+        spec: TaskSpec,
+        *,
+        validation_size: float = 0.1,
+        test_size: float = 0.2,
+        labeled: Sequence[int] | None = None,
+        scale: float = 1.0,
+    ) -> None:
+        """Hold the data and check that it can be used.
+
+        Args:
+            inputs: ``[N, *input_shape]``, real numbers.
+            targets: ``[N]`` ``int64`` classes ``0 … C-1``, or ``[N, T]`` ``float32``.
+            spec: Task, shapes and names that fit both.
+            validation_size: Rows for validation: a fraction below 1 or a count; 0 for no validation pool.
+            test_size: Rows for test, likewise.
+            labeled: Rows whose labels are known from the start.
+            scale: Factor that inputs are multiplied by as they are read, e.g. 1/255 for images of bytes.
+
+        Raises:
+            DataError: Lengths differ, a value is not finite, there is one class only, or too few rows for the split.
+        """
+        self.array, self._targets, self.spec = inputs, targets, spec
+        self.validation_size, self.test_size, self._scale = validation_size, test_size, scale
+        self._labeled = np.asarray([] if labeled is None else list(labeled), dtype=np.int64)
+        self._fingerprint: str | None = None
+        self._check()
+
+    def __len__(self) -> int:
+        """Return the number of rows ``N``."""
+        return len(self._targets)
+
+    def inputs(self, rows: Sequence[int] | Tensor) -> Tensor:
+        """Return the inputs ``[n, *input_shape]`` ``float32`` of ``rows``; only these are read."""
+        return self._read(as_rows(rows))
+
+    def targets(self, rows: Sequence[int] | Tensor) -> Tensor:
+        """Return the targets of ``rows``: ``[n]`` ``int64`` classes or ``[n, T]`` ``float32``."""
+        return self._targets[as_rows(rows)]
+
+    def split(self, seeds: Seeds) -> Split:
+        """Return the rows of each pool, drawn from the split stream of ``seeds``; stratified where classes exist."""
+        return split_rows(self._strata(), self.validation_size, self.test_size, seeds, self._labeled)
+
+    def pools(self, seeds: Seeds) -> Pools:
+        """Split the rows and return the pools that view them; ``None`` for validation or test without rows."""
+        split = self.split(seeds)
+        return Pools(
+            training=TrainingPool(self, split.labeled),
+            unlabeled=UnlabeledPool(self, split),
+            validation=EvaluationPool(self, split.validation) if len(split.validation) else None,
+            test=EvaluationPool(self, split.test) if len(split.test) else None,
+        )
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all bytes of inputs, targets and their description, read once, chunk by chunk."""
+        if self._fingerprint is None:
+            digest = hashlib.sha256(repr((self.spec, tuple(self.array.shape), self._scale)).encode())
+            digest.update(self._labeled.tobytes())
+            for block in [*self._chunks(), slice(None)]:
+                values = self._targets if block == slice(None) else self.array[block]
+                raw = np.ascontiguousarray(values.numpy() if isinstance(values, Tensor) else values)
+                digest.update(raw.dtype.str.encode())
+                digest.update(raw.reshape(-1).view(np.uint8).data)
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint
+
+    def _read(self, rows: Tensor | slice) -> Tensor:
+        if isinstance(self.array, Tensor):
+            block = self.array[rows].to(torch.float32)
+        else:
+            picked = self.array[rows if isinstance(rows, slice) else rows.numpy()]
+            with np.errstate(over="ignore"):
+                block = torch.from_numpy(np.array(picked, dtype=np.float32, copy=isinstance(rows, slice) or None))
+        return block if self._scale == 1.0 else block * self._scale
+
+    def _chunks(self) -> Iterator[slice]:
+        step = max(1, CHUNK_VALUES // max(1, int(np.prod(self.array.shape[1:]))))
+        return (slice(start, start + step) for start in range(0, len(self.array), step))
+
+    def _strata(self) -> npt.NDArray[np.int64]:
+        if self.spec.task is Task.CLASSIFICATION:
+            strata: npt.NDArray[np.int64] = self._targets.numpy()
+            return strata
+        return np.zeros(len(self), dtype=np.int64)
+
+    def _check(self) -> None:
+        if len(self.array) != len(self._targets):
+            raise fail(f"{len(self.array)} rows of inputs, but {len(self._targets)} targets", "data")
+        if self.spec.task is Task.CLASSIFICATION and self.spec.num_outputs < 2:
+            raise fail(
+                "all rows are of one class: there is nothing to learn", "data", "check the target column or array"
+            )
+        for block in self._chunks():
+            finite = self._read(block).flatten(1).isfinite().all(dim=1)
+            if not finite.all():
+                row = block.start + int((~finite).nonzero()[0])
+                raise fail("an input is missing or not finite", f"row {row}", "fill it in, or leave the row out")
+        if not self._targets.isfinite().all():
+            row = int((~self._targets.isfinite()).nonzero()[0, 0])
+            raise fail("the target is missing or not finite", f"row {row}", "leave the row out")
+        outside = self._labeled[(self._labeled < 0) | (self._labeled >= len(self))]
+        if len(outside):
+            raise fail(f"there is no row {outside[0]} among {len(self)}", "data.labeled", "rows count from 0")
+        free = np.delete(self._strata(), np.unique(self._labeled))
+        check_sizes(np.bincount(free, minlength=1), self.validation_size, self.test_size)

@@ -1,0 +1,108 @@
+"""How rows are divided into training, validation and test: pure functions of the data's shape and the split stream."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from alrun.core.errors import DataError, Problem
+from alrun.core.seeding import Role, Seeds
+from alrun.core.types import Split
+
+__all__ = ["check_sizes", "largest_remainder", "resolve_size", "split_rows"]
+
+Integers = npt.NDArray[np.int64]
+
+
+def resolve_size(size: float, rows: int, key: str) -> int:
+    """Return how many of ``rows`` a size means: a fraction below 1 (rounded, at least one row), or a count.
+
+    Raises:
+        DataError: ``size`` is negative, no number, or a count with a fractional part; ``key`` is named.
+    """
+    if not 0 <= size < float("inf") or (size >= 1 and size != int(size)):
+        hint = f"{key}=0.2 (a fifth of the rows), {key}=100 (so many rows) or {key}=0 (none)"
+        raise DataError(Problem(f"{size} is neither a fraction below 1 nor a number of rows", key, hint))
+    if size >= 1 or size == 0:
+        return int(size)
+    return max(1, int(size * rows + 0.5))
+
+
+def largest_remainder(total: int, counts: Integers, room: Integers) -> Integers:
+    """Divide ``total`` seats over strata in proportion to ``counts``, at most ``room`` each (Hamilton's method).
+
+    Each stratum gets the floor of its quota; seats left over go one each to the largest remainders, ties to the
+    lower stratum. Where ``room`` does not bind, each allocation is within one of its quota. Integer arithmetic
+    throughout, so that the result is the same everywhere.
+
+    Args:
+        total: Seats, at most ``room.sum()``.
+        counts: ``[S]`` ``int64`` sizes of the strata.
+        room: ``[S]`` ``int64`` upper limits.
+
+    Returns:
+        ``[S]`` ``int64`` seats that sum to ``total``.
+    """
+    whole, remainder = np.divmod(total * counts, max(int(counts.sum()), 1))
+    seats: Integers = np.minimum(whole, room)
+    order = np.argsort(-remainder, kind="stable")
+    while (left := total - int(seats.sum())) > 0:
+        open_strata = order[seats[order] < room[order]][:left]
+        if len(open_strata) == 0:
+            raise ValueError(f"{total} seats do not fit in {int(room.sum())} places")
+        seats[open_strata] += 1
+    return seats
+
+
+def check_sizes(counts: Integers, validation: float, test: float) -> tuple[int, int]:
+    """Return the numbers of validation and test rows for strata of ``counts`` rows that may be held out.
+
+    Raises:
+        DataError: A size makes no sense, or they do not leave one row of each class (of all, in regression) to train.
+    """
+    rows, present = int(counts.sum()), int((counts > 0).sum())
+    sizes = resolve_size(validation, rows, "data.validation_size"), resolve_size(test, rows, "data.test_size")
+    if sum(sizes) > rows - present or rows == 0:
+        needed = "one row of each class" if present > 1 else "a row"
+        what = (
+            f"{rows} rows are too few: {sizes[0]} for validation and {sizes[1]} for test do not leave {needed} to train"
+        )
+        raise DataError(Problem(what, "data", "lower data.validation_size or data.test_size, or bring more rows"))
+    return sizes
+
+
+def split_rows(
+    strata: Integers, validation: float, test: float, seeds: Seeds, labeled: Integers | None = None
+) -> Split:
+    """Split ``N`` rows at random, in each stratum in proportion to its size (largest remainder).
+
+    Test and validation rows are drawn from the rows that are not ``labeled``; at least one of each stratum's rows
+    stays in training. The draw reads the stream ``Role.SPLIT`` of ``seeds`` and nothing else.
+
+    Args:
+        strata: ``[N]`` ``int64`` class of each row; all 0 for a plain random split.
+        validation: Fraction below 1, or number of rows.
+        test: Fraction below 1, or number of rows.
+        seeds: The experiment's seeds.
+        labeled: ``[l]`` rows that start labelled, and so belong to training.
+
+    Raises:
+        DataError: See ``check_sizes``.
+    """
+    known = np.zeros(0, dtype=np.int64) if labeled is None else np.unique(labeled)
+    free = np.setdiff1d(np.arange(len(strata)), known, assume_unique=True)
+    counts = np.bincount(strata[free], minlength=int(strata.max(initial=0)) + 1)
+    num_validation, num_test = check_sizes(counts, validation, test)
+    in_test = largest_remainder(num_test, counts, np.maximum(counts - 1, 0))
+    rest = counts - in_test
+    in_validation = largest_remainder(num_validation, rest, np.maximum(rest - 1, 0))
+    shuffled = free[seeds.numpy(Role.SPLIT).permutation(len(free))]
+    shuffled = shuffled[np.argsort(strata[shuffled], kind="stable")]
+    stratum = strata[shuffled]
+    rank = np.arange(len(shuffled)) - (np.cumsum(counts) - counts)[stratum]
+    tested = rank < in_test[stratum]
+    validated = ~tested & (rank < (in_test + in_validation)[stratum])
+    train = np.concatenate([shuffled[~tested & ~validated], known])
+    parts = (train, shuffled[validated], shuffled[tested], known)
+    return Split(*(torch.from_numpy(np.sort(part)) for part in parts))

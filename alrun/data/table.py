@@ -1,0 +1,106 @@
+"""Your own table: CSV or Parquet, with a target column, numbers and categories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from alrun.core.types import Task, TaskSpec
+from alrun.data.columns import SUFFIXES, choose_columns, dummies, numbers, read_table
+from alrun.data.encoding import encode_classes, encode_values, guess_task
+from alrun.data.problems import existing_file, fail, parse_task
+from alrun.data.source import ArraySource
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Table"]
+
+
+class Table(ArraySource):
+    """Rows of a file: numeric columns first, then one column of 0 and 1 for each category.
+
+    Numeric columns are raw; the learner standardises them on what is labelled. Categories are those of the whole file,
+    so that the input has the same shape whatever is labelled; a missing category is one of its own, a missing number is
+    refused.
+    Rows count from 0, header not counted.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        target: str | Sequence[str],
+        *,
+        task: str = "auto",
+        numeric: Sequence[str] | None = None,
+        categorical: Sequence[str] | None = None,
+        drop: Sequence[str] = (),
+        labeled: Sequence[int] | None = None,
+        validation_size: float = 0.1,
+        test_size: float = 0.2,
+    ) -> None:
+        """Read the file.
+
+        Args:
+            path: A ``.csv``, ``.csv.gz``, ``.tsv``, ``.parquet`` or ``.pq`` file.
+            target: The column to predict; several for a regression with several targets.
+            task: ``classification``, ``regression``, or ``auto`` for what the target looks like (``guess_task``).
+            numeric: Columns that are numbers; ``None`` for all of a numeric type that have no other role.
+            categorical: Columns that are categories; ``None`` for all others, except dates.
+            drop: Columns to leave out.
+            labeled: See ``ArraySource``.
+            validation_size: See ``ArraySource``.
+            test_size: See ``ArraySource``.
+
+        Raises:
+            DataError: The file, a column or a value cannot be used as asked.
+        """
+        wanted = parse_task(task)
+        file = existing_file(path, "data.path", SUFFIXES)
+        frame = read_table(file)
+        targets = [target] if isinstance(target, str) else list(target)
+        columns = choose_columns(frame, targets, numeric, categorical, list(drop))
+        values, outputs, names = _targets(frame, targets, wanted, str(file))
+        inputs = np.concatenate(
+            [numbers(frame, columns.numeric, str(file)), dummies(frame, columns.categorical)], axis=1
+        )
+        spec = TaskSpec(
+            Task.REGRESSION if values.ndim == 2 else Task.CLASSIFICATION,
+            (inputs.shape[1],),
+            outputs,
+            standardize=tuple(range(len(columns.numeric))),
+            class_names=names,
+        )
+        sizes = {"validation_size": validation_size, "test_size": test_size}
+        super().__init__(torch.from_numpy(inputs), values, spec, labeled=labeled, **sizes)
+
+
+def _targets(
+    frame: pd.DataFrame, names: list[str], task: Task | None, where: str
+) -> tuple[Tensor, int, tuple[str, ...]]:
+    """Return the encoded targets, the number of outputs, and the class names."""
+    for name in names:
+        missing = np.flatnonzero(frame[name].isna().to_numpy())
+        if len(missing):
+            more = f" (and in {len(missing) - 1} more rows)" if len(missing) > 1 else ""
+            what = f"the target {name!r} is missing in row {missing[0]}{more}"
+            raise fail(what, where, "leave such rows out of the file")
+    task = task or guess_task(_plain(frame, names))
+    if task is Task.REGRESSION:
+        values = encode_values(numbers(frame, names, where), where)
+        return values, values.shape[1], ()
+    classes, found = encode_classes(_plain(frame, names), f"{where}, column {names[0]!r}")
+    return classes, len(found), found
+
+
+def _plain(frame: pd.DataFrame, names: list[str]) -> npt.NDArray[Any]:
+    """Return one column ``[N]`` as numbers or text, or several ``[N, T]``."""
+    if len(names) > 1:
+        return frame[names].to_numpy()
+    column = frame[names[0]]
+    return column.to_numpy() if column.dtype.kind in "biuf" else column.astype(str).to_numpy(dtype=str)
