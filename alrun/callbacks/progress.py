@@ -1,0 +1,99 @@
+"""One live display of a run on a terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from alrun.callbacks.progress_state import RunState, main_metrics, seconds_left
+from alrun.core.events import (
+    Callback,
+    EpochFinished,
+    LabelsReceived,
+    PhaseFinished,
+    PhaseProgress,
+    PhaseStarted,
+    RunFinished,
+    RunStarted,
+)
+from alrun.core.phases import ActiveLearningPhase
+from alrun.core.types import LabelStatus
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+__all__ = ["LiveDisplay"]
+
+
+class LiveDisplay(Callback):
+    """Shows step, phase, its progress, labels spent of the budget, last metrics and the time left.
+
+    Events only change a few plain values; a thread of rich's draws them, at most ``refreshes`` times a second. The
+    display goes when the run ends.
+    """
+
+    refreshes = 4
+
+    def __init__(self, console: Console) -> None:
+        """Draw on ``console``."""
+        self._console = console
+        self._state = RunState()
+        self._started = self._step_started = time.monotonic()
+        self._live: Live | None = None
+
+    def on_run_started(self, event: RunStarted) -> None:
+        """Start drawing."""
+        from rich.live import Live
+
+        state = RunState(name=event.log_dir.name, step=event.step, labels=event.labels, budget=event.budget)
+        self._state, self._started = state, time.monotonic()
+        self._step_started = self._started
+        rate = self.refreshes
+        self._live = Live(get_renderable=self.render, console=self._console, refresh_per_second=rate, transient=True)
+        self._live.start()
+
+    def on_phase_started(self, event: PhaseStarted) -> None:
+        """Turn to the phase."""
+        state = self._state
+        state.step, state.phase, state.done, state.total, state.note = event.step, event.phase, 0, 0, ""
+
+    def on_phase_progress(self, event: PhaseProgress) -> None:
+        """Move the bar of the running phase."""
+        self._state.done, self._state.total = event.done, event.total
+
+    def on_train_epoch_finished(self, event: EpochFinished) -> None:
+        """Move the bar of the training."""
+        self._state.done, self._state.total = event.epoch + 1, event.max_epochs
+        values = "".join(f"  {name} {value:.3g}" for name, value in main_metrics(event.metrics, most=1).items())
+        self._state.note = f"epoch {event.epoch + 1}/{event.max_epochs}{values}"
+
+    def on_labels_received(self, event: LabelsReceived) -> None:
+        """Count labels as they arrive."""
+        self._state.labels += sum(answer.status == LabelStatus.LABELLED for answer in event.annotations)
+
+    def on_phase_finished(self, event: PhaseFinished) -> None:
+        """Take over labels and metrics, and the time of a finished step."""
+        self._state.labels = event.labels
+        if event.phase == ActiveLearningPhase.METROLOGY:
+            self._state.metrics = dict(event.metrics)
+        if event.phase == ActiveLearningPhase.DATA_INTEGRATION:
+            now = time.monotonic()
+            self._state.history.append((event.labels, now - self._step_started))
+            self._step_started = now
+
+    def on_run_finished(self, event: RunFinished) -> None:
+        """Take the display away."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def render(self) -> RenderableType:
+        """Return the display as it is now."""
+        from alrun.callbacks.progress_view import view
+
+        now = time.monotonic()
+        left = seconds_left(self._state.history, self._state.budget)
+        if left is not None:
+            left = max(0.0, left - (now - self._step_started))
+        return view(self._state, now - self._started, left)

@@ -1,0 +1,78 @@
+"""How the live display looks: a pure function of what it knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from alrun.callbacks.progress_state import RunState, main_metrics
+from alrun.core.phases import ActiveLearningPhase
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["clock", "view"]
+
+LABEL_WIDTH = 11
+NOTE_WIDTH = 32
+
+
+def clock(seconds: float) -> str:
+    """Return ``seconds`` as ``m:ss``, or ``h:mm:ss`` from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def view(state: RunState, elapsed: float, left: float | None) -> RenderableType:
+    """Return the panel for ``state``, ``elapsed`` seconds into the session, with ``left`` seconds to go."""
+    bars = Table.grid(padding=(0, 2), expand=True)
+    bars.add_column(style="bold", no_wrap=True, width=LABEL_WIDTH)
+    bars.add_column(ratio=1)
+    bars.add_column(no_wrap=True, width=NOTE_WIDTH)
+    bars.add_row(_words(state.phase) or "starting", _bar(state.done, state.total), _note(state))
+    bars.add_row("labels", _bar(state.labels, state.budget), f"{state.labels}/{state.budget}")
+    head = Text(f"step {state.step}".ljust(LABEL_WIDTH + 2), style="bold", no_wrap=True, overflow="ellipsis")
+    time_left = f" · about {clock(left)} left" if left is not None else ""
+    return Panel(
+        Group(head.append_text(_phases(state.phase)), bars, _metrics(state)),
+        title=Text(state.name),
+        title_align="left",
+        subtitle=Text(f"{clock(elapsed)}{time_left}"),
+        subtitle_align="right",
+        border_style="dim",
+    )
+
+
+def _words(phase: str) -> str:
+    return "integration" if phase == ActiveLearningPhase.DATA_INTEGRATION else phase
+
+
+def _phases(current: str) -> Text:
+    text = Text(style="not bold")
+    names = [str(phase) for phase in ActiveLearningPhase]
+    position = names.index(current) if current in names else -1
+    for number, name in enumerate(names):
+        style = "bold cyan" if number == position else "green" if number < position else "dim"
+        text.append(" › " if number else "", style="dim").append(_words(name), style=style)
+    return text
+
+
+def _bar(done: int, total: int) -> ProgressBar:
+    return ProgressBar(total=total or None, completed=min(done, total))
+
+
+def _note(state: RunState) -> Text:
+    return Text(state.note or (f"{state.done}/{state.total}" if state.total else ""), overflow="ellipsis")
+
+
+def _metrics(state: RunState) -> Text:
+    text = Text(no_wrap=True, overflow="ellipsis")
+    for number, (name, value) in enumerate(main_metrics(state.metrics).items()):
+        text.append("  " if number else "").append(f"{name} ", style="dim").append(f"{value:#.4g}")
+    return text

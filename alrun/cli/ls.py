@@ -1,0 +1,93 @@
+"""``alrun ls [GROUP]``: config groups and their options, from the first lines of the YAML files alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.report.arguments import command, nearest, parse
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["Option", "read_options", "run"]
+
+# The files of `hydra/` configure Hydra itself.
+HIDDEN = frozenset({"hydra"})
+
+
+@dataclass(frozen=True)
+class Option:
+    """One YAML file of a config group: what it is, and the command that uses it."""
+
+    group: str
+    name: str
+    description: str
+    command: str
+
+
+def run(argv: list[str]) -> int:
+    """Print the options of all groups, or of one.
+
+    Raises:
+        ConfigError: There is no such group, or no such config directory.
+    """
+    from rich.console import Console
+
+    from alrun.config.paths import conf_dir
+
+    parser = command("ls", "List config groups and their options, each with what it is and the command that uses it.")
+    parser.add_argument("group", nargs="?", metavar="GROUP", help="show this group alone, e.g. query")
+    parser.add_argument("--config-dir", type=Path, metavar="DIR", help="list the options in DIR too")
+    arguments = parse(parser, argv)
+    folders = [conf_dir(), *([arguments.config_dir] if arguments.config_dir else [])]
+    if not folders[-1].is_dir():
+        raise ConfigError(Problem("no such directory", "--config-dir", f"create it, or leave {folders[-1]} out"))
+    groups = read_options(folders)
+    if arguments.group is not None and arguments.group not in groups:
+        raise ConfigError(Problem(f"no group {arguments.group!r}", hint=nearest(arguments.group, groups)))
+    console = Console()
+    for group in [arguments.group] if arguments.group else groups:
+        console.print(option_table(group, groups[group]))
+    return 0
+
+
+def read_options(folders: Sequence[Path]) -> dict[str, list[Option]]:
+    """Return the options by group; where two folders hold the same option, that of the first, as Hydra does."""
+    found: dict[tuple[str, str], Option] = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*.yaml")):
+            group = path.parent.relative_to(folder).as_posix()
+            if group != "." and group.split("/")[0] not in HIDDEN:
+                found.setdefault((group, path.stem), Option(group, path.stem, *_header(path)))
+    groups: dict[str, list[Option]] = {}
+    for key in sorted(found):
+        groups.setdefault(key[0], []).append(found[key])
+    return groups
+
+
+def _header(path: Path) -> tuple[str, str]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        lines = [file.readline(), file.readline()]
+    comments = [re.sub(r"^#\s*", "", line).strip() if line.startswith("#") else "" for line in lines]
+    return comments[0], comments[1]
+
+
+def option_table(group: str, options: Sequence[Option]) -> Table:
+    """Return the table of one group."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=group, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
+    table.add_column(style="cyan", no_wrap=True, min_width=18)
+    table.add_column()
+    for option in options:
+        description = Text(option.description)
+        table.add_row(
+            option.name, description.append(f"\n{option.command}", style="dim") if option.command else description
+        )
+    return table

@@ -1,0 +1,94 @@
+"""What the last query step bought: balance, scores and spread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from alrun.core.types import QueryReport, Task
+from alrun.metrology.base import Metrology
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Acquisition", "class_counts", "mean_nearest_distance", "mean_scores"]
+
+_BLOCK_BYTES = 2**24
+
+
+def class_counts(classes: Tensor, num_classes: int, name: str) -> dict[str, float]:
+    """Return ``{"count_<name>_<c>": n}`` for every class ``c`` of ``classes`` ``[N]`` ``int64``."""
+    counts = classes.bincount(minlength=num_classes).tolist()
+    return {f"count_{name}_{c}": float(n) for c, n in enumerate(counts)}
+
+
+def mean_nearest_distance(inputs: Tensor) -> float | None:
+    """Return the mean Euclidean distance from each row of ``inputs`` ``[n, ...]`` to the nearest other row.
+
+    In the units of the inputs; ``None`` for fewer than two rows. Takes O(n²·d) time, and memory for a block of rows at
+    a time. Differences are taken directly: an expanded square would not give 0 for rows that are equal.
+    """
+    import torch
+
+    rows = inputs.flatten(start_dim=1).double()
+    count = len(rows)
+    if count < 2:
+        return None
+    size = max(1, _BLOCK_BYTES // (8 * count))
+    total = 0.0
+    for start in range(0, count, size):
+        block = rows[start : start + size]
+        distances = torch.cdist(block, rows, compute_mode="donot_use_mm_for_euclid_dist")
+        distances[torch.arange(len(block)), torch.arange(start, start + len(block))] = math.inf
+        total += float(distances.amin(dim=1).sum())
+    return total / count
+
+
+def mean_scores(reports: Sequence[QueryReport]) -> dict[str, float]:
+    """Return the mean score of the picks and of the pool, as far as the query strategies gave scores.
+
+    Names are ``mean_score_picks`` and ``mean_score_pool``; from the second strategy on with ``_2``, ``_3`` … behind, as
+    scores of different strategies have different units.
+    """
+    values: dict[str, float] = {}
+    for number, report in enumerate(reports, start=1):
+        suffix = "" if number == 1 else f"_{number}"
+        scores = [score for score in report.scores if math.isfinite(score)]
+        if scores:
+            values[f"mean_score_picks{suffix}"] = math.fsum(scores) / len(scores)
+        if math.isfinite(report.pool_mean):
+            values[f"mean_score_pool{suffix}"] = report.pool_mean
+    return values
+
+
+class Acquisition(Metrology):
+    """Class counts, mean scores and nearest-neighbour distance of what was labelled last.
+
+    Measured after the training that follows a query, on the training pool: ``pool`` are all labels bought so far,
+    ``picks`` those integrated in the step before. Counts (``count_pool_<c>``, ``count_picks_<c>``) are of labels as
+    they were bought, never of the source's own; a regression has none. Uses nothing but what a resumed driver restores.
+    """
+
+    metrics: ClassVar[dict[str, bool | None]] = {
+        "mean_score_picks": None,
+        "mean_score_pool": None,
+        "nearest_distance_picks": None,
+    }
+
+    def compute(self, *args: Any, **kwargs: Any) -> None:
+        """Measure the last batch of labels and append one record a metric."""
+        import torch
+
+        pool, last = self.driver.training_pool, int(self.driver.last_batch)
+        picks = torch.arange(len(pool) - last, len(pool))
+        values: dict[str, float] = {}
+        if pool.spec.task is Task.CLASSIFICATION:
+            targets = pool.targets(torch.arange(len(pool)))
+            values |= class_counts(targets, pool.spec.num_outputs, "pool")
+            values |= class_counts(targets[len(pool) - last :], pool.spec.num_outputs, "picks")
+        values |= mean_scores(self.driver.last_reports)
+        distance = mean_nearest_distance(pool.inputs(picks))
+        if distance is not None:
+            values["nearest_distance_picks"] = distance
+        self.record("training", values)

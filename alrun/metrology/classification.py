@@ -1,0 +1,94 @@
+"""How good a classifier is, and how well it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from alrun.core.outputs import probabilities
+from alrun.core.types import Prediction, Task
+from alrun.metrology.base import Metrology
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torchmetrics import Metric
+
+__all__ = ["Classification", "classification_metrics", "predictive_probabilities"]
+
+
+def predictive_probabilities(prediction: Prediction) -> Tensor:
+    """Return class probabilities ``[B, C]`` ``float64``; the mean over the ``K`` samples of a stochastic prediction."""
+    values = probabilities(prediction.outputs.detach().cpu().double())
+    if prediction.stochastic:
+        values = values.mean(dim=0)
+    # Rounding may exceed one, which torchmetrics would take for logits.
+    return values.clamp(0.0, 1.0)
+
+
+def _meters(num_classes: int) -> dict[str, Metric]:
+    import torch
+    from torchmetrics import MeanMetric
+    from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassF1Score
+
+    return {
+        "accuracy": MulticlassAccuracy(num_classes, average="micro", validate_args=False),
+        "macro_f1": MulticlassF1Score(num_classes, average="macro", validate_args=False),
+        "nll": MeanMetric(nan_strategy="disable").set_dtype(torch.float64),
+        "brier": MeanMetric(nan_strategy="disable").set_dtype(torch.float64),
+        "ece": MulticlassCalibrationError(num_classes, n_bins=15, norm="l1", validate_args=False),
+    }
+
+
+def classification_metrics(batches: Iterable[tuple[Tensor, Tensor]], num_classes: int) -> dict[str, float]:
+    """Measure predicted probabilities against classes, batch by batch; batches may differ in size.
+
+    * ``accuracy``: fraction of rows whose most probable class is the true one.
+    * ``macro_f1``: mean F1 over the classes that occur in the targets or in the predictions.
+    * ``nll``: mean negative log-probability of the true class, in nats (at most 708, that of the smallest double).
+    * ``brier``: mean squared distance of the probabilities from the one-hot class, summed over classes, 0 to 2
+      (Brier 1950, Monthly Weather Review 78, p. 1; for two classes twice the halved form in common use).
+    * ``ece``: expected calibration error of the top class, 15 equal bins, L1 (Guo et al. 2017, eq. 3).
+
+    Args:
+        batches: Pairs of probabilities ``[B, C]`` ``float64`` and classes ``[B]`` ``int64``.
+        num_classes: ``C``.
+    """
+    import torch
+
+    meters = _meters(num_classes)
+    for predicted, classes in batches:
+        classes = classes.cpu()
+        true = predicted.gather(1, classes[:, None])[:, 0]
+        for name in ("accuracy", "macro_f1", "ece"):
+            meters[name].update(predicted, classes)
+        meters["nll"].update(-true.clamp_min(torch.finfo(predicted.dtype).tiny).log())
+        # ||p - e_y||² without the one-hot matrix.
+        meters["brier"].update(predicted.square().sum(dim=1) - 2 * true + 1)
+    return {name: float(meter.compute()) for name, meter in meters.items()}
+
+
+class Classification(Metrology):
+    """Accuracy, macro F1, negative log-likelihood, Brier score and calibration error on the test pool."""
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION})
+    metrics: ClassVar[dict[str, bool | None]] = {
+        "accuracy": True,
+        "macro_f1": True,
+        "nll": False,
+        "brier": False,
+        "ece": False,
+    }
+
+    def compute(self, *args: Any, **kwargs: Any) -> None:
+        """Measure the learner on the test pool, or else on the validation pool, and append one record a metric.
+
+        Raises:
+            ConfigError: There is neither pool.
+            StrategyError: The learner's outputs are not finite.
+        """
+        split, pool = self.measured_pool()
+        self.record(split, classification_metrics(self._batches(pool), pool.spec.num_outputs))
+
+    def _batches(self, pool: Any) -> Iterator[tuple[Tensor, Tensor]]:
+        for prediction, targets in self.predictions(pool):
+            yield predictive_probabilities(prediction), targets

@@ -1,0 +1,70 @@
+"""What sets runs apart beyond their config choices, e.g. ``query_size=10`` against ``query_size=50``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from alrun.core.errors import StoreError
+from alrun.report.runs import Run
+
+__all__ = ["variants"]
+
+CONFIG = "config.yaml"
+QUERY = "query."
+
+# Keys in which runs of one experiment may differ: the seed, where and how long it runs, and who looks on.
+_NOT_AN_EXPERIMENT = frozenset(
+    {"seed", "name", "budget", "max_steps", "stopping", "logger", "callbacks", "metrology", "hydra", "outputs", "fresh"}
+)
+
+
+def variants(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Return two labels for each of ``runs``: what sets its query apart, and what sets the rest of it apart.
+
+    A label names the config keys in which runs of equal choices differ, with the run's own values; it is empty where
+    they differ in nothing but the seed. It names the same keys for every run that has them, so that a strategy and its
+    baseline get equal second labels when they ran under equal conditions.
+
+    Raises:
+        StoreError: A stored config is not YAML.
+    """
+    configs = [dict(_flatten(_config(run))) for run in runs]
+    together: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
+    for run, config in zip(runs, configs, strict=True):
+        together[(*sorted(run.choices.items()), run.reset)].append(config)
+    keys = sorted({key for group in together.values() for key in _differing(group)})
+    of_query = [key for key in keys if key.startswith(QUERY)]
+    of_rest = [key for key in keys if not key.startswith(QUERY)]
+    return [(_label(config, of_query), _label(config, of_rest)) for config in configs]
+
+
+def _label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
+    return ", ".join(f"{key.removeprefix(QUERY)}={config[key]}" for key in keys if key in config)
+
+
+def _differing(configs: Sequence[Mapping[str, Any]]) -> set[str]:
+    keys = {key for config in configs for key in config}
+    return {key for key in keys if len({repr(config.get(key)) for config in configs}) > 1}
+
+
+def _config(run: Run) -> Any:
+    from omegaconf import OmegaConf
+
+    path = run.path / CONFIG
+    if not path.exists():
+        return {}
+    try:
+        return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except Exception as error:  # The YAML parser's errors share no base with OmegaConf's.
+        raise StoreError(f"{path} cannot be read: {error}") from error
+
+
+def _flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(node, dict):
+        yield prefix, node
+        return
+    for key, value in node.items():
+        if prefix or key not in _NOT_AN_EXPERIMENT:
+            yield from _flatten(value, f"{prefix}.{key}" if prefix else str(key))
