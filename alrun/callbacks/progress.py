@@ -74,7 +74,9 @@ class LiveDisplay(Callback):
 
     def on_phase_finished(self, event: PhaseFinished) -> None:
         """Take over labels and metrics, and the time of a finished step."""
-        self._state.labels = event.labels
+        # Labels that have arrived are counted by the driver when they are integrated.
+        if event.phase != ActiveLearningPhase.LABELING:
+            self._state.labels = event.labels
         if event.phase == ActiveLearningPhase.METROLOGY:
             self._state.metrics = dict(event.metrics)
         if event.phase == ActiveLearningPhase.DATA_INTEGRATION:

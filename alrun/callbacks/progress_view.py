@@ -59,7 +59,7 @@ def _phases(current: str) -> Text:
     position = names.index(current) if current in names else -1
     for number, name in enumerate(names):
         style = "bold cyan" if number == position else "green" if number < position else "dim"
-        text.append(" › " if number else "", style="dim").append(_words(name), style=style)
+        text.append(" → " if number else "", style="dim").append(_words(name), style=style)
     return text
 
 

@@ -21,7 +21,8 @@ Record = dict[str, Any]
 class Metrology(MetrologyStrategy):
     """Base of the metrology strategies: one record a metric, appended in the order of measuring.
 
-    A record is ``{"step", "labels", "split", "metric", "value", "higher_is_better"}``.
+    A record is ``{"step", "labels", "split", "metric", "value", "higher_is_better"}``; ``labels`` counts
+    those bought so far.
 
     Attributes:
         tasks: Tasks on which the strategy can measure something.
@@ -31,6 +32,7 @@ class Metrology(MetrologyStrategy):
 
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
     metrics: ClassVar[Mapping[str, bool | None]] = {}
+    _args: dict[str, Any]
 
     def __init__(self) -> None:
         """Start without records."""
@@ -38,7 +40,7 @@ class Metrology(MetrologyStrategy):
 
     def record(self, split: str, values: Mapping[str, float]) -> None:
         """Append one record for each of ``values``, measured on ``split`` at the driver's current step."""
-        step, labels = int(self.driver.active_learning_step_idx), len(self.driver.training_pool)
+        step, labels = int(self.driver.active_learning_step_idx), int(self.driver.labels_bought)
         for metric, value in values.items():
             self.append(
                 {

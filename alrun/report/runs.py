@@ -16,6 +16,9 @@ __all__ = ["Run", "find_runs", "read_run"]
 
 DESCRIPTION = "run.json"
 
+# In the name of a run that was set aside for a fresh one.
+ASIDE = ".aside-"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -51,7 +54,9 @@ class Run:
 
 
 def find_runs(paths: Iterable[Path]) -> list[Run]:
-    """Return the runs at or below ``paths``, each directory once, ordered by path; hidden directories are passed over.
+    """Return the runs at or below ``paths``, each directory once, ordered by path.
+
+    Passed over below them are hidden directories and runs that were set aside; name one itself to see it.
 
     Raises:
         ConfigError: One of ``paths`` is not a directory.
@@ -73,7 +78,7 @@ def _walk(root: Path) -> Iterator[Path]:
         if DESCRIPTION in files:
             below.clear()
             yield Path(folder)
-        below[:] = sorted(name for name in below if not name.startswith("."))
+        below[:] = sorted(name for name in below if not name.startswith(".") and ASIDE not in name)
 
 
 def read_run(directory: Path) -> Run:
