@@ -23,7 +23,8 @@ class Arrays(ArraySource):
     """Inputs ``[N, ...]`` and targets ``[N]`` (classes or numbers) or ``[N, T]`` (regression) from files.
 
     ``path`` is a ``.npz`` with arrays ``x`` and ``y``, which is read whole, or a ``.npy`` with the inputs, which
-    stays on disk: only the rows asked for are read. Pickled objects are never loaded. Classes are numbered in sorted order.
+    stays on disk: only the rows asked for are read. Pickled objects are never loaded. Classes are numbered in sorted
+    order.
     """
 
     def __init__(

@@ -150,7 +150,8 @@ def _bad_number(value: Any, name: str, row: int, count: int, where: str) -> Prob
     import pandas as pd
 
     missing = value is None or bool(pd.isna(value))
-    fault = "is missing" if missing else f"is {value!r}, not a finite number"
+    shown = repr(value) if isinstance(value, str) else str(value)
+    fault = "is missing" if missing else f"is {shown}, not a finite number"
     more = f" (and {count - 1} more rows)" if count > 1 else ""
     hint = (
         f"fill it in or leave the row out; or data.drop=[{name}]"

@@ -61,4 +61,6 @@ def encode_values(values: npt.NDArray[Any], where: str) -> Tensor:
     if values.dtype.kind not in "biuf" or values.ndim not in (1, 2):
         what = f"a regression needs numbers [N] or [N, T]; these are {values.dtype} {list(values.shape)}"
         raise fail(what, where, "data.task=classification")
-    return torch.from_numpy(values.reshape(len(values), -1).astype(np.float32))
+    columns = values[:, None] if values.ndim == 1 else values
+    with np.errstate(over="ignore"):
+        return torch.from_numpy(columns.astype(np.float32))

@@ -40,7 +40,8 @@ def ishigami_formula(x: Tensor, a: float = 7.0, b: float = 0.1) -> Tensor:
     """Return Ishigami's function ``[n]`` at ``x`` ``[n, 3]``, each in [-π, π].
 
     With uniform inputs its mean is ``a/2`` and its variance ``a²/8 + bπ⁴/5 + b²π⁸/18 + 1/2``. Ishigami, Homma
-    (1990), "An importance quantification technique in uncertainty analysis for computer models"; a, b of Crestaux et al. (2007).
+    (1990), "An importance quantification technique in uncertainty analysis for computer models"; a and b of Crestaux
+    et al. (2007).
     """
     first, second, third = x.unbind(dim=1)
     return torch.sin(first) * (1 + b * third**4) + a * torch.sin(second) ** 2
@@ -50,8 +51,9 @@ def borehole_formula(x: Tensor) -> Tensor:
     """Return the water flow through a borehole, m³/year, ``[n]``, at ``x`` ``[n, 8]``.
 
     Columns: radius of the borehole, radius of influence (m), transmissivity (m²/year) and head (m) of the
-    upper aquifer, those of the lower one, length of the borehole (m), its hydraulic conductivity (m/year). Harper, Gupta (1983);
-    domain of Morris, Mitchell, Ylvisaker (1993), "Bayesian design and analysis of computer experiments".
+    upper aquifer, those of the lower one, length of the borehole (m), its hydraulic conductivity (m/year).
+    Harper, Gupta (1983); domain of Morris, Mitchell, Ylvisaker (1993), "Bayesian design and analysis of computer
+    experiments".
     """
     radius, influence, upper, upper_head, lower, lower_head, length, conductivity = x.unbind(dim=1)
     log_ratio = torch.log(influence / radius)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -78,7 +79,7 @@ class ArraySource:
 
     def targets(self, rows: Sequence[int] | Tensor) -> Tensor:
         """Return the targets of ``rows``: ``[n]`` ``int64`` classes or ``[n, T]`` ``float32``."""
-        return self._targets[as_rows(rows)]
+        return self._targets.index_select(0, as_rows(rows))
 
     def split(self, seeds: Seeds) -> Split:
         """Return the rows of each pool, drawn from the split stream of ``seeds``; stratified where classes exist."""
@@ -97,19 +98,19 @@ class ArraySource:
     def fingerprint(self) -> str:
         """Return the SHA-256 of all bytes of inputs, targets and their description, read once, chunk by chunk."""
         if self._fingerprint is None:
-            digest = hashlib.sha256(repr((self.spec, tuple(self.array.shape), self._scale)).encode())
-            digest.update(self._labeled.tobytes())
-            for block in [*self._chunks(), slice(None)]:
-                values = self._targets if block == slice(None) else self.array[block]
-                raw = np.ascontiguousarray(values.numpy() if isinstance(values, Tensor) else values)
-                digest.update(raw.dtype.str.encode())
+            dtype = str(self.array.dtype).removeprefix("torch.")
+            head = (self.spec, tuple(self.array.shape), dtype, self._scale, self._labeled.tolist())
+            digest = hashlib.sha256(repr(head).encode())
+            for block in chain((self.array[chunk] for chunk in self._chunks()), [self._targets]):
+                raw = np.ascontiguousarray(block.numpy() if isinstance(block, Tensor) else block)
                 digest.update(raw.reshape(-1).view(np.uint8).data)
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
 
     def _read(self, rows: Tensor | slice) -> Tensor:
         if isinstance(self.array, Tensor):
-            block = self.array[rows].to(torch.float32)
+            block = self.array[rows] if isinstance(rows, slice) else self.array.index_select(0, rows)
+            block = block.to(torch.float32)
         else:
             picked = self.array[rows if isinstance(rows, slice) else rows.numpy()]
             with np.errstate(over="ignore"):
@@ -133,16 +134,22 @@ class ArraySource:
             raise fail(
                 "all rows are of one class: there is nothing to learn", "data", "check the target column or array"
             )
-        for block in self._chunks():
-            finite = self._read(block).flatten(1).isfinite().all(dim=1)
-            if not finite.all():
-                row = block.start + int((~finite).nonzero()[0])
-                raise fail("an input is missing or not finite", f"row {row}", "fill it in, or leave the row out")
-        if not self._targets.isfinite().all():
-            row = int((~self._targets.isfinite()).nonzero()[0, 0])
-            raise fail("the target is missing or not finite", f"row {row}", "leave the row out")
+        self._check_values()
         outside = self._labeled[(self._labeled < 0) | (self._labeled >= len(self))]
         if len(outside):
             raise fail(f"there is no row {outside[0]} among {len(self)}", "data.labeled", "rows count from 0")
         free = np.delete(self._strata(), np.unique(self._labeled))
         check_sizes(np.bincount(free, minlength=1), self.validation_size, self.test_size)
+
+    def _check_values(self) -> None:
+        for chunk in self._chunks():
+            finite = self._read(chunk).flatten(1).isfinite().all(dim=1)
+            if not finite.all():
+                row = chunk.start + int((~finite).nonzero()[0])
+                raise fail("an input is missing or not finite", f"row {row}", "fill it in, or leave the row out")
+        wrong = ~self._targets.isfinite()
+        if self.spec.task is Task.CLASSIFICATION:
+            wrong |= (self._targets < 0) | (self._targets >= self.spec.num_outputs)
+        if wrong.any():
+            row = int(wrong.nonzero()[0, 0])
+            raise fail("the target is missing, not finite, or no class of the data", f"row {row}", "leave the row out")
