@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -144,4 +145,4 @@ class UnlabeledPool:
         return known
 
     def _with(self, status: RowStatus) -> Tensor:
-        return (self._status == int(status)).nonzero().squeeze(1)
+        return torch.from_numpy(np.flatnonzero(self._status.numpy() == int(status)))
