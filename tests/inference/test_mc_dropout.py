@@ -161,7 +161,7 @@ def test_the_learner_and_the_generators_are_left_as_they_were(network: Callable[
     state = torch.get_rng_state()
     module = MCDropout(num_passes=3)
     held = dict(vars(module))
-    with pytest.raises(RuntimeError, match="shape|unflatten"), module.prepared(learner, SEEDS) as outputs:
+    with pytest.raises(RuntimeError, match=r"shape|unflatten"), module.prepared(learner, SEEDS) as outputs:
         outputs(torch.zeros(2, 7))
     assert [each.training for each in learner.modules()] == modes
     assert [dict(vars(each)) for each in learner.modules()] == fields

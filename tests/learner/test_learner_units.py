@@ -34,6 +34,14 @@ def test_column_statistics_are_those_of_sklearn() -> None:
     assert std[3] == 1
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_column_that_never_varies_has_no_scale_of_its_own(dtype: torch.dtype) -> None:
+    for count in range(1, 50):
+        mean, std = column_statistics(torch.full((count, 1), 0.1, dtype=dtype))
+        assert std.item() == 1
+        assert mean.item() == pytest.approx(0.1)
+
+
 def test_only_the_named_columns_are_standardised_and_only_with_the_given_rows() -> None:
     learner = Linear(TaskSpec(Task.CLASSIFICATION, (4,), 2, standardize=(0, 2)), ADAM)
     training, pool = rows(30, 4), rows(50, 4, seed=1)
