@@ -77,6 +77,9 @@ class Learner(LightningModule):
         self._gaussian = self._regression and likelihood == "gaussian"
         self._standardizes = bool(spec.standardize)
         self.num_raw_outputs = spec.num_outputs * (2 if self._gaussian else 1)
+        self._register_units(spec)
+
+    def _register_units(self, spec: TaskSpec) -> None:
         if self._standardizes:
             self.register_buffer("input_mean", torch.zeros(spec.input_shape))
             self.register_buffer("input_std", torch.ones(spec.input_shape))

@@ -50,15 +50,14 @@ class CNN(Learner):
         batch_norm: bool = False,
         activation: str = "relu",
     ) -> None:
-        options = chain(
+        problems = chain(
             size_problems("learner.channels", channels),
             size_problems("learner.hidden", [hidden], "learner.hidden=128"),
             dropout_problems("learner.dropout", dropout),
             choice_problems("learner.activation", activation, ACTIVATIONS),
+            _shape_problems(spec, channels),
         )
-        super().__init__(
-            spec, optimizer, scheduler, scheduler_monitor, likelihood, chain(options, _shape_problems(spec, channels))
-        )
+        super().__init__(spec, optimizer, scheduler, scheduler_monitor, likelihood, problems)
         depth, height, width = spec.input_shape
         convolutions = _convolutions(depth, channels, activation, batch_norm)
         flat = [depth, *channels][-1] * (height >> len(channels)) * (width >> len(channels))
