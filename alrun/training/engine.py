@@ -1,0 +1,105 @@
+"""One batch on one device: place, compute, differentiate, step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+
+from alrun.core.errors import StrategyError
+from alrun.training.placement import floating_dtype
+from alrun.training.steps import Step
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+    from torch import Tensor, nn
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """What Fabric does for a batch, each part chosen once.
+
+    On the CPU in ``32-true`` every part is torch's own call. Elsewhere it is Fabric's: transfer, autocast and input
+    conversion, loss scaling. Used as a context, it lends the model its Fabric (so that ``self.log``,
+    ``self.optimizers`` and ``self.manual_backward`` of a LightningModule work) and gives it back as it was.
+
+    Attributes:
+        stepped: Whether the loop's optimizer has made a step.
+    """
+
+    def __init__(self, fabric: Fabric, model: nn.Module, optimizers: list[Any]) -> None:
+        """Put ``model`` on the device of ``fabric``; ``optimizers[0]`` is the one that is stepped."""
+        from lightning.fabric.plugins.precision import Precision
+
+        self._dtype = floating_dtype(model)
+        self.fabric, self.model, self.optimizers = fabric, model, optimizers
+        self.precision: Any = fabric.strategy.precision
+        self.device = fabric.device
+        fabric.setup_module(model)
+        self.stepped = False
+        native = type(self.precision) is Precision
+        self._wrapped: list[Any] = [fabric.setup_optimizers(optimizer) for optimizer in optimizers]
+        self._place: Callable[[Any], Any] | None = None if self.device.type == "cpu" else fabric.to_device
+        self._compute: Callable[[Step, Any, int], Any] = _call if native else self._call_in_precision
+        self._backward: Callable[[Tensor], Any] = torch.Tensor.backward if native else fabric.backward
+        stepping = optimizers if native else self._wrapped
+        self._step: Callable[[], Any] | None = stepping[0].step if stepping else None
+        self._clip: Callable[[], Any] | None = None
+
+    def clip(self, value: float | None, algorithm: str) -> None:
+        """Bound gradients before each step: their global 2-norm (``norm``) or each entry (``value``)."""
+        if value is None or not self.optimizers:
+            return
+        bound = {"max_norm": value, "error_if_nonfinite": False} if algorithm == "norm" else {"clip_val": value}
+        self._clip = lambda: self.fabric.clip_gradients(self.model, self.optimizers[0], **bound)  # type: ignore[arg-type]
+
+    def compute(self, step: Step, batch: Any, index: int) -> Any:
+        """Return what ``step`` returns for ``batch``, computed on the device and in the precision."""
+        if self._place is not None:
+            batch = self._place(batch)
+        return self._compute(step, batch, index)
+
+    def update(self, loss: Tensor) -> None:
+        """Make one optimizer step along the gradient of ``loss``.
+
+        Raises:
+            StrategyError: There is no optimizer, or ``loss`` has no gradient to follow.
+        """
+        if self._step is None:
+            raise StrategyError(f"{type(self.model).__name__} returned a loss, but there is no optimizer")
+        self.optimizers[0].zero_grad(set_to_none=True)
+        self._backward(loss)
+        if self._clip is not None:
+            self._clip()
+        self._step()
+        self.stepped = True
+
+    def _call_in_precision(self, step: Step, batch: Any, index: int) -> Any:
+        with self.fabric.autocast():
+            return step(self.precision.convert_input(batch), index)
+
+    def _lend(self, fabric: Fabric | None, optimizers: list[Any]) -> None:
+        model: Any = self.model
+        if hasattr(model, "_fabric_optimizers"):
+            model.fabric, model._fabric_optimizers = fabric, optimizers
+
+    def __enter__(self) -> Self:
+        """Lend the Fabric to a LightningModule."""
+        self._lend(self.fabric, self._wrapped)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the Fabric back, drop gradients, and undo a change of data type."""
+        self._lend(None, [])
+        self.model.zero_grad(set_to_none=True)
+        if floating_dtype(self.model) != self._dtype:
+            self.model.to(dtype=self._dtype)
+
+
+def _call(step: Step, batch: Any, index: int) -> Any:
+    return step(batch, index)

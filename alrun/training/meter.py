@@ -1,0 +1,56 @@
+"""The mean loss of an epoch, without waiting for the device in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["LossMeter", "batch_size", "loss_of"]
+
+
+def batch_size(batch: Any) -> int:
+    """Return the number of samples of a batch: the first dimension of its first tensor, or 1 where there is none."""
+    while not isinstance(batch, torch.Tensor):
+        if isinstance(batch, Mapping):
+            batch = tuple(batch.values())
+        if isinstance(batch, str) or not isinstance(batch, Sequence) or not batch:
+            return 1
+        batch = batch[0]
+    return batch.shape[0] if batch.ndim else 1
+
+
+def loss_of(output: Any) -> Any:
+    """Return the loss in what a step returned: itself, or its ``loss`` entry; ``None`` where there is none."""
+    return output.get("loss") if isinstance(output, Mapping) else output
+
+
+class LossMeter:
+    """Sample-weighted mean of batch losses, summed on the device in float32."""
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        """Start at zero samples."""
+        self._total = torch.zeros((), device=device)
+        self._samples = 0
+
+    def add(self, loss: Any, samples: int) -> None:
+        """Add the mean ``loss`` (scalar tensor or number) of a batch of ``samples``; ignores anything else."""
+        if isinstance(loss, torch.Tensor):
+            self._total.add_(loss.detach(), alpha=samples)
+        elif isinstance(loss, int | float):
+            self._total.add_(loss * samples)
+        else:
+            return
+        self._samples += samples
+
+    def mean(self) -> float | None:
+        """Return the mean (one synchronisation), or ``None`` when nothing was added."""
+        return self._total.item() / self._samples if self._samples else None
+
+    def tensor(self) -> Tensor:
+        """Return the mean as a scalar tensor; ``nan`` when nothing was added."""
+        return self._total / self._samples if self._samples else self._total.new_tensor(float("nan"))

@@ -1,0 +1,71 @@
+"""When the learning rate changes, as Lightning's scheduler configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.training.monitor import Monitor, choice_problem
+
+__all__ = ["Schedule"]
+
+KEYS = ("scheduler", "interval", "frequency", "monitor", "name", "strict", "reduce_on_plateau")
+
+
+class Schedule:
+    """Steps a learning-rate scheduler every ``frequency`` epochs, or batches of an epoch.
+
+    Raises:
+        ConfigError: An unknown key or interval, or a plateau scheduler by batch.
+    """
+
+    def __init__(self, config: Any, monitor: Monitor) -> None:
+        """Take a scheduler, Lightning's dict around one, or ``None``; ``monitor`` is what plateaus fall back on."""
+        entries = dict(config) if isinstance(config, Mapping) else {"scheduler": config}
+        unknown = [choice_problem("key", str(key), KEYS, "learner.scheduler") for key in entries if key not in KEYS]
+        if unknown:
+            raise ConfigError(unknown)
+        self.scheduler = entries.get("scheduler")
+        self.interval = entries.get("interval", "epoch")
+        self.frequency = int(entries.get("frequency", 1))
+        self.monitor = Monitor(name=entries.get("monitor") or monitor.name)
+        self.plateau = self.scheduler is not None and _is_plateau(self.scheduler)
+        self._check()
+        self.by_batch = self.scheduler is not None and self.interval == "step"
+
+    def _check(self) -> None:
+        if self.interval not in ("epoch", "step"):
+            key = "learner.scheduler.interval"
+            raise ConfigError(choice_problem("interval", str(self.interval), ("epoch", "step"), key))
+        if self.plateau and self.interval == "step":
+            raise ConfigError(Problem("a plateau scheduler goes by epochs", "learner.scheduler", "interval: epoch"))
+
+    def after_batch(self, index: int) -> None:
+        """Step behind batch ``index`` (0-based, within the epoch)."""
+        if self.scheduler is not None and (index + 1) % self.frequency == 0:
+            self.scheduler.step()
+
+    def after_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Step behind ``epoch`` (0-based); plateau schedulers read their value from ``metrics``."""
+        if self.scheduler is None or self.by_batch or (epoch + 1) % self.frequency:
+            return
+        if self.plateau:
+            self.scheduler.step(self.monitor.read(metrics))
+        else:
+            self.scheduler.step()
+
+    def state_dict(self) -> Any:
+        """Return the scheduler's state, or ``None``."""
+        return None if self.scheduler is None else self.scheduler.state_dict()
+
+    def load_state_dict(self, state: Any) -> None:
+        """Go on from ``state``."""
+        if self.scheduler is not None and state is not None:
+            self.scheduler.load_state_dict(state)
+
+
+def _is_plateau(scheduler: Any) -> bool:
+    from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+    return isinstance(scheduler, ReduceLROnPlateau)
