@@ -143,16 +143,20 @@ class ArraySource:
 
     def _check_values(self) -> None:
         for chunk in self._chunks():
-            block = self._read(chunk)
-            if block.sum().isfinite():
-                continue  # one value that is not finite would make the sum so too
-            finite = block.flatten(1).isfinite().all(dim=1)
-            if not finite.all():
-                row = chunk.start + int((~finite).nonzero()[0])
-                raise fail("an input is missing or not finite", f"row {row}", "fill it in, or leave the row out")
+            if (row := _first_bad_row(self._read(chunk))) is not None:
+                where = f"row {chunk.start + row}"
+                raise fail("an input is missing or not finite", where, "fill it in, or leave the row out")
         wrong = ~self._targets.isfinite()
         if self.spec.task is Task.CLASSIFICATION:
             wrong |= (self._targets < 0) | (self._targets >= self.spec.num_outputs)
         if wrong.any():
             row = int(wrong.nonzero()[0, 0])
             raise fail("the target is missing, not finite, or no class of the data", f"row {row}", "leave the row out")
+
+
+def _first_bad_row(block: Tensor) -> int | None:
+    """Return the first row of ``block`` ``[n, ...]`` with a value that is not finite; the sum is a fast first test."""
+    if block.sum().isfinite():
+        return None
+    bad = (~block.flatten(1).isfinite().all(dim=1)).nonzero()
+    return int(bad[0]) if len(bad) else None

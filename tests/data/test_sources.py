@@ -114,11 +114,13 @@ def test_a_size_of_zero_means_no_pool() -> None:
 @pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_config_names_a_source_and_all_that_it_takes(path: Path) -> None:
     text = path.read_text()
-    assert text.startswith("# ")
-    assert f"# alrun data={path.stem}" in text.splitlines()[1]
+    is_global = text.startswith("# @package _global_\n")  # Hydra looks for it in the first line only
+    what, command = text.splitlines()[is_global : is_global + 2]
+    assert what.startswith("# ")
+    assert what.endswith(".")
+    assert command.startswith(f"# alrun data={path.stem}")
     config = OmegaConf.to_container(OmegaConf.create(text))
     assert isinstance(config, dict)
-    is_global = "# @package _global_" in text
     values = config["data"] if is_global else config
     module, _, name = values.pop("_target_").rpartition(".")
     source = getattr(import_module(module), name)
