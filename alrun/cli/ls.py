@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from alrun.report.arguments import command, nearest, parse
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Option", "read_options", "run"]
+__all__ = ["Option", "read_header", "read_options", "run"]
 
 # The files of `hydra/` configure Hydra itself.
 HIDDEN = frozenset({"hydra"})
@@ -52,7 +51,7 @@ def run(argv: list[str]) -> int:
         raise ConfigError(Problem(f"no group {arguments.group!r}", hint=nearest(arguments.group, groups)))
     console = Console()
     for group in [arguments.group] if arguments.group else groups:
-        console.print(option_table(group, groups[group]))
+        console.print(option_table(group, groups[group]), "")
     return 0
 
 
@@ -63,18 +62,25 @@ def read_options(folders: Sequence[Path]) -> dict[str, list[Option]]:
         for path in sorted(folder.rglob("*.yaml")):
             group = path.parent.relative_to(folder).as_posix()
             if group != "." and group.split("/")[0] not in HIDDEN:
-                found.setdefault((group, path.stem), Option(group, path.stem, *_header(path)))
+                found.setdefault((group, path.stem), Option(group, path.stem, *read_header(path)))
     groups: dict[str, list[Option]] = {}
     for key in sorted(found):
         groups.setdefault(key[0], []).append(found[key])
     return groups
 
 
-def _header(path: Path) -> tuple[str, str]:
+def read_header(path: Path) -> tuple[str, str]:
+    """Return the first two lines of the comment that opens a YAML file; Hydra's ``@`` directives are not part of it."""
+    lines: list[str] = []
     with path.open(encoding="utf-8", errors="replace") as file:
-        lines = [file.readline(), file.readline()]
-    comments = [re.sub(r"^#\s*", "", line).strip() if line.startswith("#") else "" for line in lines]
-    return comments[0], comments[1]
+        for line in file:
+            if not line.startswith("#") or len(lines) == 2:
+                break
+            text = line.lstrip("#").strip()
+            if not text.startswith("@"):
+                lines.append(text)
+    first, second, *_ = [*lines, "", ""]
+    return first, second
 
 
 def option_table(group: str, options: Sequence[Option]) -> Table:

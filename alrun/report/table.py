@@ -39,11 +39,13 @@ class Comparison:
     baseline: str
 
 
-def number(value: float) -> str:
-    """Return ``value`` short enough for a table cell; empty for ``NaN``."""
-    if math.isnan(value):
-        return ""
-    return f"{value:.3f}" if value == 0 or 0.1 <= abs(value) < 100 else f"{value:.3g}"
+def number(value: float, scale: float | None = None) -> str:
+    """Return ``value`` with as many decimals as ``scale`` (by default itself) needs for three digits."""
+    size = abs(value if scale is None else scale)
+    if not size or not math.isfinite(size):
+        return f"{value:.3f}"
+    decimals = 2 - math.floor(math.log10(size))
+    return f"{value:.{max(0, decimals)}f}" if -3 < decimals < 6 else f"{value:.3g}"
 
 
 def thinned(counts: Sequence[int], most: int) -> list[int]:
@@ -96,8 +98,11 @@ def _row(comparison: Comparison, row: dict[Any, Any], by: Sequence[str], counts:
 
 
 def _cell(mean: float, se: float, style: str = "") -> Text:
-    error = f"\n±{number(se)}" if not math.isnan(se) else "\n"
-    return Text.assemble((number(mean), style), (error, "dim")) if not math.isnan(mean) else Text("")
+    if math.isnan(mean):
+        return Text("")
+    scale = max(abs(mean), 0.0 if math.isnan(se) else se)
+    error = "" if math.isnan(se) else f"±{number(se, scale)}"
+    return Text.assemble((number(mean, scale), style), (f"\n{error}", "dim"))
 
 
 def _difference(row: dict[Any, Any], higher_is_better: bool | None) -> Text:

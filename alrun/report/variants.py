@@ -9,14 +9,17 @@ from typing import Any
 from alrun.core.errors import StoreError
 from alrun.report.runs import Run
 
-__all__ = ["variants"]
+__all__ = ["NOT_AN_EXPERIMENT", "variants"]
 
 CONFIG = "config.yaml"
 QUERY = "query."
 
-# Keys in which runs of one experiment may differ: the seed, where and how long it runs, and who looks on.
-_NOT_AN_EXPERIMENT = frozenset(
-    {"seed", "name", "budget", "max_steps", "stopping", "logger", "callbacks", "metrology", "hydra", "outputs", "fresh"}
+# Keys in which runs of one experiment may differ: the seed, where and how long it runs, who looks on, what is measured.
+NOT_AN_EXPERIMENT = frozenset(
+    {
+        *("seed", "name", "output_dir", "device", "fresh", "progress", "logger", "callbacks", "metrology"),
+        *("budget", "max_steps", "stopping", "hydra"),
+    }
 )
 
 
@@ -66,5 +69,5 @@ def _flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, node
         return
     for key, value in node.items():
-        if prefix or key not in _NOT_AN_EXPERIMENT:
+        if prefix or key not in NOT_AN_EXPERIMENT:
             yield from _flatten(value, f"{prefix}.{key}" if prefix else str(key))

@@ -1,0 +1,83 @@
+"""Synthetic run directories, as the store writes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from alrun.store.records import write_records
+
+CHOICES = {
+    "data": "digits",
+    "learner": "mlp",
+    "query": "entropy",
+    "training": "fabric",
+    "inference": "deterministic",
+    "label": "oracle",
+    "cold_start": "random",
+}
+
+
+class WriteRun(Protocol):
+    def __call__(
+        self,
+        name: str,
+        curve: Mapping[int, float] | None = None,
+        *,
+        seed: int = 0,
+        choices: Mapping[str, str] | None = None,
+        config: str = "",
+        metric: str = "accuracy",
+        **info: Any,
+    ) -> Path: ...
+
+
+def records(curve: Mapping[int, float], metric: str) -> Sequence[Mapping[str, Any]]:
+    fixed = {"strategy": "Classification", "split": "test", "reset": "scratch"}
+    return [
+        {"step": step, "labels": labels, "metric": name, "value": value, "higher_is_better": better, **fixed}
+        for step, (labels, height) in enumerate(curve.items(), start=1)
+        for name, value, better in ((metric, height, metric != "rmse"), ("nll", 1 - height, False))
+    ]
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> WriteRun:
+    def write(
+        name: str,
+        curve: Mapping[int, float] | None = None,
+        *,
+        seed: int = 0,
+        choices: Mapping[str, str] | None = None,
+        config: str = "",
+        metric: str = "accuracy",
+        **info: Any,
+    ) -> Path:
+        directory = tmp_path / "outputs" / "default" / name
+        directory.mkdir(parents=True)
+        description = {
+            "format": 1,
+            "identity": name,
+            "status": "finished",
+            "reason": "",
+            "name": "default",
+            "seed": seed,
+            "choices": CHOICES | dict(choices or {}),
+            "reset": "scratch",
+            "step": 3,
+            "phase": "metrology",
+            "labels": max(curve, default=0) if curve else 0,
+            "budget": 40,
+            "metrics": {"accuracy": list(curve.values())[-1]} if curve else {},
+        }
+        (directory / "run.json").write_text(json.dumps(description | info))
+        (directory / "config.yaml").write_text(config or f"seed: {seed}\n")
+        if curve:
+            write_records(directory / "records.parquet", records(curve, metric))
+        return directory
+
+    return write

@@ -1,0 +1,72 @@
+"""``alrun ls``, and the comments at the top of the YAML files that it reads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from alrun.cli.ls import read_header, read_options, run
+from alrun.config.paths import conf_dir
+from alrun.core.errors import ConfigError
+
+FILES = sorted(path.relative_to(conf_dir()).as_posix() for path in conf_dir().rglob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def wide_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_yaml_says_what_it_is_and_which_command_uses_it(file: str) -> None:
+    description, command = read_header(conf_dir() / file)
+    assert re.fullmatch(r"[A-Z].*\.", description), "the first line is a comment of whole sentences"
+    assert re.match(r"alrun\b", command), "the second line is the command"
+
+
+def test_lists_every_option_with_its_header(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 0
+    screen = capsys.readouterr().out
+    options = [option for group in read_options([conf_dir()]).values() for option in group]
+    assert {f"{o.group}/{o.name}.yaml" for o in options} == {
+        f for f in FILES if "/" in f and not f.startswith("hydra/")
+    }
+    for option in options:
+        assert option.description in screen
+        assert option.command in screen
+
+
+def test_one_group_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["query"]) == 0
+    screen = capsys.readouterr().out
+    assert "entropy" in screen
+    assert "oracle" not in screen
+
+
+def test_options_of_the_users_own_folder_come_too_and_do_not_hide_alruns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "query").mkdir()
+    (tmp_path / "query" / "mine.yaml").write_text("# Mine [bold].\n# alrun query=mine\nmine: {}\n")
+    (tmp_path / "query" / "entropy.yaml").write_text("# Not this one.\n")
+    (tmp_path / "query" / "bare.yaml").write_text("bare: {}\n")
+    assert run(["query", "--config-dir", str(tmp_path)]) == 0
+    screen = capsys.readouterr().out
+    assert "Mine [bold]." in screen
+    assert "bare" in screen
+    assert "Not this one." not in screen
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["qeury"], "did you mean query"),
+        (["--config-dir", "nowhere"], "no such directory"),
+        (["-x"], "unknown argument"),
+    ],
+)
+def test_bad_requests_are_refused(argv: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run(argv)
