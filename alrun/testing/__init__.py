@@ -1,1 +1,41 @@
-"""Shipped to users: the strategy conformance suite."""
+"""Shipped to users: does a strategy keep its promises?
+
+Subclass a suite in your own tests, or run ``pytest --pyargs alrun.testing --strategy my_pkg.Mine``::
+
+    from alrun.testing import QueryConformance
+
+
+    class TestMine(QueryConformance):
+        def strategy(self, max_samples):
+            return Mine(max_samples=max_samples, alpha=2.0)
+
+Every check runs on alrun's own driver, pools and learners. Importing this package loads no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alrun.testing.cold_start import ColdStartConformance
+    from alrun.testing.label import LabelConformance
+    from alrun.testing.metrology import MetrologyConformance
+    from alrun.testing.query import QueryConformance
+
+__all__ = ["ColdStartConformance", "LabelConformance", "MetrologyConformance", "QueryConformance"]
+
+_HOMES = {
+    "ColdStartConformance": "alrun.testing.cold_start",
+    "LabelConformance": "alrun.testing.label",
+    "MetrologyConformance": "alrun.testing.metrology",
+    "QueryConformance": "alrun.testing.query",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a suite when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

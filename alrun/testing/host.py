@@ -1,0 +1,127 @@
+"""A small experiment for strategies to run in: alrun's own driver, pools, learner and inference on made-up data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alrun.core.phases import ActiveLearningPhase
+from alrun.core.seeding import Role, Seeds
+from alrun.core.types import Annotation, Pools, Task, TaskSpec
+from alrun.data.source import ArraySource
+from alrun.driver.driver import Driver
+from alrun.driver.settings import Components, Settings, TrainingSettings
+from alrun.inference.deterministic import Deterministic
+from alrun.inference.mc_dropout import MCDropout
+from alrun.label.base import plain_targets
+from alrun.label.oracle import Oracle
+from alrun.learner.mlp import MLP
+from alrun.store.run_store import RunStore
+from alrun.store.rundir import RunDirectory
+from alrun.training.fabric import FabricLoop
+
+__all__ = ["NUM_CLASSES", "NUM_FEATURES", "hosted", "response", "source", "supported_task"]
+
+NUM_ROWS = 200
+NUM_FEATURES = 5
+NUM_CLASSES = 3
+
+
+def response(inputs: Tensor) -> Tensor:
+    """Return the target ``[n, 1]`` of the host's regression for inputs ``[n, 5]``: a smooth function of all columns."""
+    return inputs[:, :2].sin().sum(dim=1, keepdim=True) + 0.1 * inputs.square().sum(dim=1, keepdim=True)
+
+
+def source(task: Task) -> ArraySource:
+    """Return 200 rows of 5 features: 3 overlapping Gaussian classes, or ``response``. Always the same."""
+    generator = torch.Generator().manual_seed(0)
+    classes = torch.arange(NUM_ROWS) % NUM_CLASSES
+    centres = 1.5 * torch.randn(NUM_CLASSES, NUM_FEATURES, generator=generator)
+    inputs = centres[classes] + torch.randn(NUM_ROWS, NUM_FEATURES, generator=generator)
+    if task is Task.CLASSIFICATION:
+        return ArraySource(inputs, classes, TaskSpec(task, (NUM_FEATURES,), NUM_CLASSES))
+    return ArraySource(inputs, response(inputs), TaskSpec(task, (NUM_FEATURES,), 1))
+
+
+def supported_task(strategy: Any) -> Task:
+    """Return the task on which to examine ``strategy``: classification unless its ``tasks`` leave that out."""
+    tasks = getattr(strategy, "tasks", frozenset(Task))
+    return Task.CLASSIFICATION if Task.CLASSIFICATION in tasks else Task.REGRESSION
+
+
+def _learner(spec: TaskSpec, seeds: Seeds) -> MLP:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.integer(Role.INIT))
+        return MLP(spec, partial(torch.optim.Adam, lr=0.01), hidden=(16, 16), dropout=0.2)
+
+
+def _label_some(pools: Pools) -> None:
+    """Make every fourth row of the pool labelled, and every fourth of the rest pending."""
+    pool: Any = pools.unlabeled
+    rows = pool.indices
+    labelled, pending = rows[::4], rows[1::4]
+    pool.take(torch.cat([labelled, pending]))
+    pool.label(labelled)
+    targets = plain_targets(pool.reveal(labelled))
+    training: Any = pools.training
+    training.extend([Annotation(row, target) for row, target in zip(labelled.tolist(), targets, strict=True)])
+
+
+@contextmanager
+def hosted(
+    directory: Path,
+    task: Task = Task.CLASSIFICATION,
+    *,
+    stochastic: bool = False,
+    cold: bool = False,
+    seed: int = 0,
+    cold_start: Any | None = None,
+    query: Sequence[Any] = (),
+    label: Any | None = None,
+    metrology: Sequence[Any] = (),
+    stopping: Sequence[Any] = (),
+) -> Iterator[Driver]:
+    """Open an experiment in its query phase: an untrained learner, a pool in chunks of 32 rows.
+
+    Args:
+        directory: Where its run directory goes; must not hold one yet.
+        task: What the targets are.
+        stochastic: Whether predictions come as posterior samples (MC dropout, 4 of them).
+        cold: Whether nothing is labelled yet; otherwise a quarter of the rows is, and some are pending.
+        seed: The experiment's seed.
+        cold_start: Cold start strategy, for hosts that are run.
+        query: Query strategies.
+        label: Label strategy; the oracle by default.
+        metrology: Metrology strategies.
+        stopping: Stopping criteria, for hosts that are run.
+    """
+    data = source(task)
+    pools = data.pools(Seeds(seed))
+    if not cold:
+        _label_some(pools)
+    components = Components(
+        learner=_learner(data.spec, Seeds(seed)),
+        pools=pools,
+        query_strategies=query,
+        training=TrainingSettings(FabricLoop(accelerator="cpu"), max_epochs=2),
+        inference=MCDropout(4) if stochastic else Deterministic(),
+        cold_start=cold_start,
+        label_strategy=label or Oracle(),
+        metrology_strategies=metrology,
+        stopping=stopping,
+        spec=data.spec,
+    )
+    settings = Settings(seed, query_size=10, budget=NUM_ROWS, predict_batch_size=32, device="cpu")
+    directory.mkdir(parents=True)
+    with RunStore(RunDirectory(directory), logging.getLogger("alrun.testing")) as store:
+        driver = Driver(components, settings, store)
+        driver.active_learning_step_idx = 0 if cold else 1
+        driver.current_phase = ActiveLearningPhase.QUERY
+        yield driver

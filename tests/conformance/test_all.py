@@ -1,0 +1,53 @@
+"""The shipped suite over every strategy that a YAML in ``conf/`` offers; a new file is found by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import get_class, instantiate
+from omegaconf import OmegaConf
+
+from alrun.core.types import Task
+from alrun.testing.subject import constructor, suite_for
+
+CONF = Path(__file__).parents[2] / "conf"
+KEYED = ("query", "metrology")
+KNOBS = {"seed": 0, "query_size": 10, "initial_size": 10, "budget": 200, "max_steps": None}
+# What an option cannot know by itself: here a function to label with, which is defined for the regression host alone.
+MISSING: dict[str, Any] = {"label/function": {"function": {"_target_": "alrun.testing.host.response"}}}
+REGRESSION_ONLY = ("label/function",)
+
+
+def suite(group: str, path: Path) -> type:
+    option = f"{group}/{path.stem}"
+    node: Any = OmegaConf.load(path)
+    node = OmegaConf.merge(node[path.stem] if group in KEYED else node, MISSING.get(option, {}))
+    resolved: Any = OmegaConf.to_container(OmegaConf.create({**KNOBS, "node": node}), resolve=True)
+    arguments = dict(resolved["node"])
+    strategy = get_class(arguments.pop("_target_"))
+    arguments = {key: instantiate(value) if isinstance(value, dict) else value for key, value in arguments.items()}
+    arguments.pop("max_samples", None)
+    if option in REGRESSION_ONLY:
+        strategy = type(strategy.__name__, (strategy,), {"tasks": frozenset({Task.REGRESSION})})
+    found = suite_for(strategy, constructor(strategy, arguments))
+    found.__name__ = "Test" + "".join(word.title() for word in f"{group}_{path.stem}".split("_"))
+    return found
+
+
+def all_suites() -> dict[str, type]:
+    found = [suite(group, path) for group in ("query", "cold_start", "label", "metrology") for path in options(group)]
+    return {one.__name__: one for one in found}
+
+
+def options(group: str) -> list[Path]:
+    return sorted((CONF / group).glob("*.yaml"))
+
+
+globals().update(all_suites())
+
+
+def test_every_option_is_examined() -> None:
+    names = {name for name in globals() if name.startswith("Test")}
+    assert {"TestQueryEntropy", "TestColdStartKmeans", "TestLabelFunction", "TestMetrologyRegression"} <= names
+    assert len(names) == sum(len(options(group)) for group in ("query", "cold_start", "label", "metrology"))
