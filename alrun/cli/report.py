@@ -134,7 +134,10 @@ def _print_notes(console: Console, comparison: Comparison, runs: int) -> None:
     ranges = sorted({(row.low, row.high) for row in areas.itertuples()})
     spans = ", ".join(f"{low} to {high}" for low, high in ranges)
     text = f"{' · '.join([*same, f'{runs} runs'])}; mean ± standard error over seeds; AUC over {spans} labels"
-    console.print(text + ("; differences seed by seed" if comparison.baseline else ""), style="dim")
+    console.print(
+        text + (f"; vs {comparison.baseline}: AUC minus its AUC, seed by seed" if comparison.baseline else ""),
+        style="dim",
+    )
 
 
 def _write(comparison: Comparison, arguments: argparse.Namespace, console: Console) -> None:

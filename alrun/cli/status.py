@@ -41,34 +41,40 @@ def run(argv: list[str]) -> int:
 
 def status_table(runs: Sequence[Run]) -> Table:
     """Return the table of ``runs``, one row each, with the directory that they share as its title."""
+    from rich import box
     from rich.table import Table
 
     folders = {run.path.parent for run in runs}
     shared = folders.pop() if len(folders) == 1 else None
-    table = Table(title=str(shared or ""), title_justify="left")
+    table = Table(title=str(shared or ""), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("run", overflow="fold")
     table.add_column("step", no_wrap=True)
     table.add_column("labels", justify="right", no_wrap=True)
-    table.add_column("last metric", no_wrap=True)
+    names = {name for run in runs if (name := _metric(run))}
+    header = next(iter(names)) if len(names) == 1 else "last metric"
+    table.add_column(header, no_wrap=True)
     table.add_column("status")
     for run in runs:
-        table.add_row(*_row(run, run.path.name if shared else str(run.path)))
+        table.add_row(*_row(run, run.path.name if shared else str(run.path), named=len(names) > 1))
     return table
 
 
-def _row(run: Run, name: str) -> list[str]:
+def _row(run: Run, name: str, *, named: bool) -> list[str]:
     from rich.markup import escape
 
     style = STYLES.get(run.status, "")
     state = f"[{style}]{run.status}[/]" if style else escape(run.status)
-    if run.reason:
+    if run.reason and run.status != "finished":
         state += f" [dim]{escape(run.reason)}[/]"
     if run.status == "unreadable":
         return [escape(name), "", "", "", state]
-    place = f"{run.step} {run.phase}".strip()
-    return [escape(name), escape(place), f"{run.labels}/{run.budget}", escape(_metric(run)), state]
+    place = str(run.step) if run.status == "finished" else f"{run.step} {run.phase}"
+    metric = _metric(run)
+    value = f"{run.metrics[metric]:.4g}" if metric else ""
+    value = f"{metric} {value}" if metric and named else value
+    return [escape(name), escape(place), f"{run.labels}/{run.budget}", escape(value), state]
 
 
 def _metric(run: Run) -> str:
-    name = next((name for name in (*PREFERRED, *run.metrics) if name in run.metrics), None)
-    return f"{name} {run.metrics[name]:.4g}" if name else ""
+    """Return the name of the metric to show; empty before the first is measured."""
+    return next((name for name in (*PREFERRED, *run.metrics) if name in run.metrics), "")

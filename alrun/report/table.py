@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "comparison_table", "number", "thinned"]
 
 MOST_COUNTS = 12
-COUNT_WIDTH = 8
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,25 @@ class Comparison:
     baseline: str
 
 
-def number(value: float, scale: float | None = None) -> str:
+@dataclass(frozen=True)
+class _Column:
+    header: str
+    cells: Sequence[Text]
+
+    @property
+    def width(self) -> int:
+        """Columns of the screen that it takes, with what separates it from the next."""
+        lines = [line for cell in self.cells for line in cell.plain.splitlines()]
+        return max(map(len, [self.header, *lines])) + 2
+
+
+def number(value: float, scale: float | None = None, sign: str = "") -> str:
     """Return ``value`` with as many decimals as ``scale`` (by default itself) needs for three digits."""
     size = abs(value if scale is None else scale)
     if not size or not math.isfinite(size):
-        return f"{value:.3f}"
+        return f"{value:{sign}.3f}"
     decimals = 2 - math.floor(math.log10(size))
-    return f"{value:.{max(0, decimals)}f}" if -3 < decimals < 6 else f"{value:.3g}"
+    return f"{value:{sign}.{max(0, decimals)}f}" if -3 < decimals < 6 else f"{value:{sign}.3g}"
 
 
 def thinned(counts: Sequence[int], most: int) -> list[int]:
@@ -60,53 +72,62 @@ def thinned(counts: Sequence[int], most: int) -> list[int]:
 def comparison_table(comparison: Comparison, by: Sequence[str], width: int) -> Table:
     """Return the table for a screen of ``width`` columns; ``by`` are the group columns that it names."""
     arrow = {True: " ↑", False: " ↓", None: ""}[comparison.higher_is_better]
-    table = Table(title=f"{comparison.metric}{arrow} by number of labels", title_justify="left", show_lines=True)
-    for column in by:
-        table.add_column(column, overflow="fold")
-    table.add_column("seeds", justify="right")
-    counts = _counts(comparison, by, width)
-    for count in counts:
-        table.add_column(str(count), justify="right", no_wrap=True)
-    table.add_column("AUC", justify="right", style="bold", no_wrap=True)
-    if comparison.baseline:
-        table.add_column(f"AUC -{comparison.baseline}", justify="right")
-    for row in comparison.areas.to_dict("records"):
-        table.add_row(*_row(comparison, row, by, counts))
+    title = f"{comparison.metric}{arrow} by number of labels"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    columns = _fitting(comparison, by, width)
+    for column in columns:
+        is_group = column.header in by
+        table.add_column(column.header, justify="left" if is_group else "right", no_wrap=not is_group, overflow="fold")
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*cells)
     return table
 
 
-def _counts(comparison: Comparison, by: Sequence[str], width: int) -> list[int]:
-    fixed = 7 + 9 + (10 + len(comparison.baseline) if comparison.baseline else 0) + 8
-    for column in by:
-        fixed += 3 + max(len(column), *(len(str(value)) for value in comparison.areas[column]))
-    fitting = max(2, (width - fixed) // (COUNT_WIDTH + 1))
-    return thinned(sorted(comparison.curves["labels"].unique().tolist()), min(MOST_COUNTS, fitting))
-
-
-def _row(comparison: Comparison, row: dict[Any, Any], by: Sequence[str], counts: Sequence[int]) -> list[Text]:
-    curve = comparison.curves
-    for column in row.keys() & set(curve.columns) - {"n", "mean", "se"}:
-        curve = curve[curve[column] == row[column]]
-    points = {point["labels"]: point for point in curve.to_dict("records")}
-    cells = [Text(str(row[column])) for column in by] + [Text(str(row["n"]))]
-    nothing = {"mean": math.nan, "se": math.nan}
-    cells += [_cell(point["mean"], point["se"]) for point in (points.get(count, nothing) for count in counts)]
-    cells.append(_cell(row["mean"], row["se"]))
+def _fitting(comparison: Comparison, by: Sequence[str], width: int) -> list[_Column]:
+    """Return the columns, with as many numbers of labels as fit beside the others."""
+    rows = comparison.areas.to_dict("records")
+    before = [_Column(name, [Text(str(row[name])) for row in rows]) for name in by]
+    before.append(_Column("seeds", [Text(str(row["n"])) for row in rows]))
+    after = [_Column("AUC", [_cell(row["mean"], row["se"]) for row in rows])]
     if comparison.baseline:
-        cells.append(_difference(row, comparison.higher_is_better))
-    return cells
+        differences = [_difference(row, comparison.higher_is_better) for row in rows]
+        after.append(_Column(f"vs {comparison.baseline}", differences))
+    points = _points(comparison, rows)
+    room = width - 2 - sum(column.width for column in [*before, *after])
+    chosen = list(points)
+    for most in range(MOST_COUNTS, 0, -1):
+        chosen = thinned(list(points), most)
+        if sum(points[count].width for count in chosen) <= room:
+            break
+    return [*before, *(points[count] for count in chosen), *after]
 
 
-def _cell(mean: float, se: float, style: str = "") -> Text:
+def _points(comparison: Comparison, rows: Sequence[Mapping[Any, Any]]) -> dict[int, _Column]:
+    """Return one column for each number of labels."""
+    groups = [name for name in comparison.curves.columns if name not in ("labels", "n", "mean", "se")]
+    heights = {
+        (*(point[name] for name in groups), point["labels"]): (point["mean"], point["se"])
+        for point in comparison.curves.to_dict("records")
+    }
+    nothing = (math.nan, math.nan)
+    columns = {}
+    for count in sorted(comparison.curves["labels"].unique().tolist()):
+        cells = [_cell(*heights.get((*(row[name] for name in groups), count), nothing)) for row in rows]
+        columns[count] = _Column(str(count), cells)
+    return columns
+
+
+def _cell(mean: float, se: float, style: str = "", sign: str = "") -> Text:
     if math.isnan(mean):
         return Text("")
     scale = max(abs(mean), 0.0 if math.isnan(se) else se)
     error = "" if math.isnan(se) else f"±{number(se, scale)}"
-    return Text.assemble((number(mean, scale), style), (f"\n{error}", "dim"))
+    return Text.assemble((number(mean, scale, sign), style), (f"\n{error}", "dim"))
 
 
-def _difference(row: dict[Any, Any], higher_is_better: bool | None) -> Text:
+def _difference(row: Mapping[Any, Any], higher_is_better: bool | None) -> Text:
     mean, se = row["difference"], row["difference_se"]
-    if higher_is_better is None or not abs(mean) > 2 * se:
-        return _cell(mean, se)
-    return _cell(mean, se, "green" if (mean > 0) == higher_is_better else "red")
+    style = ""
+    if higher_is_better is not None and abs(mean) > 2 * se:
+        style = "green" if (mean > 0) == higher_is_better else "red"
+    return _cell(mean, se, style, sign="+")

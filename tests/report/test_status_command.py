@@ -28,7 +28,7 @@ def line(screen: str, name: str) -> str:
 
 
 def test_shows_where_each_run_stands(write_run: WriteRun, capsys: pytest.CaptureFixture[str]) -> None:
-    write_run("done", {20: 0.5, 40: 0.8125}, reason="budget spent")
+    write_run("done", {20: 0.5, 40: 0.8125}, reason="the budget is spent")
     write_run("killed", {20: 0.5}, status="running")
     write_run("wrong", status="failed", reason="[red]disk full[/]")
     (write_run("torn") / "run.json").write_text('{"identity": ')
@@ -36,10 +36,13 @@ def test_shows_where_each_run_stands(write_run: WriteRun, capsys: pytest.Capture
         assert run([]) == 0
     screen = capsys.readouterr().out
     assert "outputs/default" in screen
-    for part in ("3 metrology", "40/40", "accuracy 0.8125", "finished budget spent"):
+    assert "accuracy" in line(screen, "labels")
+    for part in ("3", "40/40", "0.8125", "finished"):
         assert part in line(screen, "done")
+    assert "the budget is spent" not in screen
     assert "interrupted" in line(screen, "killed")
     assert "running" in line(screen, "alive")
+    assert "3 metrology" in line(screen, "killed")
     assert "3 query" in line(screen, "alive")
     assert "failed [red]disk full[/]" in line(screen, "wrong")
     assert "unreadable run.json" in line(screen, "torn")
@@ -51,6 +54,15 @@ def test_one_run_may_be_named(write_run: WriteRun, capsys: pytest.CaptureFixture
     screen = capsys.readouterr().out
     assert "mine" in screen
     assert "other" not in screen
+
+
+def test_different_metrics_are_named(write_run: WriteRun, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run("digits", metrics={"nll": 0.25, "accuracy": 0.5})
+    write_run("diabetes", metrics={"mae": 12.5, "rmse": 20.25})
+    assert run([]) == 0
+    screen = capsys.readouterr().out
+    assert "accuracy 0.5" in line(screen, "digits")
+    assert "rmse 20.25" in line(screen, "diabetes")
 
 
 def test_nothing_to_show(capsys: pytest.CaptureFixture[str]) -> None:

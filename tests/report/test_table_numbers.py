@@ -18,6 +18,7 @@ def test_three_digits(value: float, text: str) -> None:
 def test_an_error_has_the_decimals_of_its_mean() -> None:
     assert number(0.00012, scale=0.9) == "0.000"
     assert number(12.5, scale=3400.0) == "12"
+    assert number(0.0125, scale=0.2, sign="+") == "+0.013"
 
 
 @pytest.mark.parametrize("most", [2, 5, 12])
