@@ -83,3 +83,10 @@ def test_a_size_is_a_fraction_or_a_count(size: float, count: int) -> None:
 def test_a_senseless_size_is_refused(size: float) -> None:
     with pytest.raises(DataError, match=r"data\.test_size"):
         resolve_size(size, 100, "data.test_size")
+
+
+def test_a_class_is_never_held_out_whole() -> None:
+    strata = np.array([0] * 50 + [1] + [2] * 2)
+    split = split_rows(strata, 0, 0.9, Seeds(0))
+    assert len(split.test) == 48
+    assert np.bincount(strata[split.train.numpy()]).tolist() == [3, 1, 1]
