@@ -27,6 +27,7 @@ from alrun.driver.queues import FifoQueue
 from alrun.driver.restart import newest_weights_step
 from alrun.driver.settings import Components, Settings
 from alrun.driver.signals import SignalGuard
+from alrun.driver.threads import computing_threads
 from alrun.driver.weights import copy_weights
 from alrun.store.records import read_json_records, write_json_records
 from alrun.store.run_store import RunStore
@@ -194,7 +195,8 @@ class Driver:
             StoreError: The run directory cannot be written.
         """
         self.restart_step = newest_weights_step(self.store.checkpoints, [phase.tag for phase in PHASES])
-        with self.signals:
+        threads = computing_threads(self.settings.threads, self.learner, self.training.batch_size)
+        with self.signals, threads:
             for step in count():
                 self.active_learning_step_idx = step
                 self.active_learning_step()

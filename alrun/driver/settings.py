@@ -77,6 +77,7 @@ class Settings:
         budget: Labels in all.
         predict_batch_size: Rows a chunk of the streamed predictor.
         device: ``auto``, or a torch device.
+        threads: Threads that torch computes with; ``None`` to choose by the size of the learner.
     """
 
     seed: int
@@ -84,6 +85,7 @@ class Settings:
     budget: int
     predict_batch_size: int = 1024
     device: str = "auto"
+    threads: int | None = None
 
 
 @dataclass

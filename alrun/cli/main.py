@@ -1,0 +1,72 @@
+"""Argv to a command: the first word without ``=`` and without a leading sign names one, anything else is a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from alrun.cli.show import problem_text
+from alrun.config.suggest import did_you_mean
+from alrun.config.targets import Trust
+from alrun.core.errors import AlrunError, ConfigError, Problem
+
+__all__ = ["main"]
+
+#: Commands by name; the flag says whether the command builds what configs name, and so needs to know whom to trust.
+COMMANDS: Mapping[str, bool] = {"resume": True, "validate": True, "status": False, "ls": False, "report": False}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv`` and return its exit code; errors are printed, not raised."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        packages, words = _take_trust(words)
+        _see_working_directory()
+        return _dispatch(words, Trust(packages))
+    except AlrunError as error:
+        sys.stderr.write(problem_text(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+
+
+def _dispatch(words: list[str], trust: Trust) -> int:
+    if not words or "=" in words[0] or words[0][0] in "-+~":
+        from alrun.cli import app
+
+        return app.run(words, trust)
+    name = words[0]
+    if name not in COMMANDS:
+        hint = did_you_mean(name, COMMANDS) + "; overrides are key=value"
+        raise ConfigError(Problem(f"there is no command {name!r}", "", hint))
+    run: Callable[..., int] = import_module(f"alrun.cli.{name}").run
+    return run(words[1:], trust) if COMMANDS[name] else run(words[1:])
+
+
+def _take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split ``--trust PKG`` (repeatable, also ``--trust=PKG``) from the other words."""
+    packages: list[str] = []
+    rest: list[str] = []
+    stream = iter(words)
+    for word in stream:
+        if word == "--trust":
+            packages.append(next(stream, ""))
+        elif word.startswith("--trust="):
+            packages.append(word.removeprefix("--trust="))
+        else:
+            rest.append(word)
+    if not all(name.replace("_", "a").replace(".", "a").isalnum() for name in packages):
+        raise ConfigError(Problem("--trust needs the name of a package", "command line", "--trust my_pkg"))
+    return packages, rest
+
+
+def _see_working_directory() -> None:
+    """Let configs name strategies of the working directory, as ``python -m`` would; trusting them is another matter."""
+    cwd = str(Path.cwd())
+    if cwd not in sys.path:
+        sys.path.append(cwd)

@@ -1,0 +1,60 @@
+"""``alrun resume DIR [overrides]``: go on with the run in a directory, wherever it has been moved to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from alrun.cli.app import listeners
+from alrun.cli.show import show_outcome
+from alrun.config.compose import Composed
+from alrun.config.overrides import key_problems, parse_overrides
+from alrun.config.targets import Trust
+from alrun.core.errors import ConfigError, Problem
+from alrun.runner.run import Experiment
+from alrun.store.rundir import RunDirectory
+
+__all__ = ["run"]
+
+USAGE = """usage: alrun resume DIR [key=value …]
+
+Go on with the run in DIR. A larger budget continues a finished run:
+    alrun resume outputs/default/digits-mlp-entropy-s0-1a2b3c4d budget=400
+"""
+
+
+def run(argv: list[str], trust: Trust) -> int:
+    """Resume; return the exit code.
+
+    Raises:
+        ConfigError: There is no run, or the overrides do not continue it.
+    """
+    if not argv or argv[0] in ("-h", "--help"):
+        print(USAGE, end="")  # noqa: T201 - a command talks to its user
+        return 0 if argv else 2
+    directory = RunDirectory(Path(argv[0]).expanduser().absolute())
+    if not directory.exists:
+        raise ConfigError(Problem("there is no run here", argv[0], "alrun status lists the runs below outputs"))
+    experiment = Experiment(_stored(directory, argv[1:]), trust, place=directory.path)
+    outcome = experiment.run(listeners(experiment))
+    show_outcome(outcome)
+    return outcome.exit_code
+
+
+def _stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
+    from omegaconf import DictConfig, OmegaConf
+
+    try:
+        config = OmegaConf.load(directory.config)
+    except (OSError, ValueError) as error:
+        raise ConfigError(Problem(f"cannot be read: {error}", str(directory.config))) from error
+    if not isinstance(config, DictConfig):
+        raise ConfigError(Problem("is not a mapping", str(directory.config)))
+    overrides, problems = parse_overrides(words)
+    for override in overrides:
+        problems += key_problems(override, config)
+    if problems:
+        raise ConfigError(problems)
+    for override in overrides:
+        OmegaConf.update(config, override.key, override.parsed.value(), force_add=override.is_added)
+    return Composed(config, directory.info()["choices"])

@@ -1,0 +1,92 @@
+"""What a person sees at the end: a table, where it lies, and what to type next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.errors import AlrunError, ConfigError
+from alrun.store.lock import is_locked
+from alrun.store.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from alrun.runner.run import Outcome
+
+__all__ = ["problem_text", "show_outcome", "show_sweep"]
+
+
+def problem_text(error: AlrunError) -> str:
+    """Return the message for ``error``: every problem on its own lines."""
+    if not isinstance(error, ConfigError):
+        return f"error: {error}\n"
+    count = len(error.problems)
+    head = "1 problem" if count == 1 else f"{count} problems"
+    return "\n".join([f"error: {head}", *(f"  {problem}" for problem in error.problems)]) + "\n"
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """Print how a run ended."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    place = shortened(outcome.directory)
+    if outcome.info:
+        console.print(_metrics_table(outcome.info))
+    if outcome.error is not None:
+        Console(stderr=True, highlight=False).print(problem_text(outcome.error).rstrip(), markup=False, soft_wrap=True)
+        console.print(f"continue: alrun resume {place}", markup=False, soft_wrap=True)
+        return
+    state = "already finished" if outcome.answered else "finished"
+    console.print(f"{state}: {outcome.info.get('reason', '')}", markup=False, soft_wrap=True)
+    console.print(f"run:      {place}", markup=False, soft_wrap=True)
+    console.print(f"continue: alrun resume {place} budget={2 * outcome.info['budget']}", markup=False, soft_wrap=True)
+    console.print(f"report:   alrun report {place}", markup=False, soft_wrap=True)
+
+
+def _metrics_table(info: Any) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    choices = info["choices"]
+    title = f"{choices['query']} on {choices['data']} with {choices['learner']}, seed {info['seed']}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("labels", justify="right")
+    metrics = {name: value for name, value in info["metrics"].items() if not name.startswith("count_")}
+    for name in metrics:
+        table.add_column(name, justify="right")
+    table.add_row(str(info["labels"]), *(f"{value:.4g}" for value in metrics.values()))
+    return table
+
+
+def shortened(path: Path) -> str:
+    """Return ``path`` relative to the working directory where it lies below it."""
+    cwd = Path.cwd()
+    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
+
+
+def show_sweep(directories: Sequence[RunDirectory], finished_before: Sequence[bool]) -> int:
+    """Print how the jobs of a sweep ended; return 1 when one did not finish, else 0."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    states = [_state(directory) for directory in directories]
+    before = sum(finished_before)
+    counts = Counter(states)
+    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    console.print(f"{len(states)} jobs: {told} ({before} of them before, not run again)", markup=False, soft_wrap=True)
+    for directory, state in zip(directories, states, strict=True):
+        if state != "finished":
+            reason = directory.info().get("reason", "") if directory.exists else "never started"
+            console.print(f"  {state}: {shortened(directory.path)}: {reason}", markup=False, soft_wrap=True)
+    if directories:
+        console.print(f"report: alrun report {shortened(directories[0].path.parent)}", markup=False, soft_wrap=True)
+    return 0 if counts["finished"] == len(states) else 1
+
+
+def _state(directory: RunDirectory) -> str:
+    if not directory.exists:
+        return "missing"
+    status = str(directory.info()["status"])
+    return "interrupted" if status == "running" and not is_locked(directory.path) else status

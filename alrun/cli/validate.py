@@ -1,0 +1,47 @@
+"""``alrun validate [overrides]``: compose and check everything, build nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alrun.cli.show import shortened
+from alrun.config.compose import Composer
+from alrun.config.targets import Trust
+from alrun.core.errors import ConfigError, Problem
+from alrun.runner.run import Experiment
+
+__all__ = ["run"]
+
+USAGE = """usage: alrun validate [-m] [--config-dir DIR] [key=value …]
+
+Check everything that can be known without building or running anything.
+"""
+
+
+def run(argv: list[str], trust: Trust) -> int:
+    """Check; return 0 when nothing is wrong.
+
+    Raises:
+        ConfigError: With everything that is wrong, over all jobs of a sweep.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    arguments = get_args_parser().parse_args(argv)
+    if arguments.help:
+        print(USAGE, end="")  # noqa: T201 - a command talks to its user
+        return 0
+    composer = Composer(trust, Path(arguments.config_dir) if arguments.config_dir else None)
+    words = arguments.overrides
+    jobs = composer.compose_sweep(words) if arguments.multirun else [composer.compose(words)]
+    problems: list[Problem] = []
+    for job in jobs:
+        try:
+            experiment = Experiment(job, trust)
+            experiment.check()
+        except ConfigError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+            continue
+        print(f"ok: {shortened(experiment.directory.path)}")  # noqa: T201 - a command talks to its user
+    if problems:
+        raise ConfigError(problems)
+    return 0

@@ -1,0 +1,160 @@
+"""Everything that can be known of a config before anything is built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from alrun.config.knobs import KNOBS, knob_problems
+from alrun.config.signatures import target_problems
+from alrun.config.suggest import did_you_mean
+from alrun.config.targets import Trust, iterate_targets, load_target
+from alrun.core.errors import Problem
+
+__all__ = ["all_problems", "cheap_problems", "costly_problems", "hydra_problems"]
+
+SINGLE = ("data", "learner", "inference", "cold_start", "label")
+SEVERAL = ("query", "metrology", "stopping", "logger", "callbacks")
+#: Keys of the training group beside its loop; the loop's own are checked on its signature.
+TRAINING = frozenset(
+    {
+        "reset",
+        "max_epochs",
+        "max_train_steps",
+        "max_val_steps",
+        "batch_size",
+        "checkpoint_every",
+        "shrink",
+        "perturb",
+        "validate",
+        "train_step_fn",
+        "validate_step_fn",
+        "optimizer",
+        "loop",
+    }
+)
+HYDRA_TARGET = re.compile(r"(hydra\._internal\.core_plugins|hydra_plugins\.\w+)\.\w+\.[A-Z]\w+")
+LOG_HANDLER = re.compile(r"logging(\.handlers)?\.[A-Z]\w+")
+HANDS_OFF = "leave Hydra's own node as it is"
+
+
+def all_problems(config: Mapping[str, Any], trust: Trust) -> list[Problem]:
+    """Return everything that is wrong; imports the classes that are named, unless one of them is not trusted."""
+    problems = list(cheap_problems(config, trust))
+    if any("is not trusted" in problem.what for problem in problems):
+        return problems
+    return problems + [problem for problem in costly_problems(config, trust) if problem not in problems]
+
+
+def cheap_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]:
+    """Yield what is wrong with knobs, keys and the trust in targets; imports nothing."""
+    yield from knob_problems(config)
+    valid = {*KNOBS, *SINGLE, *SEVERAL, "training"}
+    for key in config:
+        if key not in valid:
+            yield Problem(f"unknown key '{key}'", "", did_you_mean(key, valid))
+    for key in SINGLE:
+        if not isinstance(config.get(key), Mapping) or "_target_" not in config[key]:
+            yield Problem(f"'{key}' names nothing to build", "", f"choose one: alrun ls {key}")
+    for group in SEVERAL:
+        yield from _several_problems(group, config.get(group))
+    yield from _training_problems(config.get("training"))
+    for where, node in iterate_targets(config):
+        target = node["_target_"]
+        if not isinstance(target, str) or not trust.allows_name(target):
+            yield trust.refusal(str(target), f"{where}._target_")
+
+
+def _several_problems(group: str, chosen: Any) -> Iterator[Problem]:
+    if chosen is None and group != "query":
+        return
+    if not isinstance(chosen, Mapping) or not chosen:
+        yield Problem(f"'{group}' names no strategy", "", f"choose one: alrun ls {group}")
+        return
+    for name, node in chosen.items():
+        if not isinstance(node, Mapping) or "_target_" not in node:
+            yield Problem(f"'{group}.{name}' has no _target_", "", f"see: alrun ls {group}")
+
+
+def _training_problems(training: Any) -> Iterator[Problem]:
+    if not isinstance(training, Mapping) or not isinstance(training.get("loop"), Mapping):
+        yield Problem("'training' names no loop", "", "choose one: alrun ls training")
+        return
+    for key in training:
+        if key not in TRAINING:
+            yield Problem(f"unknown key 'training.{key}'", "", did_you_mean(str(key), TRAINING, prefix="training."))
+    if training.get("reset") not in ("scratch", "warm", "shrink_perturb"):
+        hint = did_you_mean(str(training.get("reset")), ["scratch", "warm", "shrink_perturb"], prefix="training.reset=")
+        yield Problem(f"{training.get('reset')!r} is not a way to reset", "training.reset", hint)
+    for key in ("batch_size", "max_epochs", "max_train_steps", "max_val_steps"):
+        yield from _count_problems(key, training.get(key), optional=key != "batch_size")
+    if training.get("max_epochs") is not None and training.get("max_train_steps") is not None:
+        yield Problem("max_epochs and max_train_steps exclude each other", "training", "training.max_epochs=null")
+
+
+def _count_problems(key: str, value: Any, *, optional: bool) -> Iterator[Problem]:
+    if value is None and optional:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        yield Problem(f"{value!r} is not a whole number", f"training.{key}", f"for example training.{key}=50")
+    elif value < 1:
+        yield Problem(f"{value} is too small", f"training.{key}", "at least 1")
+
+
+def costly_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]:
+    """Yield what is wrong between configs and the classes they name; imports those, builds nothing."""
+    yield from target_problems(config, trust)
+    yield from _compatibility_problems(config, trust)
+
+
+def _compatibility_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]:
+    """Yield strategies that do not go with the data's task or with the inference."""
+    task = _task(config, trust)
+    stochastic = getattr(_loaded(config["inference"], trust), "stochastic", None)
+    for group in ("query", "metrology"):
+        for name, node in (config.get(group) or {}).items():
+            strategy = _loaded(node, trust)
+            tasks = getattr(strategy, "tasks", None)
+            if task and tasks and task not in tasks:
+                others = "variance or random" if task == "regression" else "entropy or random"
+                hint = f"query={others.split(' or ')[0]}" if group == "query" else f"metrology={task}"
+                yield Problem(f"{name} does not fit a {task}", f"{group}.{name}", hint)
+            if getattr(strategy, "requires_stochastic", False) and stochastic is False:
+                yield Problem(f"{name} needs a stochastic inference", f"{group}.{name}", "inference=mc_dropout")
+
+
+def _loaded(node: Any, trust: Trust) -> Any:
+    target = node.get("_target_") if isinstance(node, Mapping) else None
+    loaded = load_target(target, "", trust) if isinstance(target, str) else None
+    return None if isinstance(loaded, Problem) else loaded
+
+
+def _task(config: Mapping[str, Any], trust: Trust) -> str | None:
+    data = config.get("data") or {}
+    declared = getattr(_loaded(data, trust), "task", None) or data.get("task")
+    return str(declared) if declared in ("classification", "regression") else None
+
+
+def hydra_problems(hydra: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what Hydra would build from its own node, before alrun sees it, and that is not Hydra's own."""
+    for where, node in iterate_targets(hydra, "hydra"):
+        if not HYDRA_TARGET.fullmatch(str(node["_target_"])):
+            yield Problem(f"_target_ {node['_target_']!r} is not Hydra's own", f"{where}._target_", HANDS_OFF)
+    for key in ("job_logging", "hydra_logging"):
+        for where, value in _leaves(hydra.get(key), f"hydra.{key}"):
+            is_factory = where.endswith(".()") or (where.endswith(".class") and not LOG_HANDLER.fullmatch(str(value)))
+            is_import = isinstance(value, str) and "ext://" in value and not value.startswith("ext://sys.std")
+            if is_factory or is_import:
+                yield Problem(f"{value!r} is not a plain log handler", where, HANDS_OFF)
+
+
+def _leaves(value: Any, where: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item, where)
+    else:
+        yield where, value

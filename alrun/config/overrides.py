@@ -1,0 +1,168 @@
+"""The words of a command line: do their groups, options and keys exist?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alrun.config.suggest import did_you_mean
+from alrun.core.errors import Problem
+
+if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
+    from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
+
+__all__ = ["Choices", "ParsedOverride", "key_problems", "parse_overrides"]
+
+OPEN_ROOTS = ("hydra",)
+
+
+@dataclass(frozen=True)
+class ParsedOverride:
+    """One word of the command line.
+
+    Attributes:
+        text: As typed.
+        parsed: As Hydra reads it.
+    """
+
+    text: str
+    parsed: Override
+
+    @property
+    def key(self) -> str:
+        """Dotted key or group, without a package."""
+        return str(self.parsed.key_or_group)
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether it stands for several values."""
+        return bool(self.parsed.is_sweep_override())
+
+    @property
+    def is_added(self) -> bool:
+        """Whether it begins with ``+``."""
+        return bool(self.parsed.is_add() or self.parsed.is_force_add())
+
+    def values(self) -> list[str]:
+        """Return one override a value of a sweep; the word itself where there is no sweep."""
+        if not self.is_sweep or not self.parsed.is_discrete_sweep():
+            return [self.text]
+        key = self.parsed.get_key_element()
+        return [f"{key}={value}" for value in self.parsed.sweep_string_iterator()]
+
+
+def parse_overrides(words: Sequence[str]) -> tuple[list[ParsedOverride], list[Problem]]:
+    """Return the words that parse, and a problem for each that does not."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser = OverridesParser.create()
+    parsed: list[ParsedOverride] = []
+    problems: list[Problem] = []
+    for word in words:
+        try:
+            parsed.append(ParsedOverride(word, parser.parse_override(word)))
+        except HydraException:
+            problems.append(
+                Problem(f"cannot read {word!r}", "command line", "write key=value; quote special characters")
+            )
+    return parsed, problems
+
+
+class Choices:
+    """The groups and options that a config loader finds."""
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        """Ask ``loader``."""
+        self._loader = loader
+
+    def options(self, group: str) -> list[str]:
+        """Return the options of ``group``, sorted; empty when it is none."""
+        from hydra.core.object_type import ObjectType
+
+        return sorted(self._loader.get_group_options(group, ObjectType.CONFIG))
+
+    def groups(self) -> list[str]:
+        """Return the names of all top-level groups."""
+        from hydra.core.object_type import ObjectType
+
+        return sorted(self._loader.get_group_options("", ObjectType.GROUP))
+
+    def is_group(self, override: ParsedOverride) -> bool:
+        """Return whether ``override`` chooses options of a group."""
+        return "." not in override.key and bool(self.options(override.key))
+
+    def problems(self, override: ParsedOverride) -> Iterator[Problem]:
+        """Yield options that do not exist, and groups that do not exist but look like one."""
+        key = override.key
+        if ".." in key or key.startswith("/"):
+            yield Problem(f"{key!r} is not a config group", "command line", did_you_mean(key, self.groups()))
+        elif self.is_group(override):
+            if not override.parsed.is_delete():
+                valid = self.options(key)
+                for option in _chosen(override):
+                    if option not in valid:
+                        yield Problem(
+                            f"{key} has no option {option!r}", "", did_you_mean(option, valid, prefix=f"{key}=")
+                        )
+        elif "/" in key:
+            yield Problem(f"{key!r} is not a config group", "command line", did_you_mean(key, self.groups()))
+
+
+def _chosen(override: ParsedOverride) -> Iterator[str]:
+    for word in override.values():
+        text = word.partition("=")[2].strip()
+        if text in ("null", ""):
+            continue
+        inner = text[1:-1] if text.startswith("[") else text
+        yield from (part.strip().strip("'\"") for part in inner.split(",") if part.strip())
+
+
+def key_problems(override: ParsedOverride, config: DictConfig) -> list[Problem]:
+    """Return what is wrong with the key of an override that sets, adds or deletes a value."""
+    path = override.key.split(".")
+    if path[0] in OPEN_ROOTS:
+        return []
+    node: Any = config
+    for depth, name in enumerate(path):
+        valid = _keys(node)
+        if valid is None or name in valid:
+            node = _child(node, name)
+            continue
+        prefix = ".".join([*path[:depth], ""]) if depth else ""
+        target = _target(node)
+        last = depth == len(path) - 1
+        if override.is_added and (target or _under_target(config, path[:depth])):
+            return []
+        hint = did_you_mean(name, valid, prefix=prefix)
+        if target and last:
+            hint = f"{hint}  (if {target} takes it: +{override.text})"
+        return [Problem(f"unknown key '{prefix}{name}'", "", hint)]
+    return []
+
+
+def _keys(node: Any) -> list[str] | None:
+    from omegaconf import DictConfig
+
+    return [str(key) for key in node] if isinstance(node, DictConfig) and not node._is_none() else None
+
+
+def _child(node: Any, name: str) -> Any:
+    return node._get_node(name) if _keys(node) is not None else None
+
+
+def _target(node: Any) -> str:
+    keys = _keys(node)
+    return str(node._get_node("_target_")._value()) if keys and "_target_" in keys else ""
+
+
+def _under_target(config: DictConfig, path: Sequence[str]) -> bool:
+    node: Any = config
+    for name in path:
+        node = _child(node, name)
+        if _target(node):
+            return True
+    return False

@@ -1,0 +1,186 @@
+"""A checked config to objects."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.core.protocols.pool import is_data_source
+from alrun.core.seeding import Role, Seeds
+from alrun.core.types import Pools
+from alrun.driver.settings import Components, Reset, Settings, TrainingSettings
+
+if TYPE_CHECKING:
+    from alrun.core.types import TaskSpec
+
+__all__ = ["Builder", "settings_from"]
+
+
+def settings_from(config: Mapping[str, Any]) -> Settings:
+    """Return the driver's numbers."""
+    return Settings(
+        seed=config["seed"],
+        query_size=config["query_size"],
+        budget=config["budget"],
+        predict_batch_size=config["predict_batch_size"],
+        device=config["device"],
+        threads=config["threads"],
+    )
+
+
+class Builder:
+    """Builds the objects of one experiment, in the order in which they need each other.
+
+    Attributes:
+        data: What the ``data`` group built: a source, or a training pool of the user's own.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Build from a resolved config whose targets have been checked."""
+        self._config = config
+        self._seeds = Seeds(config["seed"])
+        self._problems: list[Problem] = []
+        self._spec: TaskSpec | None = None
+        self.data: Any = None
+
+    def fingerprint(self) -> str | None:
+        """Return the fingerprint of the data, where they have one."""
+        function = getattr(self.data, "fingerprint", None)
+        return str(function()) if callable(function) else None
+
+    def components(self) -> Components:
+        """Build everything.
+
+        Raises:
+            ConfigError: With everything that is wrong.
+        """
+        pools = self._pools()
+        components = Components(
+            learner=self._learner(),
+            pools=pools,
+            query_strategies=self._several("query"),
+            training=self._training(pools),
+            inference=self._single("inference"),
+            cold_start=self._single("cold_start"),
+            label_strategy=self._single("label"),
+            metrology_strategies=self._several("metrology"),
+            stopping=self._several("stopping"),
+            callbacks=[*self._several("logger"), *self._several("callbacks")],
+            spec=self._spec,
+        )
+        if not self._problems:
+            self._problems += between(components, self._config)
+        if self._problems:
+            raise ConfigError(self._problems)
+        return components
+
+    def _pools(self) -> Pools:
+        self.data = self._single("data")
+        if self._problems:
+            raise ConfigError(self._problems)
+        self._spec = getattr(self.data, "spec", None)
+        if not is_data_source(self.data):
+            return Pools(training=self.data)
+        pools: Pools = self.data.pools(self._seeds)
+        return pools
+
+    def _learner(self) -> Any:
+        self._seeds.seed_global_generators(Role.INIT)
+        return self._single("learner")
+
+    def _training(self, pools: Pools) -> TrainingSettings:
+        options = dict(self._config["training"])
+        options["loop"] = self._build(options["loop"], "training.loop")
+        for name in ("train_step_fn", "validate_step_fn", "optimizer"):
+            if options.get(name) is not None:
+                options[name] = self._build(options[name], f"training.{name}")
+        options["reset"] = Reset(options["reset"])
+        monitor = getattr(options["loop"], "monitor", None) or ""
+        options["validate"] = bool(options.get("validate")) or str(monitor).startswith("val")
+        if options["validate"] and not pools.validation:
+            hint = "data.validation_size=0.1"
+            self._problems.append(Problem("there is no validation pool to monitor", "training.loop.monitor", hint))
+        return TrainingSettings(**options)
+
+    def _single(self, group: str) -> Any:
+        return self._build(self._config[group], group)
+
+    def _several(self, group: str) -> list[Any]:
+        nodes = self._config.get(group) or {}
+        return [self._build(node, f"{group}.{name}") for name, node in nodes.items()]
+
+    def _build(self, node: Mapping[str, Any], where: str) -> Any:
+        from hydra.errors import InstantiationException
+        from hydra.utils import instantiate
+
+        try:
+            if node.get("_partial_"):
+                return instantiate(node, _convert_="all")
+            partial = instantiate(node, _convert_="all", _partial_=True)
+            return partial(**_injected(partial.func, self._spec, self._seeds))
+        except ConfigError as error:
+            self._problems += error.problems
+        except InstantiationException as error:
+            if not isinstance(error.__cause__, ConfigError):
+                raise
+            self._problems += error.__cause__.problems
+        except (TypeError, ValueError) as error:
+            self._problems.append(Problem(f"{node['_target_']} refused it: {error}", where))
+        return None
+
+
+def _injected(target: Callable[..., Any], spec: TaskSpec | None, seeds: Seeds) -> dict[str, Any]:
+    parameters = inspect.signature(target).parameters
+    offered = {"spec": spec, "seeds": seeds}
+    return {name: value for name, value in offered.items() if name in parameters and value is not None}
+
+
+def between(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong between built objects that each are fine by themselves."""
+    yield from _size_problems(components, config)
+    yield from _monitor_problems(components)
+    yield from _fit_problems(components)
+
+
+def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
+    pool = components.pools.unlabeled
+    if pool is None or not hasattr(pool, "__len__"):
+        return
+    for key in ("initial_size", "query_size"):
+        if config[key] > len(pool):
+            hint = f"at most {key}={len(pool)}"
+            yield Problem(f"the pool holds {len(pool)} rows, fewer than {config[key]}", key, hint)
+
+
+def _monitor_problems(components: Components) -> Iterator[Problem]:
+    from alrun.config.suggest import did_you_mean
+
+    declared = [getattr(strategy, "metrics", None) for strategy in components.metrology_strategies]
+    if any(names is None for names in declared):
+        return
+    valid = {name for names in declared for name in names or ()}
+    for criterion in components.stopping:
+        monitor = getattr(criterion, "monitor", None)
+        if monitor is not None and monitor not in valid:
+            hint = did_you_mean(str(monitor), valid)
+            yield Problem(f"no metrology strategy logs {monitor!r}", f"stopping.*.monitor of {_name(criterion)}", hint)
+
+
+def _fit_problems(components: Components) -> Iterator[Problem]:
+    task = components.spec.task if components.spec else None
+    groups = {
+        "query": components.query_strategies,
+        "metrology": components.metrology_strategies,
+        "learner": [components.learner],
+    }
+    for group, objects in groups.items():
+        for value in objects:
+            tasks = getattr(value, "tasks", None)
+            if task and tasks and task not in tasks:
+                yield Problem(f"{_name(value)} does not fit a {task}", group, f"see: alrun ls {group}")
+
+
+def _name(value: Any) -> str:
+    return type(value).__name__

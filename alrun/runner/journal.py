@@ -1,0 +1,83 @@
+"""``run.json``: what a run is and how far it has come."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from alrun import __version__
+from alrun.config.identity import EXTENDING, identity_hash
+from alrun.core.events import Callback, PhaseFinished
+from alrun.runner.place import GROUPS
+from alrun.store.rundir import RunDirectory
+
+__all__ = ["Journal", "new_info"]
+
+RECORDED = ("torch", "lightning", "hydra-core", "omegaconf", "numpy", "torchmetrics", "scikit-learn")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_commit(folder: Path) -> str | None:
+    """Return the commit of the checkout around ``folder``, if it is one."""
+    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+def new_info(config: Mapping[str, Any], choices: Mapping[str, str], fingerprint: str | None) -> dict[str, Any]:
+    """Return the ``run.json`` of a run that begins."""
+    return {
+        "identity": identity_hash(config),
+        "fingerprint": fingerprint,
+        "status": "running",
+        "reason": "",
+        "name": config["name"],
+        "seed": config["seed"],
+        "choices": {group: choices.get(group, "") for group in GROUPS},
+        "reset": config["training"].get("reset", ""),
+        "step": 0,
+        "phase": "",
+        "labels": 0,
+        "metrics": {},
+        "versions": {"alrun": __version__, "python": platform.python_version()} | {p: _version(p) for p in RECORDED},
+        "git": _git_commit(Path.cwd()),
+        **extent(config),
+    }
+
+
+def extent(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a config that says how far the run goes."""
+    return {"budget": config["budget"], "extent": {key: config.get(key) for key in sorted(EXTENDING)}}
+
+
+class Journal(Callback):
+    """Keeps ``run.json`` up to date, for ``alrun status`` and for the answer to a repeated command."""
+
+    def __init__(self, directory: RunDirectory, info: Mapping[str, Any]) -> None:
+        """Continue from ``info`` and write it."""
+        self._directory = directory
+        self.info: dict[str, Any] = dict(info)
+        directory.write_info(self.info)
+
+    def on_phase_finished(self, event: PhaseFinished) -> None:
+        """Note the phase; a projection, so without a flush."""
+        self.info |= {"step": event.step, "phase": event.phase, "labels": event.labels, "metrics": dict(event.metrics)}
+        self._directory.write_info(self.info, durable=False)
+
+    def close(self, status: str, reason: str, **values: Any) -> None:
+        """Note how the session ended."""
+        self.info |= {"status": status, "reason": reason, **values}
+        self._directory.write_info(self.info)

@@ -1,0 +1,230 @@
+"""One experiment, from a composed config to its outcome."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alrun import __version__
+from alrun.config.check import all_problems, cheap_problems, costly_problems
+from alrun.config.compose import Composed, resolved
+from alrun.config.identity import identity_difference, identity_hash
+from alrun.config.targets import Trust
+from alrun.core.errors import AlrunError, ConfigError, IdentityMismatch, Interrupted, Problem
+from alrun.runner.journal import Journal, extent, new_info
+from alrun.runner.place import run_directory
+from alrun.store.lock import RunLock
+from alrun.store.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from alrun.core.events import Callback
+    from alrun.driver.driver import Driver
+
+__all__ = ["Experiment", "Outcome"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        directory: The run directory.
+        info: Its ``run.json``.
+        exit_code: What the shell should see.
+        answered: Whether the run was finished already and nothing was executed.
+        error: What ended it, if an error did.
+    """
+
+    directory: Path
+    info: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int = 0
+    answered: bool = False
+    error: AlrunError | None = None
+
+
+class Experiment:
+    """One experiment: its config, its place, and the one way to run it.
+
+    Attributes:
+        config: The resolved config.
+        directory: Where it lies.
+    """
+
+    def __init__(self, composed: Composed, trust: Trust, *, place: Path | None = None) -> None:
+        """Check ``composed`` as far as that needs no import, and find its place.
+
+        Args:
+            composed: The config.
+            trust: The allowlist.
+            place: Run directory, where it is not derived from the config.
+
+        Raises:
+            ConfigError: With everything that is wrong.
+        """
+        self._composed = composed
+        self._trust = trust
+        self.config = resolved(composed.config)
+        problems = list(cheap_problems(self.config, trust))
+        if problems:
+            raise ConfigError(all_problems(self.config, trust))
+        self.directory = RunDirectory(place or run_directory(self.config, composed.choices))
+
+    def check(self) -> None:
+        """Check everything that can be known without building.
+
+        Raises:
+            ConfigError: With everything that is wrong.
+        """
+        problems = list(costly_problems(self.config, self._trust))
+        if problems:
+            raise ConfigError(problems)
+
+    def finished(self) -> Outcome | None:
+        """Return the outcome of a run that has done all this already, or ``None``."""
+        if self.config["fresh"] or not self.directory.exists:
+            return None
+        info = self.directory.info()
+        if info["status"] != "finished" or info["identity"] != identity_hash(self.config):
+            return None
+        wanted, stored = extent(self.config)["extent"], info["extent"]
+        shorter = wanted["budget"] <= info["labels"] and all(
+            _without_budget(wanted[key]) == _without_budget(stored.get(key)) for key in wanted if key != "budget"
+        )
+        return Outcome(self.directory.path, info, answered=True) if wanted == stored or shorter else None
+
+    def run(self, listeners: Sequence[Callback] = ()) -> Outcome:
+        """Run it, or go on with it, or answer that it is finished.
+
+        Raises:
+            ConfigError: It cannot be run as described; no directory is left behind.
+            LockedError: Another process runs it.
+        """
+        done = self.finished()
+        if done is not None:
+            return done
+        try:
+            with RunLock(self.directory.path):
+                done = self.finished()
+                if done is None and not self._must_set_aside():
+                    return self._run_locked(listeners)
+            if done is None:
+                self.directory.set_aside()
+                with RunLock(self.directory.path):
+                    return self._run_locked(listeners)
+            return done
+        finally:
+            self.directory.remove_if_unused()
+
+    def _must_set_aside(self) -> bool:
+        return bool(self.config["fresh"]) and self.directory.exists
+
+    def _run_locked(self, listeners: Sequence[Callback]) -> Outcome:
+        self.check()
+        from alrun.runner.build import Builder, settings_from
+
+        builder = Builder(self.config)
+        components = builder.components()
+        fingerprint = builder.fingerprint()
+        stored = self._stored(fingerprint)
+        info = stored or new_info(self.config, self._composed.choices, fingerprint)
+        journal = Journal(self.directory, info | extent(self.config) | {"status": "running", "reason": ""})
+        components.callbacks = [journal, *listeners, *components.callbacks]
+        self._write_config()
+        return self._drive(components, settings_from(self.config), journal, resumed=stored is not None)
+
+    def _stored(self, fingerprint: str | None) -> dict[str, Any] | None:
+        """Return the stored ``run.json``; refuse a run that this one does not continue."""
+        if not self.directory.exists:
+            return None
+        info = self.directory.info()
+        problems: list[Problem] = []
+        if info["identity"] != identity_hash(self.config):
+            problems += self._differences()
+        if info.get("fingerprint") != fingerprint:
+            problems.append(Problem("the data have changed since the run began", "data", "fresh=true starts over"))
+        if info["versions"].get("alrun") != __version__:
+            versions = f"begun by alrun {info['versions'].get('alrun')}, this is {__version__}"
+            problems.append(Problem(versions, str(self.directory.path), "fresh=true starts over"))
+        if problems:
+            raise IdentityMismatch(problems)
+        return info
+
+    def _differences(self) -> list[Problem]:
+        from omegaconf import DictConfig, OmegaConf
+
+        stored = OmegaConf.load(self.directory.config)
+        before = resolved(stored) if isinstance(stored, DictConfig) else {}
+        return [
+            Problem(f"the run has {old!r}, the command {new!r}", key, "fresh=true starts over")
+            for key, old, new in identity_difference(before, self.config)
+        ]
+
+    def _write_config(self) -> None:
+        from omegaconf import OmegaConf
+
+        self.directory.write_config(OmegaConf.to_yaml(self._composed.config))
+
+    def _drive(self, components: Any, settings: Any, journal: Journal, *, resumed: bool) -> Outcome:
+        from alrun.driver.driver import Driver
+        from alrun.store.run_store import RunStore
+
+        logger = logging.getLogger(f"alrun.run.{self.directory.path.name}")
+        handler = self.directory.log_handler()
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        try:
+            with RunStore(self.directory, logger) as store:
+                driver = Driver(components, settings, store)
+                error = _ended_by(driver, driver.run, resumed=resumed, identity=journal.info["identity"])
+                _close(driver, journal, error)
+        finally:
+            logger.removeHandler(handler)
+            handler.close()
+        return Outcome(self.directory.path, journal.info, exit_code=error.exit_code if error else 0, error=error)
+
+
+def _without_budget(value: Any) -> Any:
+    """Return stopping criteria without the budget's own, which repeats the knob."""
+    return {key: item for key, item in value.items() if key != "budget"} if isinstance(value, Mapping) else value
+
+
+def _ended_by(driver: Driver, run: Callable[[], None], *, resumed: bool, identity: str) -> AlrunError | None:
+    from alrun.core.errors import StrategyError
+    from alrun.core.events import RunStarted
+
+    budget = driver.settings.budget
+    driver.notify.on_run_started(RunStarted(driver.log_dir, 0, 0, budget, resumed, identity))
+    try:
+        run()
+    except AlrunError as error:
+        driver.logger.error("%s", error)
+        return error
+    except Exception as error:
+        driver.logger.exception("the %s phase of step %d failed", driver.current_phase, driver.active_learning_step_idx)
+        where = f"{driver.current_phase} of step {driver.active_learning_step_idx}"
+        wrapped = StrategyError(
+            f"{where}: {type(error).__name__}: {error}\n    → traceback in {driver.log_dir}/alrun.log"
+        )
+        wrapped.__cause__ = error
+        return wrapped
+    return None
+
+
+def _close(driver: Driver, journal: Journal, error: AlrunError | None) -> None:
+    from alrun.core.events import RunFinished
+
+    status = "finished" if error is None else "interrupted" if isinstance(error, Interrupted) else "failed"
+    reason = driver.stop_reason if error is None else str(error)
+    driver.ledger.write(driver.store.directory)
+    journal.close(
+        status,
+        reason,
+        labels=driver.labels_bought,
+        metrics=dict(driver.ledger.metrics),
+        step=driver.active_learning_step_idx,
+    )
+    driver.notify.on_run_finished(RunFinished(driver.active_learning_step_idx, driver.labels_bought, status, reason))
