@@ -34,7 +34,7 @@ class PlainLog(Callback):
     def on_phase_finished(self, event: PhaseFinished) -> None:
         """Print the step's line, once."""
         self._seconds += event.seconds
-        measured = event.phase == ActiveLearningPhase.METROLOGY
+        measured = event.phase == ActiveLearningPhase.METROLOGY and bool(event.metrics)
         last = event.phase == ActiveLearningPhase.DATA_INTEGRATION and self._printed != event.step
         if not (measured or last):
             return

@@ -124,6 +124,7 @@ def test_plain_log_prints_one_line_a_step() -> None:
     console = Console(file=io.StringIO(), record=True, width=40)
     log = PlainLog(console)
     log.on_run_started(STARTED)
+    log.on_phase_finished(PhaseFinished(0, "metrology", 0.0, 0, {}))
     run_a_step(log, 0, 20, ["query", "labeling", "data_integration"])
     run_a_step(log, 1, 20, ["training", "metrology"])
     run_a_step(log, 1, 40, ["query", "labeling", "data_integration"])
