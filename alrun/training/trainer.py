@@ -165,6 +165,8 @@ class TrainerLoop:
         device: Any,
         dtype: Any,
     ) -> None:
+        from lightning.fabric.utilities.exceptions import MisconfigurationException
+
         from alrun.training.keeper import Keeper
         from alrun.training.quiet import quiet
 
@@ -177,6 +179,8 @@ class TrainerLoop:
             model.train()
             try:
                 trainer.fit(module, batches, validation)
+            except MisconfigurationException as error:
+                raise ConfigError(Problem(str(error), "training.loop")) from error
             except SystemExit:
                 if isinstance(keeper.error, KeyboardInterrupt):
                     raise keeper.error from None

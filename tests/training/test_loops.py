@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import functools
-import logging
-import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from training_bench import Batch, Learner, Loader, Session, adam, assert_same, reference, weights
+from training_bench import (  # type: ignore[import-not-found]
+    Batch,
+    Learner,
+    Loader,
+    Plain,
+    Session,
+    adam,
+    assert_same,
+    cross_entropy,
+    reference,
+    weights,
+)
 
-from alrun.core.errors import ConfigError, Interrupted, StrategyError
+from alrun.core.errors import Interrupted
 from alrun.training.fabric import FabricLoop
 from alrun.training.trainer import TrainerLoop
 
 Loop = Callable[..., Any]
 both = pytest.mark.parametrize("loop", [FabricLoop, TrainerLoop])
-
-
-class Plain(nn.Module):
-    """A module that knows no steps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = Learner().net
-
-    def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = self.net(x)
-        return output
-
-
-def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
-    return functional.cross_entropy(model(batch[0]), batch[1])
 
 
 @both
@@ -54,7 +46,7 @@ def test_equals_a_hand_written_loop(loop: Loop) -> None:
 def test_train_loss_is_the_mean_over_samples(loop: Loop) -> None:
     model, session, losses = Learner(), Session(), []
 
-    def step(model: nn.Module, batch: Batch) -> Tensor:
+    def step(model: nn.Module, batch: Batch) -> Any:
         loss = cross_entropy(model, batch)
         losses.append(loss.item() * len(batch[1]))
         return loss
@@ -78,8 +70,7 @@ def test_validation_measures_without_a_trace(loop: Loop) -> None:
         )
 
 
-def settings(loop: Loop) -> dict[str, Any]:
-    return {"patience": 3, "restore_best": True, "monitor": "val_loss", "min_delta": 0.001}
+SETTINGS: dict[str, Any] = {"patience": 3, "restore_best": True, "monitor": "val_loss", "min_delta": 0.001}
 
 
 def one_cycle(optimizer: torch.optim.Optimizer) -> Any:
@@ -99,10 +90,9 @@ def fit(loop: Loop, scheduler: str, session: Session, **bounds: int) -> dict[str
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)
     bounds = bounds or {"max_epochs": 12}
     schedule = SCHEDULERS[scheduler](optimizer)
-    loop(**settings(loop))(
-        model, optimizer, Loader(), Loader(24, seed=1), lr_scheduler=schedule, session=session, **bounds
-    )
-    return weights(model)
+    loop(**SETTINGS)(model, optimizer, Loader(), Loader(24, seed=1), lr_scheduler=schedule, session=session, **bounds)
+    result: dict[str, Tensor] = weights(model)
+    return result
 
 
 @both
@@ -126,7 +116,7 @@ def test_step_limit_recycles_the_data_and_resumes(loop: Loop) -> None:
     whole, loader, model = Session(), Loader(), Learner()
     calls: list[int] = []
 
-    def step(model: nn.Module, batch: Batch) -> Tensor:
+    def step(model: nn.Module, batch: Batch) -> Any:
         calls.append(len(batch[1]))
         return cross_entropy(model, batch)
 
@@ -161,72 +151,9 @@ def test_validation_limit(loop: Loop) -> None:
 
 
 @both
-def test_given_step_wins_and_plain_modules_learn(loop: Loop) -> None:
-    class Refuses(Learner):
-        def training_step(self, batch: Batch, batch_idx: int = 0) -> Any:
-            raise AssertionError("the learner's own step was called")
-
-    refuses, plain, expected = Refuses(), Plain(), Learner()
-    reference(expected, epochs=2)
-    for model in (refuses, plain):
-        loop()(model, adam(model), Loader(), train_step_fn=cross_entropy, max_epochs=2, session=Session())
-    assert_same(weights(refuses), weights(expected))
-    assert_same(weights(plain), weights(expected))
-
-
-class Manual(Learner):
-    """Lightning's manual optimisation, with the optimizer that the loop was given or its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.automatic_optimization = False
-
-    def configure_optimizers(self) -> Any:
-        return adam(self)
-
-    def training_step(self, batch: Batch, batch_idx: int = 0) -> Any:
-        optimizer: Any = self.optimizers()
-        optimizer.zero_grad()
-        self.manual_backward(cross_entropy(self, batch))
-        optimizer.step()
-
-
-class Alone(Plain):
-    """Optimises by itself, and says so by returning nothing."""
-
-    def training_step(self, data: Batch) -> None:
-        self.optimizer.zero_grad()
-        cross_entropy(self, data).backward()
-        self.optimizer.step()
-
-
-@both
-@pytest.mark.parametrize("given", [True, False])
-def test_leaves_manual_optimisation_to_the_learner(loop: Loop, given: bool) -> None:
-    model, expected, session = Manual(), Learner(), Session()
-    reference(expected, epochs=2)
-    loop()(model, adam(model) if given else None, Loader(), max_epochs=2, session=session)
-    assert_same(weights(model), weights(expected))
-    first, resumed = Session(stop_after=1), Manual()
-    with pytest.raises(Interrupted):
-        loop()(Manual(), None, Loader(), max_epochs=2, session=first)
-    loop()(resumed, None, Loader(), max_epochs=2, session=Session(state=first.state))
-    assert_same(weights(resumed), weights(expected))
-
-
-@both
-def test_leaves_a_learner_that_returns_nothing_alone(loop: Loop) -> None:
-    model, expected = Alone(), Learner()
-    model.optimizer = adam(model)
-    reference(expected, epochs=2)
-    loop()(model, None, Loader(), max_epochs=2, session=Session())
-    assert_same(weights(model), weights(expected))
-
-
-@both
 @pytest.mark.parametrize("algorithm", ["norm", "value"])
 def test_clips_gradients(loop: Loop, algorithm: str) -> None:
-    functions = {"norm": nn.utils.clip_grad_norm_, "value": nn.utils.clip_grad_value_}
+    functions: dict[str, Any] = {"norm": nn.utils.clip_grad_norm_, "value": nn.utils.clip_grad_value_}
     expected, model = Learner(), Learner()
     reference(expected, epochs=1, clip=lambda model: functions[algorithm](model.parameters(), 0.01))
     trained = loop(gradient_clip_val=0.01, gradient_clip_algorithm=algorithm)
@@ -239,7 +166,7 @@ def test_clips_gradients(loop: Loop, algorithm: str) -> None:
 def test_precisions_train_and_resume(loop: Loop, precision: str) -> None:
     seen: set[torch.dtype] = set()
 
-    def step(model: nn.Module, batch: Batch) -> Tensor:
+    def step(model: nn.Module, batch: Batch) -> Any:
         outputs = model(batch[0])
         seen.add(outputs.dtype)
         return functional.cross_entropy(outputs, batch[1])
@@ -260,7 +187,7 @@ def test_precisions_train_and_resume(loop: Loop, precision: str) -> None:
 def test_dtype_argument(loop: Loop) -> None:
     model, seen = Plain(), set()
 
-    def step(model: nn.Module, batch: Batch) -> Tensor:
+    def step(model: nn.Module, batch: Batch) -> Any:
         seen.add(model(batch[0]).dtype)
         return cross_entropy(model, batch)
 
@@ -281,95 +208,3 @@ def test_restores_the_best_weights(loop: Loop) -> None:
     trained = loop(restore_best=True)
     trained(model, adam(model), Loader(), Loader(10), validate_step_fn=measure, max_epochs=4)
     assert_same(weights(model), {name.removeprefix("learner."): t for name, t in snapshots[1].items()})
-
-
-@both
-def test_leaves_process_and_learner_as_they_were(
-    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    received: list[int] = []
-    previous = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
-    level = logging.getLogger("lightning.pytorch").level
-    monkeypatch.chdir(tmp_path)
-    try:
-        handler = signal.getsignal(signal.SIGTERM)
-        model, session = Learner(), Session()
-        inside: list[Any] = []
-
-        def step(model: nn.Module, batch: Batch) -> Tensor:
-            inside.append(signal.getsignal(signal.SIGTERM))
-            if not received:
-                signal.raise_signal(signal.SIGTERM)
-            return cross_entropy(model, batch)
-
-        before = dict(model.__dict__)
-        loop()(model, adam(model), Loader(), Loader(10), train_step_fn=step, max_epochs=2, session=session)
-        assert set(inside) == {handler}
-        assert signal.getsignal(signal.SIGTERM) is handler
-        assert received == [signal.SIGTERM]
-        assert len(session.metrics) == 2
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-    assert {key: model.__dict__.get(key) for key in before if key[0] != "_"} == {
-        k: v for k, v in before.items() if k[0] != "_"
-    }
-    assert not {"training_step", "validation_step", "configure_optimizers"} & set(model.__dict__)
-    assert model._trainer is None
-    assert model.fabric is None
-    assert model.automatic_optimization
-    assert list(tmp_path.iterdir()) == []
-    assert capfd.readouterr() == ("", "")
-    assert logging.getLogger("lightning.pytorch").level == level
-
-
-@both
-def test_other_errors_pass_unchanged(loop: Loop) -> None:
-    def step(model: nn.Module, batch: Batch) -> Tensor:
-        raise KeyboardInterrupt
-
-    model = Learner()
-    handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        loop()(model, adam(model), Loader(), train_step_fn=step, max_epochs=1)
-    assert signal.getsignal(signal.SIGINT) is handler
-    assert model._trainer is None
-    with pytest.raises(StrategyError, match="no batches"):
-        loop()(model, adam(model), [], max_epochs=1)
-
-
-@both
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"max_epochs": 1, "max_train_steps": 1}, "exclude each other"),
-        ({}, "neither"),
-        ({"max_epochs": -1}, "training.max_epochs: -1 is negative"),
-    ],
-)
-def test_refuses_contradicting_limits(loop: Loop, arguments: dict[str, int], message: str) -> None:
-    model = Learner()
-    with pytest.raises(ConfigError, match=message):
-        loop()(model, adam(model), Loader(), **arguments)
-
-
-@both
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"mode": "mim"}, "training.loop.mode=min"),
-        ({"patience": 0}, "training.loop.patience"),
-        ({"min_delta": -1.0}, "training.loop.min_delta"),
-        ({"precision": "bf16-mix"}, "training.loop.precision=bf16-mixed"),
-        ({"gradient_clip_val": 0.0}, "training.loop.gradient_clip_val"),
-        ({"gradient_clip_algorithm": "nrm"}, "training.loop.gradient_clip_algorithm=norm"),
-    ],
-)
-def test_refuses_bad_settings(loop: Loop, arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        loop(**arguments)
-
-
-def test_refuses_several_devices() -> None:
-    model = Learner()
-    with pytest.raises(ConfigError, match="training.loop.devices=1"):
-        FabricLoop(accelerator="cpu", devices=2)(model, adam(model), Loader(), max_epochs=1)

@@ -1,0 +1,90 @@
+"""Whose steps are called, and who optimises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from training_bench import (  # type: ignore[import-not-found]
+    Batch,
+    Learner,
+    Loader,
+    Plain,
+    Session,
+    adam,
+    assert_same,
+    cross_entropy,
+    reference,
+    weights,
+)
+
+from alrun.core.errors import Interrupted
+from alrun.training.fabric import FabricLoop
+from alrun.training.trainer import TrainerLoop
+
+Loop = Callable[..., Any]
+both = pytest.mark.parametrize("loop", [FabricLoop, TrainerLoop])
+
+
+@both
+def test_given_step_wins_and_plain_modules_learn(loop: Loop) -> None:
+    class Refuses(Learner):
+        def training_step(self, batch: Batch, batch_idx: int = 0) -> Any:
+            raise AssertionError("the learner's own step was called")
+
+    refuses, plain, expected = Refuses(), Plain(), Learner()
+    reference(expected, epochs=2)
+    for model in (refuses, plain):
+        loop()(model, adam(model), Loader(), train_step_fn=cross_entropy, max_epochs=2, session=Session())
+    assert_same(weights(refuses), weights(expected))
+    assert_same(weights(plain), weights(expected))
+
+
+class Manual(Learner):
+    """Lightning's manual optimisation, with the optimizer that the loop was given or its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    def configure_optimizers(self) -> Any:
+        return adam(self)
+
+    def training_step(self, batch: Batch, batch_idx: int = 0) -> Any:
+        optimizer: Any = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(cross_entropy(self, batch))
+        optimizer.step()
+
+
+class Alone(Plain):
+    """Optimises by itself, and says so by returning nothing."""
+
+    def training_step(self, data: Batch) -> None:
+        self.optimizer.zero_grad()
+        cross_entropy(self, data).backward()
+        self.optimizer.step()
+
+
+@both
+@pytest.mark.parametrize("given", [True, False])
+def test_leaves_manual_optimisation_to_the_learner(loop: Loop, given: bool) -> None:
+    model, expected, session = Manual(), Learner(), Session()
+    reference(expected, epochs=2)
+    loop()(model, adam(model) if given else None, Loader(), max_epochs=2, session=session)
+    assert_same(weights(model), weights(expected))
+    first, resumed = Session(stop_after=1), Manual()
+    with pytest.raises(Interrupted):
+        loop()(Manual(), None, Loader(), max_epochs=2, session=first)
+    loop()(resumed, None, Loader(), max_epochs=2, session=Session(state=first.state))
+    assert_same(weights(resumed), weights(expected))
+
+
+@both
+def test_leaves_a_learner_that_returns_nothing_alone(loop: Loop) -> None:
+    model, expected = Alone(), Learner()
+    model.optimizer = adam(model)
+    reference(expected, epochs=2)
+    loop()(model, None, Loader(), max_epochs=2, session=Session())
+    assert_same(weights(model), weights(expected))
