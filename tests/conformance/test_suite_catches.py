@@ -197,7 +197,8 @@ class Broken(Mine):
 
 def examined(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     pytester.makepyfile(mine=MINE)
-    return pytester.runpytest_inprocess("--pyargs", "alrun.testing", "-p", "no:cacheprovider", *arguments)
+    quiet = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+    return pytester.runpytest_inprocess("--pyargs", "alrun.testing", *quiet, *arguments)
 
 
 def test_from_the_command_line(pytester: pytest.Pytester) -> None:
