@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from alrun.callbacks.progress_state import RunState, main_metrics, seconds_left
+from alrun.callbacks.progress_state import RunState, seconds_left
 from alrun.core.events import (
     Callback,
     EpochFinished,
@@ -65,8 +65,8 @@ class LiveDisplay(Callback):
     def on_train_epoch_finished(self, event: EpochFinished) -> None:
         """Move the bar of the training."""
         self._state.done, self._state.total = event.epoch + 1, event.max_epochs
-        values = "".join(f"  {name} {value:.3g}" for name, value in main_metrics(event.metrics, most=1).items())
-        self._state.note = f"epoch {event.epoch + 1}/{event.max_epochs}{values}"
+        loss = next((f"  {name} {value:.3g}" for name, value in event.metrics.items() if "loss" in name), "")
+        self._state.note = f"epoch {event.epoch + 1}/{event.max_epochs}{loss}"
 
     def on_labels_received(self, event: LabelsReceived) -> None:
         """Count labels as they arrive."""

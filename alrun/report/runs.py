@@ -44,7 +44,7 @@ class Run:
     reason: str = ""
     identity: str = ""
     seed: int = 0
-    choices: Mapping[str, str] = field(default_factory=dict)
+    choices: dict[str, str] = field(default_factory=dict)
     reset: str = ""
     step: int = 0
     phase: str = ""

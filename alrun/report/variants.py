@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from alrun.core.errors import StoreError
@@ -26,21 +26,28 @@ NOT_AN_EXPERIMENT = frozenset(
 def variants(runs: Sequence[Run]) -> list[tuple[str, str]]:
     """Return two labels for each of ``runs``: what sets its query apart, and what sets the rest of it apart.
 
-    A label names the config keys in which runs of equal choices differ, with the run's own values; it is empty where
-    they differ in nothing but the seed. It names the same keys for every run that has them, so that a strategy and its
-    baseline get equal second labels when they ran under equal conditions.
+    The first names the keys of the query in which runs of equal choices differ, the second all other keys in which runs
+    differ whose choices, but for the query, are equal; each with the run's own values. Both are empty where runs differ
+    in nothing but the seed. Strategy and baseline have equal second labels if and only if they ran under equal
+    conditions.
 
     Raises:
         StoreError: A stored config is not YAML.
     """
     configs = [dict(_flatten(_config(run))) for run in runs]
-    together: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
-    for run, config in zip(runs, configs, strict=True):
-        together[(*sorted(run.choices.items()), run.reset)].append(config)
-    keys = sorted({key for group in together.values() for key in _differing(group)})
-    of_query = [key for key in keys if key.startswith(QUERY)]
-    of_rest = [key for key in keys if not key.startswith(QUERY)]
-    return [(_label(config, of_query), _label(config, of_rest)) for config in configs]
+    rest = [{key: value for key, value in config.items() if not key.startswith(QUERY)} for config in configs]
+    query = [{key: value for key, value in config.items() if key.startswith(QUERY)} for config in configs]
+    conditions = [(*sorted((run.choices | {"query": ""}).items()), run.reset) for run in runs]
+    choices = [(*condition, run.choices.get("query")) for condition, run in zip(conditions, runs, strict=True)]
+    return list(zip(_labels(query, choices), _labels(rest, conditions), strict=True))
+
+
+def _labels(configs: Sequence[Mapping[str, Any]], groups: Sequence[Hashable]) -> list[str]:
+    together: dict[Hashable, list[Mapping[str, Any]]] = defaultdict(list)
+    for group, config in zip(groups, configs, strict=True):
+        together[group].append(config)
+    keys = {group: sorted(_differing(members)) for group, members in together.items()}
+    return [_label(config, keys[group]) for group, config in zip(groups, configs, strict=True)]
 
 
 def _label(config: Mapping[str, Any], keys: Sequence[str]) -> str:

@@ -56,7 +56,7 @@ def test_display_shows_what_is_going_on(display: LiveDisplay, width: int) -> Non
         assert "starting" in drawn(display, width)
         display.on_phase_finished(PhaseFinished(3, "metrology", 0.1, 20, METRICS))
         display.on_phase_started(PhaseStarted(3, "training"))
-        display.on_train_epoch_finished(EpochFinished(3, 30, 50, {"train_loss": 0.0252}))
+        display.on_train_epoch_finished(EpochFinished(3, 30, 50, {"lr": 0.001, "train_loss": 0.0252}))
         screen = drawn(display, width)
     finally:
         display.on_run_finished(FINISHED)

@@ -97,6 +97,15 @@ def test_runs_that_differ_beyond_their_choices_are_not_averaged(
     )
 
 
+def test_a_baseline_that_ran_under_other_conditions_is_not_compared_with(write_run: WriteRun) -> None:
+    write_run("e", {20: 0.8, 40: 0.8}, config="training: {max_epochs: 50}")
+    write_run("r", {20: 0.5, 40: 0.5}, choices={"query": "random"}, config="training: {max_epochs: 5}")
+    assert run([]) == 0
+    areas = pd.read_csv("outputs/report/auc.csv")
+    assert sorted(areas["variant"]) == ["training.max_epochs=5", "training.max_epochs=50"]
+    assert areas["difference"].isna().all()
+
+
 def test_rmse_is_taken_where_there_is_no_accuracy(write_run: WriteRun, capsys: pytest.CaptureFixture[str]) -> None:
     write_run("r", {20: 3.0, 40: 1.0}, metric="rmse", choices={"data": "diabetes"})
     assert run([]) == 0
