@@ -15,6 +15,7 @@ from alrun.training.engine import Engine
 from alrun.training.limits import Limits
 from alrun.training.meter import LossMeter, batch_size, loss_of
 from alrun.training.monitor import Watch
+from alrun.training.optimizers import learning_rate
 from alrun.training.schedule import Schedule
 from alrun.training.state import plain
 from alrun.training.steps import Step
@@ -54,7 +55,7 @@ class Fit:
         while not (self.limits.reached(self.epoch, self.steps) or self.watch.exhausted):
             self.session.epoch_started(self.epoch)
             self.engine.model.train()
-            metrics = self._train(batches, step, follow)
+            metrics = learning_rate(self.engine.optimizers) | self._train(batches, step, follow)
             if validation is not None and validate is not None and self.limits.max_val_steps != 0:
                 metrics |= self._validate(validation, validate)
             self._finish(metrics, self.limits.epochs(batches, self.epoch))
@@ -76,7 +77,7 @@ class Fit:
             self.steps += 1
         if self.steps == before:
             raise StrategyError("the training data loader yields no batches")
-        return self._describe("train_loss", meter)
+        return meter.named("train_loss")
 
     def _validate(self, loader: Any, step: Step) -> dict[str, float]:
         model, meter = self.engine.model, LossMeter(self.engine.device)
@@ -85,14 +86,7 @@ class Fit:
             for index, batch in enumerate(islice(loader, self.limits.max_val_steps)):
                 meter.add(loss_of(self.engine.compute(step, batch, index)), batch_size(batch))
         model.train()
-        return self._describe("val_loss", meter)
-
-    def _describe(self, name: str, meter: LossMeter) -> dict[str, float]:
-        mean = meter.mean()
-        metrics = {} if mean is None else {name: mean}
-        if name == "train_loss" and self.engine.optimizers:
-            metrics["lr"] = float(self.engine.optimizers[0].param_groups[0]["lr"])
-        return metrics
+        return meter.named("val_loss")
 
     def _finish(self, metrics: dict[str, float], epochs: int) -> None:
         epoch, self.epoch = self.epoch, self.epoch + 1

@@ -14,6 +14,7 @@ from alrun.core.protocols.model import TrainingSession
 from alrun.training.limits import Limits
 from alrun.training.meter import LossMeter, batch_size, loss_of
 from alrun.training.monitor import Watch
+from alrun.training.optimizers import learning_rate
 from alrun.training.trainer_progress import load_trainer, trainer_state
 
 __all__ = ["Keeper"]
@@ -107,9 +108,7 @@ class Keeper(EarlyStopping):
         if trainer.fit_loop.epoch_loop.batch_progress.current.completed == 0:
             raise StrategyError("the training data loader yields no batches")
         self._offer(trainer, "train_loss")
-        self._metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        if trainer.optimizers and trainer.optimizers[0].param_groups:
-            self._metrics.setdefault("lr", float(trainer.optimizers[0].param_groups[0]["lr"]))
+        self._metrics |= {name: float(value) for name, value in trainer.callback_metrics.items()}
         if "val_loss" in self._meters or not trainer.enable_validation or self.watch.monitor.name == "train_loss":
             self.watch.update(self._metrics, self.model)
         trainer.should_stop = trainer.should_stop or self.watch.exhausted
@@ -128,6 +127,7 @@ class Keeper(EarlyStopping):
         self.session.epoch_started(epoch)
         self.loader.set_epoch(epoch)
         self._meters = {"train_loss": LossMeter(self._device)}
+        self._metrics = learning_rate(trainer.optimizers)
 
     def _offer(self, trainer: Trainer, name: str) -> None:
         """Add a mean loss to the logged values, for schedulers and callbacks, unless the learner logs it."""

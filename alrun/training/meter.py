@@ -49,7 +49,12 @@ class LossMeter:
 
     def mean(self) -> float | None:
         """Return the mean (one synchronisation), or ``None`` when nothing was added."""
-        return self._total.item() / self._samples if self._samples else None
+        return self.tensor().item() if self._samples else None
+
+    def named(self, name: str) -> dict[str, float]:
+        """Return the mean under ``name``; an empty dict when nothing was added."""
+        mean = self.mean()
+        return {} if mean is None else {name: mean}
 
     def tensor(self) -> Tensor:
         """Return the mean as a scalar tensor; ``nan`` when nothing was added."""

@@ -12,7 +12,7 @@ from torch import nn
 
 from alrun.training.monitor import Monitor
 from alrun.training.schedule import Schedule
-from alrun.training.steps import optimizes_itself, train_step, validate_step
+from alrun.training.steps import optimizes_itself, own_method, train_step, validate_step
 
 __all__ = ["LightningLearner", "as_lightning"]
 
@@ -43,7 +43,7 @@ def as_lightning(
 
     Args:
         model: The learner; wrapped in a ``LightningLearner`` unless it is a LightningModule.
-        optimizer: In place of ``configure_optimizers``; ``None`` leaves that method alone.
+        optimizer: In place of ``configure_optimizers``; ``None`` leaves that method alone, if there is one.
         lr_scheduler: Goes with ``optimizer``.
         train_step_fn: In place of ``training_step``; the Trainer then optimises, whatever the learner declares.
         validate_step_fn: In place of ``validation_step``.
@@ -51,12 +51,13 @@ def as_lightning(
     """
     module = model if isinstance(model, LightningModule) else LightningLearner(model)
     lent: dict[str, Any] = {}
+    step = train_step(model, train_step_fn)
     if train_step_fn is not None or module is not model:
-        lent["training_step"] = train_step(model, train_step_fn)
+        lent["training_step"] = step
     validate = validate_step(model, validate_step_fn)
     if validate is not None and (validate_step_fn is not None or module is not model):
         lent["validation_step"] = validate
-    if optimizer is not None or module is not model:
+    if optimizer is not None or own_method(module, "configure_optimizers") is None:
         lent["configure_optimizers"] = _configuration(optimizer, lr_scheduler, monitor, optimizes_itself(model))
     if train_step_fn is not None:
         lent["_automatic_optimization"] = True

@@ -28,8 +28,8 @@ def plain(value: Any, path: str = "state") -> Any:
         return {key: plain(entry, f"{path}.{key}") for key, entry in value.items() if not callable(entry)}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(entry, f"{path}[{position}]") for position, entry in enumerate(value)]
-    if hasattr(value, "item"):
-        return value.item()
+    if hasattr(value, "tolist"):
+        return value.tolist()
     if callable(value):
         return None
     raise StrategyError(f"training state {path}: a {type(value).__name__} cannot be checkpointed")

@@ -8,7 +8,7 @@ from typing import Any
 
 from alrun.core.errors import StrategyError
 
-__all__ = ["Step", "optimizes_itself", "takes_index", "train_step", "validate_step"]
+__all__ = ["Step", "optimizes_itself", "own_method", "takes_index", "train_step", "validate_step"]
 
 Step = Callable[[Any, int], Any]
 
@@ -16,6 +16,14 @@ Step = Callable[[Any, int], Any]
 def optimizes_itself(model: Any) -> bool:
     """Return whether ``model`` declares Lightning's manual optimisation."""
     return getattr(model, "automatic_optimization", True) is False
+
+
+def own_method(model: Any, name: str) -> Callable[..., Any] | None:
+    """Return the method ``name`` of ``model``; ``None`` where it has none, or only LightningModule's placeholder."""
+    method: Callable[..., Any] | None = getattr(model, name, None)
+    origin = getattr(method, "__module__", None) or ""
+    placeholder = "lightning" in origin and origin.endswith("core.module")
+    return None if placeholder or not callable(method) else method
 
 
 def takes_index(method: Callable[..., Any]) -> bool:
@@ -28,7 +36,7 @@ def takes_index(method: Callable[..., Any]) -> bool:
     return len(positional) > 1 or any(p.kind is p.VAR_POSITIONAL for p in parameters)
 
 
-def _own(method: Callable[..., Any]) -> Step:
+def _indexed(method: Callable[..., Any]) -> Step:
     if takes_index(method):
         return method
     return lambda batch, batch_idx: method(batch)
@@ -42,15 +50,15 @@ def train_step(model: Any, function: Callable[[Any, Any], Any] | None) -> Step:
     """
     if function is not None:
         return lambda batch, batch_idx: function(model, batch)
-    if not callable(getattr(model, "training_step", None)):
+    method = own_method(model, "training_step")
+    if method is None:
         raise StrategyError(f"{type(model).__name__} has no training_step; set training.train_step_fn")
-    return _own(model.training_step)
+    return _indexed(method)
 
 
 def validate_step(model: Any, function: Callable[[Any, Any], Any] | None) -> Step | None:
     """Return ``(batch, index) -> loss or None``, or ``None`` for a model that knows no validation."""
     if function is not None:
         return lambda batch, batch_idx: function(model, batch)
-    if not callable(getattr(model, "validation_step", None)):
-        return None
-    return _own(model.validation_step)
+    method = own_method(model, "validation_step")
+    return None if method is None else _indexed(method)

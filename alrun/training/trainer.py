@@ -185,7 +185,8 @@ class TrainerLoop:
                 if isinstance(keeper.error, KeyboardInterrupt):
                     raise keeper.error from None
                 raise
-        model.to(device=trainer.strategy.root_device, dtype=before)
+            finally:
+                model.to(device=trainer.strategy.root_device, dtype=before)
 
     def _trainer(self, limits: Limits, keeper: Any, automatic: bool, device: Any, dtype: Any) -> Trainer:
         from lightning.fabric.utilities.exceptions import MisconfigurationException

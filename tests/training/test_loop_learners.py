@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import lightning
 import pytest
 from training_bench import (  # type: ignore[import-not-found]
     Batch,
@@ -19,7 +20,7 @@ from training_bench import (  # type: ignore[import-not-found]
     weights,
 )
 
-from alrun.core.errors import Interrupted
+from alrun.core.errors import Interrupted, StrategyError
 from alrun.training.fabric import FabricLoop
 from alrun.training.trainer import TrainerLoop
 
@@ -33,12 +34,14 @@ def test_given_step_wins_and_plain_modules_learn(loop: Loop) -> None:
         def training_step(self, batch: Batch, batch_idx: int = 0) -> Any:
             raise AssertionError("the learner's own step was called")
 
-    refuses, plain, expected = Refuses(), Plain(), Learner()
+    refuses, plain, manual, expected = Refuses(), Plain(), Manual(), Learner()
     reference(expected, epochs=2)
-    for model in (refuses, plain):
+    for model in (refuses, plain, manual):
         loop()(model, adam(model), Loader(), train_step_fn=cross_entropy, max_epochs=2, session=Session())
     assert_same(weights(refuses), weights(expected))
     assert_same(weights(plain), weights(expected))
+    assert_same(weights(manual), weights(expected))
+    assert not manual.automatic_optimization
 
 
 class Manual(Learner):
@@ -81,10 +84,43 @@ def test_leaves_manual_optimisation_to_the_learner(loop: Loop, given: bool) -> N
     assert_same(weights(resumed), weights(expected))
 
 
+class AloneInLightning(Learner):
+    """The same as a LightningModule that never says so."""
+
+    def training_step(self, batch: Batch, batch_idx: int = 0) -> None:
+        self.optimizer.zero_grad()
+        cross_entropy(self, batch).backward()
+        self.optimizer.step()
+
+
 @both
-def test_leaves_a_learner_that_returns_nothing_alone(loop: Loop) -> None:
-    model, expected = Alone(), Learner()
+@pytest.mark.parametrize("kind", [Alone, AloneInLightning])
+@pytest.mark.parametrize("given", [True, False])
+def test_leaves_a_learner_that_returns_nothing_alone(loop: Loop, kind: type[Any], given: bool) -> None:
+    model, expected = kind(), Learner()
     model.optimizer = adam(model)
     reference(expected, epochs=2)
-    loop()(model, None, Loader(), max_epochs=2, session=Session())
+    loop()(model, model.optimizer if given else None, Loader(), max_epochs=2, session=Session())
     assert_same(weights(model), weights(expected))
+
+
+class Bare(lightning.LightningModule):
+    """Knows how to train, and has only Lightning's placeholders otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Learner().net
+
+    def training_step(self, batch: Batch) -> Any:
+        return cross_entropy(self.net, batch)
+
+
+@both
+def test_placeholders_of_lightning_are_no_steps(loop: Loop) -> None:
+    model, expected, session = Bare(), Learner(), Session()
+    reference(expected, epochs=1)
+    loop()(model, adam(model), Loader(), Loader(10), max_epochs=1, session=session)
+    assert_same(weights(model), weights(expected))
+    assert set(session.metrics[0]) == {"train_loss", "lr"}
+    with pytest.raises(StrategyError, match="has no training_step"):
+        loop()(lightning.LightningModule(), None, Loader(), max_epochs=1)

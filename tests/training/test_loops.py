@@ -111,6 +111,13 @@ def test_resumes_behind_every_epoch_without_a_trace(loop: Loop, scheduler: str) 
         assert first.metrics + second.metrics == whole.metrics
 
 
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_both_loops_agree(scheduler: str) -> None:
+    fabric, trainer = Session(), Session()
+    assert_same(fit(FabricLoop, scheduler, fabric), fit(TrainerLoop, scheduler, trainer))
+    assert fabric.metrics == trainer.metrics
+
+
 @both
 def test_step_limit_recycles_the_data_and_resumes(loop: Loop) -> None:
     whole, loader, model = Session(), Loader(), Learner()
