@@ -38,7 +38,7 @@ class Engine:
         self.fabric, self.model, self.optimizers = fabric, model, optimizers
         self.precision: Any = fabric.strategy.precision
         self.device = fabric.device
-        fabric.setup_module(model)
+        fabric.to_device(self.precision.convert_module(model))
         self.stepped = False
         native = type(self.precision) is Precision
         self._wrapped: list[Any] = [fabric.setup_optimizers(optimizer) for optimizer in optimizers]

@@ -13,6 +13,7 @@ from alrun.training.placement import Placement
 
 if TYPE_CHECKING:
     import torch
+    from lightning.fabric import Fabric
 
     from alrun.training.engine import Engine
 
@@ -68,6 +69,7 @@ class FabricLoop:
         self.watched = Monitor(monitor, mode, patience, min_delta, restore_best)
         self.gradient_clip_val, self.gradient_clip_algorithm = gradient_clip_val, gradient_clip_algorithm
         check_clipping(gradient_clip_val, gradient_clip_algorithm)
+        self._fabrics: dict[Any, Fabric] = {}
 
     @property
     def monitor(self) -> str | None:
@@ -139,17 +141,27 @@ class FabricLoop:
             raise ConfigError(Problem(what, "training.loop.monitor", "training.loop.monitor=train_loss"))
 
     def _engine(self, model: Any, optimizer: Any, device: Any, dtype: Any) -> Engine:
-        from lightning.fabric import Fabric
-        from lightning.fabric.utilities.exceptions import MisconfigurationException
-
         from alrun.training.engine import Engine
         from alrun.training.optimizers import optimizers_of
 
+        optimizers = [optimizer] if optimizer is not None else optimizers_of(model)
+        engine = Engine(self._fabric(device, dtype), model, optimizers)
+        engine.clip(self.gradient_clip_val, self.gradient_clip_algorithm)
+        return engine
+
+    def _fabric(self, device: Any, dtype: Any) -> Fabric:
+        """Return a Fabric as good as new; one without state is kept, since making it takes as long as an epoch."""
+        from lightning.fabric import Fabric
+        from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+        key = (str(device), dtype)
+        if key in self._fabrics:
+            return self._fabrics[key]
         try:
             fabric = Fabric(**self.placement.arguments(device, dtype))
         except (MisconfigurationException, ValueError) as error:
             raise ConfigError(Problem(str(error), "training.loop")) from error
         self.placement.refuse_many(fabric.world_size)
-        engine = Engine(fabric, model, [optimizer] if optimizer is not None else optimizers_of(model))
-        engine.clip(self.gradient_clip_val, self.gradient_clip_algorithm)
-        return engine
+        if not fabric.strategy.precision.state_dict():
+            self._fabrics[key] = fabric
+        return fabric
