@@ -67,7 +67,7 @@ class KMeans(ColdStart):
     """The rows nearest to the centres of k-means over the raw inputs, standardised over the pool.
 
     Largest cluster first, so that a small budget takes the most typical rows. Clusters that come out empty, because
-    rows repeat, are replaced by random rows. Needs memory for one copy of the pool's inputs.
+    rows repeat, are replaced by random rows. Needs memory for two copies of the pool's inputs.
     """
 
     def pick(self, rows: Tensor, positions: Tensor, n: int, seed: int) -> Tensor:
