@@ -54,41 +54,48 @@ class StreamedPredictor:
 
         Args:
             pool: Rows to predict.
-            embeddings: Also give the input of the embedding layer (default: the last linear layer), ``[B, d]``; the
-                mean over posterior samples where there are several.
+            embeddings: Also give the input of the embedding layer, ``[B, d]``, from a deterministic pass.
         """
         import torch
 
         total = len(pool)
         seeds = self._seeds()
-        # Masks of a stochastic inference belong to the step: query and metrology see the same posterior samples.
-        model_seeds = seeds.at(seeds.step)
+        rows = pool.indices
         with ExitStack() as stack:
             self._learner.to(self._device)
-            forward = stack.enter_context(self._inference.prepared(self._learner, model_seeds))
-            captured: list[Tensor] = []
-            if embeddings:
-                handle = _embedding_layer(self._learner).register_forward_pre_hook(
-                    lambda _, arguments: captured.append(arguments[0].detach())
-                )
-                stack.callback(handle.remove)
-            rows = pool.indices
+            # Masks of a stochastic inference belong to the step: query and metrology see the same posterior samples.
+            forward = stack.enter_context(self._inference.prepared(self._learner, seeds.at(seeds.step)))
             for positions in torch.arange(total).split(self._batch_size):
-                outputs = forward(pool.inputs(positions).to(self._device))
-                features = _per_row(captured, len(positions)) if embeddings else None
-                captured.clear()
-                yield Prediction(rows[positions], outputs.cpu(), self._inference.stochastic, features)
+                inputs = pool.inputs(positions).to(self._device)
+                outputs = forward(inputs).cpu()
+                features = self._embed(inputs) if embeddings else None
+                yield Prediction(rows[positions], outputs, self._inference.stochastic, features)
                 self._progress(int(positions[-1]) + 1, total)
 
+    def _embed(self, inputs: Tensor) -> Tensor:
+        """Return the input of the embedding layer in a pass of its own: a stochastic pass has many."""
+        import torch
 
-def _per_row(captured: list[Tensor], rows: int) -> Tensor:
-    import torch
+        captured: list[Tensor] = []
+        layer = embedding_layer(self._learner)
+        handle = layer.register_forward_pre_hook(lambda _, arguments: captured.append(arguments[0]))
+        modes = [(module, module.training) for module in self._learner.modules()]
+        try:
+            with torch.no_grad():
+                self._learner.eval()(inputs)
+        finally:
+            handle.remove()
+            for module, mode in modes:
+                module.training = mode
+        return captured[-1].flatten(1).cpu()
 
-    stacked = torch.cat([part.flatten(1) for part in captured])
-    return stacked.view(-1, rows, stacked.shape[1]).mean(dim=0).cpu()
 
+def embedding_layer(learner: Any) -> nn.Module:
+    """Return the module whose input is the embedding: ``learner.embedding_layer``, by default the last linear layer.
 
-def _embedding_layer(learner: Any) -> nn.Module:
+    Raises:
+        StrategyError: The learner names none and has no linear layer.
+    """
     from torch import nn
 
     name = getattr(learner, "embedding_layer", None)

@@ -142,6 +142,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from _size_problems(components, config)
     yield from _monitor_problems(components)
     yield from _fit_problems(components)
+    yield from _inference_problems(components)
 
 
 def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -180,6 +181,15 @@ def _fit_problems(components: Components) -> Iterator[Problem]:
             tasks = getattr(value, "tasks", None)
             if task and tasks and task not in tasks:
                 yield Problem(f"{_name(value)} does not fit a {task}", group, f"see: alrun ls {group}")
+
+
+def _inference_problems(components: Components) -> Iterator[Problem]:
+    validate = getattr(components.inference, "validate", None)
+    if callable(validate):
+        try:
+            validate(components.learner)
+        except ConfigError as error:
+            yield from error.problems
 
 
 def _name(value: Any) -> str:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.seeding import Seeds
-from alrun.core.types import Prediction, TaskSpec
+from alrun.core.types import Prediction, QueryReport, TaskSpec
 
 if TYPE_CHECKING:
     import torch
+
     from alrun.core.protocols.pool import DataPool
     from alrun.core.protocols.strategies import LabelStrategy, MetrologyStrategy, QueryStrategy
 
@@ -65,6 +66,9 @@ class StrategyHost(DriverProtocol, Protocol):
     spec: TaskSpec | None
     test_pool: Any | None
     predictor: Predictor
+    labels_bought: int
+    last_batch: int
+    last_reports: list[QueryReport]
 
     @property
     def seeds(self) -> Seeds:
