@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.cli.show import problem_text, show_outcome, show_sweep
-from alrun.config.compose import Composed, Composer, choices_of
 from alrun.config.paths import conf_dir
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Interrupted, Problem
-from alrun.runner.run import Experiment, Outcome
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from omegaconf import DictConfig
 
+    from alrun.config.compose import Composed
     from alrun.core.events import Callback
+    from alrun.runner.run import Experiment, Outcome
 
 __all__ = ["run"]
 
@@ -33,12 +33,18 @@ def run(argv: list[str], trust: Trust) -> int:
         AlrunError: What went wrong with a single run.
     """
     arguments = _parse(argv)
-    composer = Composer(trust, Path(arguments.config_dir) if arguments.config_dir else None)
-    if arguments.multirun or any(word.startswith("hydra.mode=") for word in arguments.overrides):
-        return _sweep(argv, composer.compose_sweep(arguments.overrides), trust)
+    if arguments.help:
+        from alrun.cli import help as manual
+
+        return manual.run()
     if _only_shows(arguments):
         _hydra(argv, lambda config: None)
         return 0
+    from alrun.config.compose import Composer
+
+    composer = Composer(trust, Path(arguments.config_dir) if arguments.config_dir else None)
+    if arguments.multirun or any(word.startswith("hydra.mode=") for word in arguments.overrides):
+        return _sweep(argv, composer.compose_sweep(arguments.overrides), trust)
     return _single(composer.compose(arguments.overrides), trust)
 
 
@@ -58,6 +64,8 @@ def _only_shows(arguments: Namespace) -> bool:
 
 
 def _single(composed: Composed, trust: Trust) -> int:
+    from alrun.runner.run import Experiment
+
     experiment = Experiment(composed, trust)
     outcome = experiment.run(listeners(experiment))
     show_outcome(outcome)
@@ -81,6 +89,8 @@ def listeners(experiment: Experiment) -> Sequence[Callback]:
 
 
 def _sweep(argv: list[str], jobs: Sequence[Composed], trust: Trust) -> int:
+    from alrun.runner.run import Experiment
+
     experiments = [Experiment(job, trust) for job in jobs]
     finished_before = [experiment.finished() is not None for experiment in experiments]
     _hydra(argv, SweepJob(trust))
@@ -101,9 +111,6 @@ def _hydra(argv: list[str], task: Any) -> None:
 class SweepJob:
     """What Hydra calls for each job of a sweep, here or in a worker process; one that fails does not end the others."""
 
-    __module__ = __name__
-    __qualname__ = "SweepJob"
-
     def __init__(self, trust: Trust) -> None:
         """Run jobs under ``trust``."""
         self._trust = trust
@@ -111,6 +118,9 @@ class SweepJob:
     def __call__(self, config: DictConfig) -> int:
         """Run one job and return its exit code; an interrupt ends the sweep."""
         from hydra.core.hydra_config import HydraConfig
+
+        from alrun.config.compose import Composed, choices_of
+        from alrun.runner.run import Experiment
 
         try:
             experiment = Experiment(Composed(config, choices_of(HydraConfig.get())), self._trust)

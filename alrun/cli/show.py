@@ -52,11 +52,11 @@ def _metrics_table(info: Any) -> Any:
     choices = info["choices"]
     title = f"{choices['query']} on {choices['data']} with {choices['learner']}, seed {info['seed']}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("labels", justify="right")
-    metrics = {name: value for name, value in info["metrics"].items() if not name.startswith("count_")}
-    for name in metrics:
-        table.add_column(name, justify="right")
-    table.add_row(str(info["labels"]), *(f"{value:.4g}" for value in metrics.values()))
+    table.add_column("after")
+    table.add_column(f"{info['labels']} labels", justify="right")
+    for name, value in info["metrics"].items():
+        if not name.startswith("count_"):
+            table.add_row(name, f"{value:.4g}")
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -50,20 +51,20 @@ class Trust:
 
     def __init__(self, packages: Sequence[str] = ()) -> None:
         """Trust ``packages`` (from ``--trust``) beyond alrun's own rooms, the wrapped libraries and plugins."""
-        own = tuple(f"alrun.{room}" for room in ROOMS)
-        extra = (*packages, *_plugins())
         self.packages = tuple(packages)
-        self._names = (*own, *LIBRARIES, *extra)
-        self._modules = (*own, *DEFINING, *extra)
+
+    @cached_property
+    def _own(self) -> tuple[str, ...]:
+        return (*(f"alrun.{room}" for room in ROOMS), *self.packages, *_plugins())
 
     def allows_name(self, target: str) -> bool:
         """Return whether ``target`` may be imported."""
-        return _below(target, self._names)
+        return _below(target, (*LIBRARIES, *self._own))
 
     def allows_object(self, value: Any) -> bool:
         """Return whether an imported object comes from where it may come from, whatever name led to it."""
         module = getattr(value, "__module__", None)
-        return callable(value) and isinstance(module, str) and _below(module, self._modules)
+        return callable(value) and isinstance(module, str) and _below(module, (*DEFINING, *self._own))
 
     def refusal(self, target: str, where: str) -> Problem:
         """Return the problem of a target that is not allowed."""

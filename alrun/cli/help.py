@@ -1,0 +1,35 @@
+"""``alrun --help``: what can be typed. Needs neither Hydra nor torch."""
+
+from __future__ import annotations
+
+from alrun.cli.ls import read_options
+from alrun.config.paths import conf_dir
+
+__all__ = ["run"]
+
+TEXT = """alrun: the experiment runner for active learning
+
+usage: alrun [key=value …]                 run an experiment, or go on with it
+       alrun -m key=a,b other=1,2 …        run every combination; again for what is missing
+       alrun resume DIR [key=value …]      go on with the run in DIR
+       alrun status [DIR]                  where each run stands
+       alrun report DIR…                   learning curves over seeds
+       alrun ls [GROUP]                    what can be chosen
+       alrun validate [key=value …]        check everything, build nothing
+
+  --cfg job        print the config            --config-dir DIR   add config groups of your own
+  --info           say how it was composed     --trust PKG        let configs build from PKG
+  --hydra-help     Hydra's own flags           -sc install=bash   shell completion
+
+knobs:  seed  query_size  initial_size  budget  max_steps  name  output_dir  device  threads  fresh  progress
+
+groups (group=option; several as query=[a,b] in query, metrology, stopping, logger):
+"""
+
+
+def run() -> int:
+    """Print the help and return 0."""
+    print(TEXT, end="")  # noqa: T201 - a command talks to its user
+    for group, options in sorted(read_options([conf_dir()]).items()):
+        print(f"  {group:<12} {', '.join(option.name for option in options)}")  # noqa: T201 - likewise
+    return 0
