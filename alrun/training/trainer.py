@@ -10,8 +10,9 @@ from alrun.core.errors import ConfigError, Problem
 from alrun.core.protocols.model import TrainingProtocol, TrainingSession, ValidationProtocol
 from alrun.training.clipping import check_clipping
 from alrun.training.limits import Limits
-from alrun.training.monitor import Monitor, Watch, choice_problem
+from alrun.training.monitor import Monitor, Watch
 from alrun.training.placement import Placement, floating_dtype
+from alrun.training.trainer_keywords import check_keywords
 
 if TYPE_CHECKING:
     import torch
@@ -19,26 +20,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["TrainerLoop"]
-
-OWNED = {
-    "max_epochs": "training.max_epochs",
-    "max_steps": "training.max_train_steps",
-    "limit_val_batches": "training.max_val_steps",
-    "enable_checkpointing": "training.checkpoint_every",
-    **{
-        name: f"training.loop.{name}"
-        for name in (
-            "accelerator",
-            "devices",
-            "precision",
-            "strategy",
-            "gradient_clip_val",
-            "gradient_clip_algorithm",
-            "callbacks",
-            "logger",
-        )
-    },
-}
 
 
 class TrainerLoop:
@@ -211,21 +192,3 @@ class TrainerLoop:
             raise ConfigError(Problem(str(error), "training.loop")) from error
         self.placement.refuse_many(trainer.world_size)
         return trainer
-
-
-def check_keywords(keywords: Mapping[str, Any]) -> None:
-    """Raise ``ConfigError`` for keywords that the Trainer does not know, or that have a key of their own."""
-    import inspect
-
-    from lightning.pytorch import Trainer
-
-    known = set(inspect.signature(Trainer).parameters) - set(OWNED)
-    problems = []
-    for name in keywords:
-        key = f"training.loop.trainer_kwargs.{name}"
-        if name in OWNED:
-            problems.append(Problem(f"{name} has a key of its own", key, f"{OWNED[name]}=…"))
-        elif name not in known:
-            problems.append(choice_problem("Trainer keyword", name, known, key))
-    if problems:
-        raise ConfigError(problems)

@@ -17,6 +17,7 @@ from training_bench import (  # type: ignore[import-not-found]
     Plain,
     Session,
     adam,
+    assert_equal,
     assert_same,
     cross_entropy,
     reference,
@@ -109,6 +110,7 @@ def test_resumes_behind_every_epoch_without_a_trace(loop: Loop, scheduler: str) 
         second = Session(state=first.state)
         assert_same(fit(loop, scheduler, second), expected)
         assert first.metrics + second.metrics == whole.metrics
+        assert_equal(second.state, whole.state)
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
@@ -136,9 +138,10 @@ def test_step_limit_recycles_the_data_and_resumes(loop: Loop) -> None:
     first, again = Session(stop_after=2), Learner()
     with pytest.raises(Interrupted):
         loop()(again, adam(again), Loader(), Loader(20), session=first, **arguments)
-    resumed = Learner()
-    loop()(resumed, adam(resumed), Loader(), Loader(20), session=Session(state=first.state), **arguments)
+    resumed, second = Learner(), Session(state=first.state)
+    loop()(resumed, adam(resumed), Loader(), Loader(20), session=second, **arguments)
     assert_same(weights(resumed), weights(model))
+    assert_equal(second.state, whole.state)
     assert len(calls) == 10 + 8 + 2
 
 

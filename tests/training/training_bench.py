@@ -148,3 +148,19 @@ def reference(model: nn.Module, epochs: int, clip: Callable[[nn.Module], Any] | 
             if clip is not None:
                 clip(model)
             optimizer.step()
+
+
+def assert_equal(left: Any, right: Any) -> None:
+    """Compare nested plain values; tensors by every bit."""
+    if isinstance(left, dict):
+        assert left.keys() == right.keys()
+        for key in left:
+            assert_equal(left[key], right[key])
+    elif isinstance(left, list):
+        assert len(left) == len(right)
+        for one, other in zip(left, right, strict=True):
+            assert_equal(one, other)
+    elif isinstance(left, Tensor):
+        assert torch.equal(left, right)
+    else:
+        assert left == right

@@ -1,0 +1,49 @@
+"""Which keywords of Lightning's Trainer a config may set directly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.training.monitor import choice_problem
+
+__all__ = ["check_keywords"]
+
+OWNED = {
+    "max_epochs": "training.max_epochs",
+    "max_steps": "training.max_train_steps",
+    "limit_val_batches": "training.max_val_steps",
+    "enable_checkpointing": "training.checkpoint_every",
+    **{
+        name: f"training.loop.{name}"
+        for name in (
+            "accelerator",
+            "devices",
+            "precision",
+            "strategy",
+            "gradient_clip_val",
+            "gradient_clip_algorithm",
+            "callbacks",
+            "logger",
+        )
+    },
+}
+
+
+def check_keywords(keywords: Mapping[str, Any]) -> None:
+    """Raise ``ConfigError`` for keywords that the Trainer does not know, or that have a key of their own."""
+    import inspect
+
+    from lightning.pytorch import Trainer
+
+    known = set(inspect.signature(Trainer).parameters) - set(OWNED)
+    problems = []
+    for name in keywords:
+        key = f"training.loop.trainer_kwargs.{name}"
+        if name in OWNED:
+            problems.append(Problem(f"{name} has a key of its own", key, f"{OWNED[name]}=…"))
+        elif name not in known:
+            problems.append(choice_problem("Trainer keyword", name, known, key))
+    if problems:
+        raise ConfigError(problems)
