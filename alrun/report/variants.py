@@ -60,14 +60,14 @@ def _differing(configs: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def _config(run: Run) -> Any:
-    from omegaconf import OmegaConf
+    import yaml
 
     path = run.path / CONFIG
     if not path.exists():
         return {}
     try:
-        return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except Exception as error:  # The YAML parser's errors share no base with OmegaConf's.
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StoreError(f"{path} cannot be read: {error}") from error
 
 
