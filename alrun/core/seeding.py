@@ -90,4 +90,7 @@ class Seeds:
         value = self.integer(Role.GLOBAL, name)
         random.seed(value)
         np.random.seed(value % 2**32)  # noqa: NPY002 - legacy global state is what foreign code reads
-        torch.manual_seed(value)
+        # torch.manual_seed would queue a call a backend, with a formatted stack each, until that backend wakes up.
+        torch.default_generator.manual_seed(value)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(value)
