@@ -1,3 +1,102 @@
-"""alrun: the experiment runner for active learning."""
+"""alrun: the experiment runner for active learning.
+
+What happens, from the command line to the disk::
+
+    conf/<group>/*.yaml ──compose──► cli ──► runner ──builds──► driver ──calls──► strategies
+                                      │                           │ train → measure → query → label → integrate
+                                      └──► report                 ▼
+                                             └────reads───────► store ──writes──► outputs/<name>/<run>/
+
+A folder is a room. It imports the rooms in the last column, never one beside it::
+
+    cli         argv to a command, one file a command           every room below
+    runner      config to objects; place, lock, resume          config  driver  store  core
+    report      records of many runs to tables; no torch        store  core
+    config      compose, check, did-you-mean, trust             core
+    driver      the loop and its five phases                    store  core
+    data  learner  training  inference  query  cold_start  label  metrology  stopping  callbacks
+                strategies, one a file                          core
+    store       checkpoints, label log, records, lock           core
+    core        protocols, plain types, seeds, errors           no room
+    testing     shipped: conformance suite, faults              every room above
+
+The driver imports no strategy and a strategy no driver: they meet in core's protocols. The runner builds strategies
+from the names in the config. Hydra is known to cli, runner and config alone; only store opens files for writing.
+A new strategy is a file in its room, a YAML in the config group and a test in the folder of the same name.
+import-linter (pyproject.toml) and tests/architecture hold all this.
+
+Importing alrun loads neither torch nor Hydra: the names below are imported when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alrun.core.errors import AlrunError, ConfigError, DataError, Problem, StrategyError
+    from alrun.core.events import Callback
+    from alrun.core.phases import ActiveLearningPhase
+    from alrun.core.protocols.strategies import LabelStrategy, MetrologyStrategy, QueryStrategy
+    from alrun.core.seeding import Role, Seeds
+    from alrun.core.stopping import Progress, StoppingCriterion
+    from alrun.core.types import Annotation, LabelStatus, Pools, Prediction, QueryReport, Split, Task, TaskSpec
+    from alrun.driver.driver import Driver
+    from alrun.driver.settings import Components, Settings, TrainingSettings
+    from alrun.query.base import ScoreQuery
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "alrun.core.errors": ("AlrunError", "ConfigError", "DataError", "Problem", "StrategyError"),
+    "alrun.core.events": ("Callback",),
+    "alrun.core.phases": ("ActiveLearningPhase",),
+    "alrun.core.protocols.strategies": ("LabelStrategy", "MetrologyStrategy", "QueryStrategy"),
+    "alrun.core.seeding": ("Role", "Seeds"),
+    "alrun.core.stopping": ("Progress", "StoppingCriterion"),
+    "alrun.core.types": (
+        *("Annotation", "LabelStatus", "Pools", "Prediction", "QueryReport", "Split", "Task", "TaskSpec"),
+    ),
+    "alrun.driver.driver": ("Driver",),
+    "alrun.driver.settings": ("Components", "Settings", "TrainingSettings"),
+    "alrun.query.base": ("ScoreQuery",),
+}
+
+__all__ = [
+    "ActiveLearningPhase",
+    "AlrunError",
+    "Annotation",
+    "Callback",
+    "Components",
+    "ConfigError",
+    "DataError",
+    "Driver",
+    "LabelStatus",
+    "LabelStrategy",
+    "MetrologyStrategy",
+    "Pools",
+    "Prediction",
+    "Problem",
+    "Progress",
+    "QueryReport",
+    "QueryStrategy",
+    "Role",
+    "ScoreQuery",
+    "Seeds",
+    "Settings",
+    "Split",
+    "StoppingCriterion",
+    "StrategyError",
+    "Task",
+    "TaskSpec",
+    "TrainingSettings",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    from importlib import import_module
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
