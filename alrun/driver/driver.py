@@ -194,7 +194,9 @@ class Driver:
             StrategyError: A strategy broke its contract.
             StoreError: The run directory cannot be written.
         """
-        self.restart_step = newest_weights_step(self.store.checkpoints, [phase.tag for phase in PHASES])
+        self.restart_step = newest_weights_step(
+            self.store.checkpoints, [phase.tag for phase in PHASES], self.store.labels
+        )
         threads = computing_threads(self.settings.threads, self.learner, self.training.batch_size)
         with self.signals, threads:
             for step in count():

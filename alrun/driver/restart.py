@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from itertools import count
 
 from alrun.core.errors import CorruptionError
+from alrun.core.phases import ActiveLearningPhase
 from alrun.store.checkpoints import CheckpointStore, Commit
+from alrun.store.labels import LabelLog
 
 __all__ = ["newest_weights_step"]
 
 
-def newest_weights_step(checkpoints: CheckpointStore, phases: Sequence[str]) -> int:
+def newest_weights_step(checkpoints: CheckpointStore, phases: Sequence[str], labels: LabelLog) -> int:
     """Return the newest step whose weights hold, with everything before it; 0 when there is none.
+
+    Everything includes the answers: labels that have to be asked for again may come out otherwise.
 
     Commits that do not hold are set aside, so that their phases run again. Weights of earlier steps are not read.
     """
-    for commit in reversed(_chain(checkpoints, phases)):
+    for commit in reversed(_chain(checkpoints, phases, labels)):
         if not commit.has_weights:
             continue
         try:
@@ -28,7 +32,7 @@ def newest_weights_step(checkpoints: CheckpointStore, phases: Sequence[str]) -> 
     return 0
 
 
-def _chain(checkpoints: CheckpointStore, phases: Sequence[str]) -> list[Commit]:
+def _chain(checkpoints: CheckpointStore, phases: Sequence[str], labels: LabelLog) -> list[Commit]:
     """Return the commits from the first on, without a gap, as far as their states hold."""
     chain: list[Commit] = []
     for step in count():
@@ -37,7 +41,9 @@ def _chain(checkpoints: CheckpointStore, phases: Sequence[str]) -> list[Commit]:
             if commit is None:
                 return chain
             try:
-                commit.state()
+                state = commit.state()
+                if phase == ActiveLearningPhase.LABELING and state["digest"] != labels.digest(step):
+                    raise CorruptionError(f"the label log no longer holds every answer of step {step}")
             except CorruptionError as error:
                 checkpoints.set_aside(step, phase, str(error))
                 return chain

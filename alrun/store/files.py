@@ -51,12 +51,12 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _write_new(path: Path, data: bytes, *, durable: bool) -> None:
+def _write_new(path: Path, data: bytes) -> None:
+    """Write a new file and flush it: a rename that outlives a power cut must not lead to an empty file."""
     descriptor = os.open(path, _CREATE, 0o644)
     try:
         _write_all(descriptor, data)
-        if durable:
-            os.fsync(descriptor)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -79,8 +79,10 @@ def make_directory(path: Path) -> None:
     Raises:
         StoreError: It cannot be created.
     """
-    missing = [parent for parent in (path, *path.parents) if not parent.exists()]
+    if path.is_dir():
+        return
     try:
+        missing = [parent for parent in (path, *path.parents) if not parent.exists()]
         path.mkdir(parents=True, exist_ok=True)
         for created in reversed(missing):
             _sync_directory(created.parent)
@@ -94,7 +96,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     Args:
         path: Target; its directory is created.
         data: Content.
-        durable: Flush to disk before returning. Projections that can be rebuilt go without.
+        durable: Flush the directory too before returning. Without, a power cut may bring the old content back.
 
     Raises:
         StoreError: The disk refuses; ``path`` is as before and no temporary file is left.
@@ -103,7 +105,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     temporary = _temporary(path)
     try:
         _unlink(temporary)
-        _write_new(temporary, data, durable=durable)
+        _write_new(temporary, data)
         temporary.replace(path)
         if durable:
             _sync_directory(path.parent)
@@ -113,7 +115,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def _unlink(path: Path) -> None:
-    with suppress(FileNotFoundError, PermissionError):
+    with suppress(OSError):
         path.unlink()
 
 
@@ -132,7 +134,7 @@ def commit_directory(path: Path, blobs: Mapping[str, bytes], *, last: str) -> No
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         for name in sorted(blobs, key=lambda name: (name == last, name)):
-            _write_new(temporary / name, blobs[name], durable=True)
+            _write_new(temporary / name, blobs[name])
         _sync_directory(temporary)
         temporary.rename(path)
         _sync_directory(path.parent)
@@ -194,22 +196,29 @@ class AppendLog:
         created = not path.exists()
         try:
             self._descriptor = os.open(path, _APPEND, 0o644)
+            self._size = os.fstat(self._descriptor).st_size
+        except OSError as error:
+            raise _store_error(error, path) from error
+        try:
             if created and durable:
                 _sync_directory(path.parent)
         except OSError as error:
+            self.close()
             raise _store_error(error, path) from error
 
     def append(self, data: bytes) -> None:
-        """Add ``data`` at the end; on an error the file is cut back to what it was."""
-        before = os.fstat(self._descriptor).st_size
+        """Add ``data`` at the end; on an error the file is cut back to what it was, now or before the next addition."""
         try:
+            if os.fstat(self._descriptor).st_size != self._size:
+                os.ftruncate(self._descriptor, self._size)
             _write_all(self._descriptor, data)
             if self._durable:
                 os.fdatasync(self._descriptor)
         except OSError as error:
             with suppress(OSError):
-                os.ftruncate(self._descriptor, before)
+                os.ftruncate(self._descriptor, self._size)
             raise _store_error(error, self._path, len(data)) from error
+        self._size += len(data)
 
     def close(self) -> None:
         """Close the file."""

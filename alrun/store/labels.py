@@ -77,8 +77,7 @@ class LabelLog:
         body: dict[str, Any] = {"step": step, "order": order, "answer": codec.encode(annotation, tensors)}
         if tensors:
             body |= self._stored(codec.tensors_to_bytes(tensors), f"{step}-{order}.safetensors")
-        data = codec.canonical_json(body)
-        return b'{"crc":%d,"body":%s}\n' % (zlib.crc32(data), data)
+        return _rendered(body)
 
     def _stored(self, data: bytes, name: str) -> dict[str, Any]:
         if len(data) <= INLINE_BYTES:
@@ -102,7 +101,7 @@ class LabelLog:
         try:
             record = json.loads(line)
             body = record["body"]
-            if zlib.crc32(codec.canonical_json(body)) != record["crc"]:
+            if _rendered(body) != line:
                 raise CorruptionError("the CRC-32 differs")
             annotation = codec.decode(body["answer"], self._tensors(body))
             self._remember(body["step"], body["order"], annotation, line)
@@ -119,3 +118,8 @@ class LabelLog:
         if hashlib.sha256(data).hexdigest() != body["sha256"]:
             raise CorruptionError(f"{name} is not what was written")
         return codec.tensors_from_bytes(data)
+
+
+def _rendered(body: Mapping[str, Any]) -> bytes:
+    data = codec.canonical_json(body)
+    return b'{"crc":%d,"body":%s}\n' % (zlib.crc32(data), data)

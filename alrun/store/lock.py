@@ -94,8 +94,7 @@ class RunLock:
 
     def _refuse(self) -> None:
         content = os.pread(self._descriptor, 4096, 0)
-        os.close(self._descriptor)
-        self._descriptor = -1
+        self._release()
         try:
             holder = json.loads(content)
             who = f"process {holder['pid']} on {holder['host']}"
@@ -106,12 +105,21 @@ class RunLock:
 
     def _sign(self) -> None:
         holder = json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode()
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, holder, 0)
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, holder, 0)
+        except BaseException as error:
+            self._release()
+            if isinstance(error, OSError):
+                raise StoreError(f"cannot sign {self._path} ({len(holder)} bytes): {error.strerror}") from error
+            raise
+
+    def _release(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let the lock go."""
-        os.close(self._descriptor)
-        self._descriptor = -1
+        self._release()

@@ -5,11 +5,12 @@ Equal content gives equal bytes; wall-clock time goes to ``timing.csv`` alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.store.files import AppendLog, write_atomic
+from alrun.store.files import AppendLog, read_bytes, truncate, write_atomic
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,7 +93,6 @@ def read_json_records(path: Path) -> list[Any]:
     import json
 
     from alrun.store import codec
-    from alrun.store.files import read_bytes
 
     stored = json.loads(read_bytes(path))
     tensors = codec.tensors_from_bytes(read_bytes(path.with_suffix(".safetensors"))) if stored["tensors"] else {}
@@ -104,10 +104,13 @@ class Timing:
 
     def __init__(self, path: Path) -> None:
         """Open the table, reading what earlier sessions took."""
-        self.elapsed = _elapsed(path)
-        is_new = not path.exists()
+        content = read_bytes(path) if path.exists() else b""
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            truncate(path, whole)
+        self.elapsed = _elapsed(content[:whole].decode(errors="replace"))
         self._log = AppendLog(path, durable=False)
-        if is_new:
+        if not whole:
             self._log.append(b"step,phase,seconds\n")
 
     def add(self, step: int, phase: str, seconds: float) -> None:
@@ -120,13 +123,13 @@ class Timing:
         self._log.close()
 
 
-def _elapsed(path: Path) -> float:
-    if not path.exists():
-        return 0.0
+def _elapsed(content: str) -> float:
+    """Return the sum of the last column; a damaged line counts nothing."""
     total = 0.0
-    for line in path.read_text().splitlines()[1:]:
+    for line in content.splitlines()[1:]:
         try:
-            total += float(line.rsplit(",", 1)[1])
+            seconds = float(line.rsplit(",", 1)[1])
         except (IndexError, ValueError):
             continue
+        total += seconds if math.isfinite(seconds) else 0.0
     return total

@@ -27,8 +27,8 @@ class RunStore:
     def __init__(self, directory: RunDirectory, logger: logging.Logger) -> None:
         """Open the run at ``directory``; the caller holds its lock."""
         self.directory = directory
+        directory.remove_temporaries()
         self.checkpoints = CheckpointStore(directory.checkpoints, logger)
-        self.checkpoints.remove_temporaries()
         self.labels = LabelLog(directory.labels, logger)
         self.timing = Timing(directory.timing)
 

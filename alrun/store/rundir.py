@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from alrun.core.errors import StoreError
-from alrun.store.files import make_directory, read_bytes, remove_tree, rename, write_atomic
+from alrun.store.files import TEMPORARY_PREFIX, read_bytes, remove_tree, rename, write_atomic
+from alrun.store.log import LogHandler
 
 __all__ = ["RunDirectory"]
 
 RUN = "run.json"
 CONFIG = "config.yaml"
+LOCK = ".lock"
 FORMAT = 1
 
 
@@ -90,10 +92,15 @@ class RunDirectory:
 
     def log_handler(self) -> logging.Handler:
         """Return a handler that appends to ``alrun.log``."""
-        make_directory(self.path)
-        handler = logging.FileHandler(self.path / "alrun.log", delay=True, encoding="utf-8")
+        handler = LogHandler(self.path / "alrun.log")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         return handler
+
+    def remove_temporaries(self) -> None:
+        """Remove what a killed process left half written; the caller holds the lock."""
+        for place in ("", "labels/", "checkpoints/step_*/", "*/*/"):
+            for leftover in self.path.glob(f"{place}{TEMPORARY_PREFIX}*"):
+                remove_tree(leftover)
 
     def set_aside(self) -> Path:
         """Move the whole run out of the way and return its new place; nothing is deleted."""
@@ -105,7 +112,9 @@ class RunDirectory:
 
     def remove_if_unused(self) -> None:
         """Remove a directory in which no run was ever started, and parents that this leaves empty."""
-        if self.exists or not self.path.is_dir() or {entry.name for entry in self.path.iterdir()} - {".lock"}:
+        if self.exists or not self.path.is_dir():
+            return
+        if any(entry.name != LOCK and not entry.name.startswith(TEMPORARY_PREFIX) for entry in self.path.iterdir()):
             return
         remove_tree(self.path)
         for parent in list(self.path.parents)[:2]:

@@ -1,0 +1,36 @@
+"""The run's log file."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from alrun.core.errors import StoreError
+from alrun.store.files import AppendLog
+
+__all__ = ["LogHandler"]
+
+
+class LogHandler(logging.Handler):
+    """Appends to a file that is opened at the first message. What cannot be written is lost, and fails no run."""
+
+    def __init__(self, path: Path) -> None:
+        """Append to ``path``."""
+        super().__init__()
+        self._path = path
+        self._log: AppendLog | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append one message."""
+        line = f"{self.format(record)}\n".encode(errors="replace")
+        try:
+            self._log = self._log or AppendLog(self._path, durable=False)
+            self._log.append(line)
+        except StoreError:
+            return
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._log is not None:
+            self._log.close()
+        super().close()
