@@ -1,0 +1,56 @@
+"""Config group, room and test folder of a strategy bear the same name; and every option says what it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import alrun
+from alrun.cli.ls import read_header
+from alrun.config.compose import Composer, resolved
+from alrun.config.paths import conf_dir
+from alrun.config.targets import Trust
+
+ROOMS = {path.parent.name for path in Path(alrun.__file__).parent.glob("*/__init__.py")}
+OPTIONS = sorted(path for path in conf_dir().glob("*/*.yaml") if path.parent.name != "hydra")
+STRATEGIES = [path for path in OPTIONS if path.parent.name not in ("experiment", "debug")]
+#: Loggers are callbacks that hand metrics on; the group has the name that users look for.
+HOMES = {"logger": "callbacks"}
+
+
+def name_of(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+@pytest.mark.parametrize("path", STRATEGIES, ids=name_of)
+def test_an_option_is_built_from_the_room_of_its_group(path: Path) -> None:
+    group = path.parent.name
+    room = HOMES.get(group, group)
+    targets = re.findall(r"^ *_target_: (alrun\.\S+)", path.read_text(), flags=re.MULTILINE)
+    assert room in ROOMS
+    assert targets
+    assert all(target.startswith(f"alrun.{room}.") for target in targets)
+    if group not in HOMES:
+        assert targets[0].split(".")[2] == path.stem
+
+
+def test_every_room_of_strategies_has_a_test_folder_of_its_name() -> None:
+    tests = Path(__file__).parent.parent
+    groups = {HOMES.get(path.parent.name, path.parent.name) for path in STRATEGIES}
+    assert groups <= {path.name for path in tests.iterdir() if any(path.glob("test_*.py"))}
+
+
+@pytest.mark.parametrize("path", OPTIONS, ids=name_of)
+def test_an_option_says_what_it_is_and_its_command_composes(path: Path) -> None:
+    group = path.parent.name
+    description, command = read_header(path)
+    program, *words = command.split()
+    assert description[0].isupper()
+    assert description.endswith(".")
+    assert program == "alrun"
+    composer = Composer(Trust())
+    jobs = composer.compose_sweep(words[1:]) if words[0] == "-m" else [composer.compose(words)]
+    assert all(resolved(job.config)["seed"] in (0, 1, 2) for job in jobs)
+    assert any(path.stem in {job.choices.get(group), *(job.config.get(group) or ())} for job in jobs)
