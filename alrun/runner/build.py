@@ -77,6 +77,7 @@ class Builder:
         return components
 
     def _pools(self) -> Pools:
+        self._seeds.seed_global_generators(Role.SPLIT)
         self.data = self._single("data")
         if self._problems:
             raise ConfigError(self._problems)

@@ -90,7 +90,7 @@ def _configured_optimizer(driver: Driver) -> tuple[Any, Any]:
     if configure is None:
         raise StrategyError(
             f"{type(learner).__name__} has no configure_optimizers\n"
-            "    → name one: training.optimizer._target_=torch.optim.Adam +training.optimizer._partial_=true"
+            "    → name one: 'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
         )
     if not getattr(learner, "automatic_optimization", True):
         return None, None
