@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -143,7 +144,8 @@ class Faults:
         fault = self._fault
         if isinstance(fault, Crash) and (self.struck or point == fault.point):
             if not self.struck and fault.half:
-                self._partly(name, path, first, arguments, keywords)
+                with suppress(OSError):
+                    self._partly(name, path, first, arguments, keywords)
             self.struck = True
             raise SimulatedCrash(f"point {point}: {name} {path}")
         if isinstance(fault, Refuse) and self._refused(fault, point, name):
