@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,9 +32,14 @@ class Role(StrEnum):
     GLOBAL = "global"
 
 
-def _words(text: str) -> list[int]:
-    digest = hashlib.sha256(text.encode()).digest()
-    return [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4)]
+@lru_cache(maxsize=1024)
+def _key(seed: int, step: int, phase: str, role: str) -> bytes:
+    """Return 32 bytes that name a place and a role, mixed by ``numpy.random.SeedSequence``."""
+    import numpy as np
+
+    digest = hashlib.sha256(f"{role}\0{phase}".encode()).digest()
+    words = [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4)]
+    return np.random.SeedSequence([seed, step, *words]).generate_state(4, np.uint64).tobytes()
 
 
 @dataclass(frozen=True)
@@ -62,11 +68,8 @@ class Seeds:
 
     def integer(self, role: Role | str, name: str = "") -> int:
         """Return a 63-bit integer for ``role`` and ``name`` at this place."""
-        import numpy as np
-
-        entropy = [self.seed, self.step, *_words(f"{role}\0{self.phase}\0{name}")]
-        state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)
-        return int(state[0]) >> 1
+        key = _key(self.seed, self.step, self.phase, str(role))
+        return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8, key=key).digest(), "little") >> 1
 
     def numpy(self, role: Role | str, name: str = "") -> np.random.Generator:
         """Return a fresh Philox generator for ``role`` and ``name`` at this place."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +18,7 @@ from alrun.store.rundir import RunDirectory
 
 __all__ = ["Journal", "new_info"]
 
+SECONDS_BETWEEN = 0.5
 RECORDED = ("torch", "lightning", "hydra-core", "omegaconf", "numpy", "torchmetrics", "scikit-learn")
 
 
@@ -70,12 +72,16 @@ class Journal(Callback):
         """Continue from ``info`` and write it."""
         self._directory = directory
         self.info: dict[str, Any] = dict(info)
+        self._written = time.monotonic()
         directory.write_info(self.info)
 
     def on_phase_finished(self, event: PhaseFinished) -> None:
-        """Note the phase; a projection, so without a flush."""
+        """Note the phase, at most twice a second: a projection of the checkpoints, for who looks on."""
         self.info |= {"step": event.step, "phase": event.phase, "labels": event.labels, "metrics": dict(event.metrics)}
-        self._directory.write_info(self.info, durable=False)
+        now = time.monotonic()
+        if now - self._written >= SECONDS_BETWEEN:
+            self._written = now
+            self._directory.write_info(self.info, durable=False)
 
     def close(self, status: str, reason: str, **values: Any) -> None:
         """Note how the session ended."""

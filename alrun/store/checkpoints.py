@@ -1,8 +1,8 @@
 """Checkpoints: one committed directory a phase, chained by digest.
 
-``checkpoints/step_<t>/<phase>/`` holds the blobs of one phase and a ``MANIFEST.json`` with the size and SHA-256 of
-each, its own digest, and the digest of the phase before it. A phase's state holds what is new in it, so that the bytes
-of a step do not grow with the pool; the state of the run is the fold over the chain.
+``checkpoints/step_<t>/<phase>/`` holds the blobs of one phase (tensors, weights) and a ``MANIFEST.json`` with the size
+and SHA-256 of each, the phase's plain state, the digest of the phase before it, and its own. A phase's state holds what
+is new in it, so that the bytes of a step do not grow with the pool; the state of the run is the fold over the chain.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError, StoreError
 from alrun.store import codec
-from alrun.store.files import TEMPORARY_PREFIX, commit_directory, read_bytes, remove_tree, rename
+from alrun.store.files import commit_directory, read_bytes, remove_tree, rename
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +26,7 @@ __all__ = ["CheckpointStore", "Commit"]
 
 MANIFEST = "MANIFEST.json"
 WEIGHTS = "weights.safetensors"
+TENSORS = "state.safetensors"
 
 
 def _sha256(data: bytes) -> str:
@@ -43,6 +44,7 @@ class Commit:
         digest: SHA-256 of its manifest; names the whole history up to here.
         previous: Digest of the commit before it; empty for the first.
         files: Size and SHA-256 of each blob.
+        encoded: The state as the manifest holds it, without tensors.
     """
 
     step: int
@@ -51,6 +53,7 @@ class Commit:
     digest: str
     previous: str
     files: Mapping[str, Mapping[str, Any]]
+    encoded: Any
 
     def state(self) -> Any:
         """Return the state that the phase committed.
@@ -58,8 +61,8 @@ class Commit:
         Raises:
             CorruptionError: A file is missing or is not what was committed.
         """
-        names = [name for name in (codec.STATE, codec.TENSORS) if name in self.files]
-        return codec.unpack({name: self._verified(name) for name in names})
+        tensors = codec.tensors_from_bytes(self._verified(TENSORS)) if TENSORS in self.files else {}
+        return codec.decode(self.encoded, tensors)
 
     @property
     def has_weights(self) -> bool:
@@ -105,16 +108,18 @@ class CheckpointStore:
         Raises:
             StoreError: The disk refuses, or the phase is committed already.
         """
-        blobs = codec.pack(state)
+        tensors: dict[str, Tensor] = {}
+        encoded = codec.encode(state, tensors)
+        blobs: dict[str, bytes] = {TENSORS: codec.tensors_to_bytes(tensors)} if tensors else {}
         if weights is not None:
             blobs[WEIGHTS] = codec.tensors_to_bytes(weights)
         files = {name: {"size": len(data), "sha256": _sha256(data)} for name, data in blobs.items()}
-        body = {"step": step, "phase": phase, "previous": previous, "files": files}
+        body = {"step": step, "phase": phase, "previous": previous, "files": files, "state": encoded}
         digest = _sha256(codec.canonical_json(body))
         blobs[MANIFEST] = codec.canonical_json({**body, "digest": digest})
         path = self.path(step, phase)
         commit_directory(path, blobs, last=MANIFEST)
-        return Commit(step, phase, path, digest, previous, files)
+        return Commit(step, phase, path, digest, previous, files, encoded)
 
     def find(self, step: int, phase: str, *, previous: str | None = None) -> Commit | None:
         """Return the commit of a phase, or ``None``; one that cannot be trusted is set aside, with a warning.
@@ -139,7 +144,7 @@ class CheckpointStore:
     def _read_manifest(self, path: Path, step: int, phase: str) -> Commit:
         try:
             manifest = json.loads(read_bytes(path / MANIFEST))
-            body = {key: manifest[key] for key in ("step", "phase", "previous", "files")}
+            body = {key: manifest[key] for key in ("step", "phase", "previous", "files", "state")}
             intact = (
                 _sha256(codec.canonical_json(body)) == manifest["digest"]
                 and len(manifest) == len(body) + 1
@@ -149,7 +154,7 @@ class CheckpointStore:
             raise CorruptionError(f"{path / MANIFEST} cannot be read: {error}") from error
         if not intact:
             raise CorruptionError(f"{path / MANIFEST} is not what was committed")
-        return Commit(step, phase, path, manifest["digest"], body["previous"], body["files"])
+        return Commit(step, phase, path, manifest["digest"], body["previous"], body["files"], body["state"])
 
     def set_aside(self, step: int, phase: str, why: str) -> None:
         """Move the commit of a phase out of the way, and say why; nothing is deleted."""
@@ -175,8 +180,3 @@ class CheckpointStore:
             return []
         names = [entry.name.removeprefix("step_") for entry in self._root.iterdir()]
         return sorted(int(name) for name in names if name.isdecimal())
-
-    def remove_temporaries(self) -> None:
-        """Remove what a killed process left half written."""
-        for leftover in self._root.glob(f"step_*/{TEMPORARY_PREFIX}*"):
-            remove_tree(leftover)

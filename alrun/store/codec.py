@@ -18,10 +18,8 @@ from alrun.core.types import Annotation, LabelStatus, QueryReport
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["canonical_json", "decode", "encode", "pack", "tensors_from_bytes", "tensors_to_bytes", "unpack"]
+__all__ = ["canonical_json", "decode", "encode", "tensors_from_bytes", "tensors_to_bytes"]
 
-STATE = "state.json"
-TENSORS = "state.safetensors"
 _RECORDS: Mapping[str, type[Any]] = {"annotation": Annotation, "report": QueryReport}
 
 
@@ -135,25 +133,3 @@ def tensors_from_bytes(data: bytes) -> dict[str, Tensor]:
         return load(data)
     except SafetensorError as error:
         raise CorruptionError(f"not a safetensors file: {error}") from error
-
-
-def pack(value: Any) -> dict[str, bytes]:
-    """Return the files that hold ``value``: JSON, and safetensors where there are tensors."""
-    tensors: dict[str, Tensor] = {}
-    blobs = {STATE: canonical_json(encode(value, tensors))}
-    if tensors:
-        blobs[TENSORS] = tensors_to_bytes(tensors)
-    return blobs
-
-
-def unpack(blobs: Mapping[str, bytes]) -> Any:
-    """Return what ``pack`` was given.
-
-    Raises:
-        CorruptionError: The files do not hold a packed value.
-    """
-    tensors = tensors_from_bytes(blobs[TENSORS]) if TENSORS in blobs else {}
-    try:
-        return decode(json.loads(blobs[STATE]), tensors)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptionError(f"not a stored state: {error}") from error

@@ -81,8 +81,11 @@ def write_json_records(path: Path, records: Sequence[Any]) -> None:
     from alrun.store import codec
 
     tensors: dict[str, Any] = {}
-    value = codec.encode(list(records), tensors)
-    data = codec.canonical_json({"records": value, "tensors": sorted(tensors)})
+    try:
+        data = codec.canonical_json({"records": records, "tensors": []})
+    except (TypeError, ValueError):
+        value = codec.encode(list(records), tensors)
+        data = codec.canonical_json({"records": value, "tensors": sorted(tensors)})
     if tensors:
         write_atomic(path.with_suffix(".safetensors"), codec.tensors_to_bytes(tensors), durable=False)
     write_atomic(path, data, durable=False)
