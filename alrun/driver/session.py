@@ -22,7 +22,6 @@ class EpochSession:
 
     Attributes:
         seeds: Streams of the phase.
-        metrics: What the loop reported last.
     """
 
     def __init__(self, driver: Driver) -> None:
@@ -30,7 +29,6 @@ class EpochSession:
         self._driver = driver
         self._store = driver.store.checkpoints
         self.seeds: Seeds = driver.seeds
-        self.metrics: Mapping[str, float] = {}
 
     def _epochs(self) -> list[int]:
         names = self._store.phases(self.seeds.step)
@@ -79,7 +77,6 @@ class EpochSession:
 
     def epoch_finished(self, epoch: int, max_epochs: int, metrics: Mapping[str, float]) -> None:
         """Report the epoch; raises ``Interrupted`` when the run was asked to stop."""
-        self.metrics = metrics
         step, phase = self.seeds.step, self.seeds.phase
         notify = self._driver.notify
         notify.on_train_epoch_finished(EpochFinished(step, epoch, max_epochs, metrics))

@@ -13,10 +13,17 @@ from alrun.core.events import Callback
 from alrun.runner.run import Experiment, Outcome
 from alrun.store.files import TEMPORARY_PREFIX
 
-WORDS = (
-    "data=moons data.n_samples=120 learner.hidden=[4] training.max_epochs=2 training.batch_size=4 "
-    "initial_size=3 query_size=3 budget=9 progress=false"
-).split()
+WORDS = [
+    "data=moons",
+    "data.n_samples=120",
+    "learner.hidden=[4]",
+    "training.max_epochs=2",
+    "training.batch_size=4",
+    "initial_size=3",
+    "query_size=3",
+    "budget=9",
+    "progress=false",
+]
 
 
 @cache
@@ -31,7 +38,7 @@ def run(place: Path, *words: str, listeners: tuple[Callback, ...] = ()) -> Outco
 
 def digests(place: Path) -> Mapping[str, str]:
     """Return the SHA-256 of everything that a run promises to reproduce."""
-    names = ["records.parquet", "acquisitions.parquet", "labels/labels.jsonl"]
+    names: list[str | Path] = ["records.parquet", "acquisitions.parquet", "labels/labels.jsonl"]
     weights = [path.relative_to(place) for path in place.glob("checkpoints/step_*/training/weights.safetensors")]
     manifests = [path.relative_to(place) for path in place.glob("checkpoints/step_*/*/MANIFEST.json")]
     kept = [path for path in manifests if "passed-over" not in str(path)]

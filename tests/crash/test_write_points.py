@@ -15,6 +15,7 @@ import pytest
 from crash_bench import digests, run, temporaries  # type: ignore[import-not-found]
 
 from alrun.core.errors import AlrunError, StoreError
+from alrun.runner.run import Outcome
 from alrun.testing.faults import Crash, Faults, Refuse, SimulatedCrash
 
 EVERY_POINT = bool(os.environ.get("ALRUN_ALL_POINTS"))
@@ -92,9 +93,10 @@ def test_a_disk_that_refuses_ends_the_run_and_harms_nothing(
 
 def ended_by(place: Path) -> AlrunError | None:
     try:
-        return run(place).error
+        outcome: Outcome = run(place)
     except AlrunError as error:
         return error
+    return outcome.error
 
 
 def test_the_message_names_bytes(fresh: Callable[[], Path]) -> None:

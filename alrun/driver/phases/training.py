@@ -32,7 +32,6 @@ class TrainingPhase:
         reset_weights(driver.learner, driver.initial_weights, settings, driver.seeds)
         _fit_statistics(driver)
         optimizer, scheduler = _configured_optimizer(driver)
-        session = EpochSession(driver)
         settings.loop(
             driver.learner,
             optimizer,
@@ -45,10 +44,9 @@ class TrainingPhase:
             max_val_steps=settings.max_val_steps,
             lr_scheduler=scheduler,
             device=driver.device,
-            session=session,
+            session=EpochSession(driver),
         )
-        state = {"skipped": False, "pool": len(driver.training_pool), "metrics": dict(session.metrics)}
-        return PhaseResult(state, dict(driver.learner.state_dict()))
+        return PhaseResult({"skipped": False, "pool": len(driver.training_pool)}, dict(driver.learner.state_dict()))
 
     def restore(self, driver: Driver, commit: Commit) -> None:
         """Load the weights, where they are still needed, and the size the training pool had at the start."""
