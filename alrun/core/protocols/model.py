@@ -106,8 +106,8 @@ class TrainingLoop(Protocol):
 
     ``max_epochs`` and ``max_train_steps`` exclude each other. ``max_train_steps`` may exceed one pass and then recycles
     the data; ``max_val_steps`` bounds each validation. A given ``train_step_fn`` or ``validate_step_fn`` wins over the
-    learner's own methods. With ``train_step_fn`` the loop owns ``zero_grad``, ``backward`` and ``step``; a learner whose
-    ``training_step`` optimises by itself (returns ``None``, or Lightning manual optimisation) is left to it.
+    learner's own methods. With ``train_step_fn`` the loop owns ``zero_grad``, ``backward`` and ``step``; a learner
+    whose ``training_step`` optimises by itself (returns ``None``, or Lightning manual optimisation) is left to it.
     """
 
     def __call__(
