@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alrun.cli.flags import flags_first, parse_flags
 from alrun.cli.show import problem_text, show_outcome, show_sweep
 from alrun.config.paths import conf_dir
 from alrun.config.targets import Trust
-from alrun.core.errors import AlrunError, ConfigError, Interrupted, Problem
+from alrun.core.errors import AlrunError, Interrupted
+from alrun.store.rundir import remove_empty_sweep
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
     from omegaconf import DictConfig
 
     from alrun.config.compose import Composed
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-REFUSED = ("config_path", "config_name", "experimental_rerun")
-
 
 def run(argv: list[str], trust: Trust) -> int:
     """Do what the command line says; return the exit code.
@@ -32,35 +30,30 @@ def run(argv: list[str], trust: Trust) -> int:
     Raises:
         AlrunError: What went wrong with a single run.
     """
-    arguments = _parse(argv)
+    arguments = parse_flags(argv)
     if arguments.help:
         from alrun.cli import help as manual
 
         return manual.run()
-    if _only_shows(arguments):
-        _hydra(argv, lambda config: None)
-        return 0
+    words = arguments.overrides
+    argv = flags_first(argv, words)
+    shows = bool(arguments.hydra_help or arguments.cfg or arguments.info)
+    if arguments.shell_completion or (shows and not words and not arguments.config_dir):
+        return _show(argv)
     from alrun.config.compose import Composer
 
     composer = Composer(trust, Path(arguments.config_dir) if arguments.config_dir else None)
-    if arguments.multirun or any(word.startswith("hydra.mode=") for word in arguments.overrides):
-        return _sweep(argv, composer.compose_sweep(arguments.overrides), trust)
-    return _single(composer.compose(arguments.overrides), trust)
+    several = arguments.multirun or any(word.startswith("hydra.mode=") for word in words)
+    jobs = composer.compose_sweep(words) if several else [composer.compose(words)]
+    if shows:
+        return _show(argv)
+    return _sweep(argv, jobs, trust) if several else _single(jobs[0], trust)
 
 
-def _parse(argv: list[str]) -> Namespace:
-    from hydra._internal.utils import get_args_parser
-
-    arguments = get_args_parser().parse_args(argv)
-    for name in REFUSED:
-        if getattr(arguments, name, None):
-            flag = f"--{name.replace('_', '-')}"
-            raise ConfigError(Problem(f"{flag} is not supported", "command line", "--config-dir adds config groups"))
-    return arguments
-
-
-def _only_shows(arguments: Namespace) -> bool:
-    return bool(arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion)
+def _show(argv: list[str]) -> int:
+    """Let Hydra print what the flags ask for."""
+    _hydra(argv, lambda config: None)
+    return 0
 
 
 def _single(composed: Composed, trust: Trust) -> int:
@@ -89,12 +82,15 @@ def listeners(experiment: Experiment) -> Sequence[Callback]:
 
 
 def _sweep(argv: list[str], jobs: Sequence[Composed], trust: Trust) -> int:
-    from alrun.runner.run import Experiment
+    from alrun.runner.jobs import rehearsed
 
-    experiments = [Experiment(job, trust) for job in jobs]
+    experiments = rehearsed(jobs, trust)
     finished_before = [experiment.finished() is not None for experiment in experiments]
     _hydra(argv, SweepJob(trust))
-    return show_sweep([experiment.directory for experiment in experiments], finished_before)
+    directories = [experiment.directory for experiment in experiments]
+    if not any(directory.exists for directory in directories):
+        remove_empty_sweep(directories[0].path.parent)
+    return show_sweep(directories, finished_before)
 
 
 def _hydra(argv: list[str], task: Any) -> None:
@@ -123,7 +119,7 @@ class SweepJob:
         from alrun.runner.run import Experiment
 
         try:
-            experiment = Experiment(Composed(config, choices_of(HydraConfig.get())), self._trust)
+            experiment = Experiment(Composed(config, choices_of(config, HydraConfig.get())), self._trust)
             outcome = experiment.run(listeners(experiment))
         except AlrunError as error:
             sys.stderr.write(problem_text(error))

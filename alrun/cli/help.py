@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alrun.cli.ls import read_options
+from alrun.config.knobs import KNOBS
 from alrun.config.paths import conf_dir
 
 __all__ = ["run"]
@@ -21,7 +22,7 @@ usage: alrun [key=value …]                 run an experiment, or go on with it
   --info           say how it was composed     --trust PKG        let configs build from PKG
   --hydra-help     Hydra's own flags           -sc install=bash   shell completion
 
-knobs:  seed  query_size  initial_size  budget  max_steps  name  output_dir  device  threads  fresh  progress
+knobs:  {knobs}
 
 groups (group=option; several as query=[a,b] in query, metrology, stopping, logger):
 """
@@ -29,7 +30,7 @@ groups (group=option; several as query=[a,b] in query, metrology, stopping, logg
 
 def run() -> int:
     """Print the help and return 0."""
-    print(TEXT, end="")  # noqa: T201 - a command talks to its user
+    print(TEXT.format(knobs="  ".join(KNOBS)), end="")  # noqa: T201 - a command talks to its user
     for group, options in sorted(read_options([conf_dir()]).items()):
         print(f"  {group:<12} {', '.join(option.name for option in options)}")  # noqa: T201 - likewise
     return 0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alrun.cli.arguments import command, nearest, parse
 from alrun.core.errors import ConfigError, Problem
-from alrun.report.arguments import command, nearest, parse
 
 if TYPE_CHECKING:
     from rich.table import Table

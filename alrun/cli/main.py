@@ -23,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         packages, words = _take_trust(words)
-        _see_working_directory()
+        if packages:
+            _see_working_directory()
         return _dispatch(words, Trust(packages))
     except AlrunError as error:
         sys.stderr.write(problem_text(error))
@@ -66,7 +67,10 @@ def _take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _see_working_directory() -> None:
-    """Let configs name strategies of the working directory, as ``python -m`` would; trusting them is another matter."""
+    """Let configs name strategies of the working directory, as ``python -m`` would.
+
+    Only for who trusts one by name: Hydra imports every plugin that it finds on the path, unasked.
+    """
     cwd = str(Path.cwd())
     if cwd not in sys.path:
         sys.path.append(cwd)

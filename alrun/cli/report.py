@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alrun.cli.arguments import command, nearest, parse
 from alrun.core.errors import ConfigError, Problem
-from alrun.report.arguments import command, nearest, parse
 from alrun.report.runs import Run, find_runs
 
 if TYPE_CHECKING:

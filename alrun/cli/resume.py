@@ -7,8 +7,9 @@ from pathlib import Path
 
 from alrun.cli.app import listeners
 from alrun.cli.show import show_outcome
+from alrun.config.check import SEVERAL, SINGLE
 from alrun.config.compose import Composed
-from alrun.config.overrides import key_problems, parse_overrides
+from alrun.config.overrides import ParsedOverride, key_problems, parse_overrides
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
 from alrun.runner.run import Experiment
@@ -16,6 +17,7 @@ from alrun.store.rundir import RunDirectory
 
 __all__ = ["run"]
 
+GROUPS = frozenset({*SINGLE, *SEVERAL, "training"})
 USAGE = """usage: alrun resume DIR [key=value …]
 
 Go on with the run in DIR. A larger budget continues a finished run:
@@ -29,9 +31,11 @@ def run(argv: list[str], trust: Trust) -> int:
     Raises:
         ConfigError: There is no run, or the overrides do not continue it.
     """
-    if not argv or argv[0] in ("-h", "--help"):
+    if not argv:
+        raise ConfigError(Problem("which run?", "alrun resume", "alrun resume DIR; alrun status lists the runs"))
+    if argv[0] in ("-h", "--help"):
         print(USAGE, end="")  # noqa: T201 - a command talks to its user
-        return 0 if argv else 2
+        return 0
     directory = RunDirectory(Path(argv[0]).expanduser().absolute())
     if not directory.exists:
         raise ConfigError(Problem("there is no run here", argv[0], "alrun status lists the runs below outputs"))
@@ -52,9 +56,21 @@ def _stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
         raise ConfigError(Problem("is not a mapping", str(directory.config)))
     overrides, problems = parse_overrides(words)
     for override in overrides:
-        problems += key_problems(override, config)
+        problems += _not_a_value(override) or key_problems(override, config)
     if problems:
         raise ConfigError(problems)
     for override in overrides:
         OmegaConf.update(config, override.key, override.parsed.value(), force_add=override.is_added)
     return Composed(config, directory.info()["choices"])
+
+
+def _not_a_value(override: ParsedOverride) -> list[Problem]:
+    """Return the problem of a word that does more than set a key: a stored config has no groups to choose from."""
+    if override.is_sweep:
+        return [Problem(f"{override.text} has several values", "", "resume continues one run")]
+    if override.parsed.is_delete():
+        return [Problem(f"{override.text} removes a key", "", "resume continues a run as it is")]
+    if override.key in GROUPS:
+        hint = f"that is another run: alrun {override.text}"
+        return [Problem(f"{override.text} chooses an option", "", hint)]
+    return []

@@ -67,7 +67,7 @@ def shortened(path: Path) -> str:
 
 
 def show_sweep(directories: Sequence[RunDirectory], finished_before: Sequence[bool]) -> int:
-    """Print how the jobs of a sweep ended; return 1 when one did not finish, else 0."""
+    """Print how the jobs of a sweep ended; return 0 when all finished, 2 when none could start, else 1."""
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -75,13 +75,16 @@ def show_sweep(directories: Sequence[RunDirectory], finished_before: Sequence[bo
     before = sum(finished_before)
     counts = Counter(states)
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    console.print(f"{len(states)} jobs: {told} ({before} of them before, not run again)", markup=False, soft_wrap=True)
+    noun = "job" if len(states) == 1 else "jobs"
+    console.print(f"{len(states)} {noun}: {told} ({before} before, not run again)", markup=False, soft_wrap=True)
     for directory, state in zip(directories, states, strict=True):
         if state != "finished":
             reason = directory.info().get("reason", "") if directory.exists else "never started"
             console.print(f"  {state}: {shortened(directory.path)}: {reason}", markup=False, soft_wrap=True)
-    if directories:
+    if counts["finished"]:
         console.print(f"report: alrun report {shortened(directories[0].path.parent)}", markup=False, soft_wrap=True)
+    if counts["missing"] == len(states):
+        return ConfigError.exit_code
     return 0 if counts["finished"] == len(states) else 1
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alrun.report.arguments import command, parse
+from alrun.cli.arguments import command, parse
 from alrun.report.runs import Run, find_runs
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from alrun.cli.flags import parse_flags
 from alrun.cli.show import shortened
 from alrun.config.compose import Composer
 from alrun.config.targets import Trust
-from alrun.core.errors import ConfigError, Problem
-from alrun.runner.run import Experiment
+from alrun.runner.jobs import checked
 
 __all__ = ["run"]
 
@@ -24,24 +24,13 @@ def run(argv: list[str], trust: Trust) -> int:
     Raises:
         ConfigError: With everything that is wrong, over all jobs of a sweep.
     """
-    from hydra._internal.utils import get_args_parser
-
-    arguments = get_args_parser().parse_args(argv)
+    arguments = parse_flags(argv)
     if arguments.help:
         print(USAGE, end="")  # noqa: T201 - a command talks to its user
         return 0
     composer = Composer(trust, Path(arguments.config_dir) if arguments.config_dir else None)
     words = arguments.overrides
     jobs = composer.compose_sweep(words) if arguments.multirun else [composer.compose(words)]
-    problems: list[Problem] = []
-    for job in jobs:
-        try:
-            experiment = Experiment(job, trust)
-            experiment.check()
-        except ConfigError as error:
-            problems += [problem for problem in error.problems if problem not in problems]
-            continue
-        print(f"ok: {shortened(experiment.directory.path)}")  # noqa: T201 - a command talks to its user
-    if problems:
-        raise ConfigError(problems)
+    for experiment in checked(jobs, trust):
+        print(f"ok: {shortened(experiment.directory.path)}")  # noqa: T201 - likewise
     return 0

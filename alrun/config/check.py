@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from alrun.config.knobs import KNOBS, knob_problems
+from alrun.config.knobs import KNOBS, TRAINING, knob_problems, value_problems, wrong_knobs
 from alrun.config.signatures import target_problems
 from alrun.config.suggest import did_you_mean
 from alrun.config.targets import Trust, iterate_targets, load_target
@@ -16,24 +16,9 @@ __all__ = ["all_problems", "cheap_problems", "costly_problems", "hydra_problems"
 
 SINGLE = ("data", "learner", "inference", "cold_start", "label")
 SEVERAL = ("query", "metrology", "stopping", "logger", "callbacks")
-#: Keys of the training group beside its loop; the loop's own are checked on its signature.
-TRAINING = frozenset(
-    {
-        "reset",
-        "max_epochs",
-        "max_train_steps",
-        "max_val_steps",
-        "batch_size",
-        "checkpoint_every",
-        "shrink",
-        "perturb",
-        "validate",
-        "train_step_fn",
-        "validate_step_fn",
-        "optimizer",
-        "loop",
-    }
-)
+#: Keys of the training group that are built; the others are in ``TRAINING``.
+BUILT = ("train_step_fn", "validate_step_fn", "optimizer")
+RESETS = ("scratch", "warm", "shrink_perturb")
 HYDRA_TARGET = re.compile(r"(hydra\._internal\.core_plugins|hydra_plugins\.\w+)\.\w+\.[A-Z]\w+")
 LOG_HANDLER = re.compile(r"logging(\.handlers)?\.[A-Z]\w+")
 HANDS_OFF = "leave Hydra's own node as it is"
@@ -42,9 +27,11 @@ HANDS_OFF = "leave Hydra's own node as it is"
 def all_problems(config: Mapping[str, Any], trust: Trust) -> list[Problem]:
     """Return everything that is wrong; imports the classes that are named, unless one of them is not trusted."""
     problems = list(cheap_problems(config, trust))
-    if any("is not trusted" in problem.what for problem in problems):
+    if any(not trust.allows_target(node["_target_"]) for _, node in iterate_targets(config)):
         return problems
-    return problems + [problem for problem in costly_problems(config, trust) if problem not in problems]
+    consequences = tuple(f"{value!r} is not " for value in wrong_knobs(config))
+    further = (p for p in costly_problems(config, trust) if not p.what.startswith(consequences or "\0"))
+    return problems + [problem for problem in further if problem not in problems]
 
 
 def cheap_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]:
@@ -61,9 +48,8 @@ def cheap_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]
         yield from _several_problems(group, config.get(group))
     yield from _training_problems(config.get("training"))
     for where, node in iterate_targets(config):
-        target = node["_target_"]
-        if not isinstance(target, str) or not trust.allows_name(target):
-            yield trust.refusal(str(target), f"{where}._target_")
+        if not trust.allows_target(node["_target_"]):
+            yield trust.refusal(node["_target_"], f"{where}._target_")
 
 
 def _several_problems(group: str, chosen: Any) -> Iterator[Problem]:
@@ -81,25 +67,28 @@ def _training_problems(training: Any) -> Iterator[Problem]:
     if not isinstance(training, Mapping) or not isinstance(training.get("loop"), Mapping):
         yield Problem("'training' names no loop", "", "choose one: alrun ls training")
         return
+    valid = {*TRAINING, *BUILT, "reset", "loop"}
     for key in training:
-        if key not in TRAINING:
-            yield Problem(f"unknown key 'training.{key}'", "", did_you_mean(str(key), TRAINING, prefix="training."))
-    if training.get("reset") not in ("scratch", "warm", "shrink_perturb"):
-        hint = did_you_mean(str(training.get("reset")), ["scratch", "warm", "shrink_perturb"], prefix="training.reset=")
+        if key not in valid:
+            yield Problem(f"unknown key 'training.{key}'", "", did_you_mean(str(key), valid, prefix="training."))
+    if training.get("reset") not in RESETS:
+        hint = did_you_mean(str(training.get("reset")), RESETS, prefix="training.reset=")
         yield Problem(f"{training.get('reset')!r} is not a way to reset", "training.reset", hint)
-    for key in ("batch_size", "max_epochs", "max_train_steps", "max_val_steps"):
-        yield from _count_problems(key, training.get(key), optional=key != "batch_size")
-    if training.get("max_epochs") is not None and training.get("max_train_steps") is not None:
+    yield from value_problems(training, TRAINING, "training.")
+    for key in BUILT:
+        node = training.get(key)
+        if node is not None and not (isinstance(node, Mapping) and "_target_" in node):
+            hint = f"++training.{key}={{_target_: my_pkg.{key}, _partial_: true}}"
+            yield Problem(f"{node!r} names nothing to build", f"training.{key}", hint)
+    yield from _length_problems(training.get("max_epochs"), training.get("max_train_steps"))
+
+
+def _length_problems(epochs: Any, steps: Any) -> Iterator[Problem]:
+    if epochs is not None and steps is not None:
         yield Problem("max_epochs and max_train_steps exclude each other", "training", "training.max_epochs=null")
-
-
-def _count_problems(key: str, value: Any, *, optional: bool) -> Iterator[Problem]:
-    if value is None and optional:
-        return
-    if not isinstance(value, int) or isinstance(value, bool):
-        yield Problem(f"{value!r} is not a whole number", f"training.{key}", f"for example training.{key}=50")
-    elif value < 1:
-        yield Problem(f"{value} is too small", f"training.{key}", "at least 1")
+    elif epochs is None and steps is None:
+        what = "neither max_epochs nor max_train_steps is given"
+        yield Problem(what, "training", "training.max_epochs=50 or training.max_train_steps=500")
 
 
 def costly_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]:
@@ -141,6 +130,8 @@ def hydra_problems(hydra: Mapping[str, Any]) -> Iterator[Problem]:
     for where, node in iterate_targets(hydra, "hydra"):
         if not HYDRA_TARGET.fullmatch(str(node["_target_"])):
             yield Problem(f"_target_ {node['_target_']!r} is not Hydra's own", f"{where}._target_", HANDS_OFF)
+    if (hydra.get("job") or {}).get("chdir"):
+        yield Problem("alrun stays in its working directory", "hydra.job.chdir", "leave it false")
     for key in ("job_logging", "hydra_logging"):
         for where, value in _leaves(hydra.get(key), f"hydra.{key}"):
             is_factory = where.endswith(".()") or (where.endswith(".class") and not LOG_HANDLER.fullmatch(str(value)))

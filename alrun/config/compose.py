@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.config.check import all_problems, hydra_problems
+from alrun.config.check import SEVERAL, all_problems, hydra_problems
 from alrun.config.overrides import Choices, ParsedOverride, key_problems, parse_overrides
 from alrun.config.paths import conf_dir
 from alrun.config.targets import Trust
@@ -38,16 +38,14 @@ class Composed:
     choices: Mapping[str, str]
 
 
-def choices_of(hydra: Any) -> dict[str, str]:
-    """Return the option that each top-level group was given, from Hydra's own node."""
-    from omegaconf import ListConfig
+def choices_of(config: DictConfig, hydra: Any) -> dict[str, str]:
+    """Return the option that each top-level group was given.
 
-    named = {str(group): value for group, value in hydra.runtime.choices.items()}
-    return {
-        group: "+".join(value) if isinstance(value, list | ListConfig) else str(value)
-        for group, value in named.items()
-        if "/" not in group and "@" not in group
-    }
+    It is in Hydra's own node; several options, which Hydra does not note, are the names that ``config`` has them under.
+    """
+    noted = {str(group): value for group, value in hydra.runtime.choices.items() if isinstance(value, str)}
+    several = {group: "+".join(map(str, config[group])) for group in SEVERAL if config.get(group)}
+    return several | {group: option for group, option in noted.items() if not {"/", "@"} & set(group)}
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -103,7 +101,16 @@ class Composer:
             overrides = self._parsed(loader, words)
             jobs = [list(job) for job in product(*(override.values() for override in overrides))]
             checked = jobs if len(jobs) <= MAX_CHECKED_JOBS else jobs[:1]
-            return [self._load(loader, overrides, job) for job in checked]
+            composed: list[Composed] = []
+            problems: dict[Problem, None] = {}
+            for job in checked:
+                try:
+                    composed.append(self._load(loader, overrides, job))
+                except ConfigError as error:
+                    problems |= dict.fromkeys(error.problems)
+            if problems:
+                raise ConfigError(problems)
+            return composed
 
     @contextmanager
     def _opened(self) -> Iterator[ConfigLoader]:
@@ -116,7 +123,11 @@ class Composer:
         path = create_config_search_path(str(conf_dir()))
         if self._config_dir is not None:
             if not self._config_dir.is_dir():
-                raise ConfigError(Problem("no such folder", f"--config-dir {self._config_dir}"))
+                raise ConfigError(Problem("no such folder", f"--config-dir {self._config_dir}", "--config-dir DIR"))
+            if (self._config_dir / f"{CONFIG_NAME}.yaml").exists():
+                what = f"{CONFIG_NAME}.yaml would take the place of alrun's own"
+                hint = "put what it says in experiment/mine.yaml and add experiment=mine"
+                raise ConfigError(Problem(what, f"--config-dir {self._config_dir}", hint))
             own = SearchPathQuery(provider="schema")
             path.prepend("command-line", f"file://{self._config_dir.resolve()}", anchor=own)
         GlobalHydra.instance().clear()
@@ -126,7 +137,7 @@ class Composer:
             GlobalHydra.instance().clear()
 
     def _parsed(self, loader: ConfigLoader, words: Sequence[str]) -> list[ParsedOverride]:
-        overrides, problems = parse_overrides(words)
+        overrides, problems = parse_overrides(words, loader)
         choices = Choices(loader)
         for override in overrides:
             problems += choices.problems(override)
@@ -143,7 +154,7 @@ class Composer:
         problems = list(hydra_problems(resolved_hydra(hydra)))
         if problems:
             raise ConfigError(problems)
-        return Composed(config, choices_of(hydra))
+        return Composed(config, choices_of(config, hydra))
 
     def _further(
         self, loader: ConfigLoader, overrides: Sequence[ParsedOverride], known: Sequence[Problem]
@@ -178,7 +189,7 @@ def _hydra_load(loader: ConfigLoader, words: Sequence[str]) -> tuple[DictConfig,
         config = loader.load_configuration(
             config_name=CONFIG_NAME, overrides=list(words), run_mode=RunMode.RUN, from_shell=False
         )
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise ConfigError(Problem(lines[0], "", lines[1] if len(lines) > 1 else "")) from error
     HydraConfig.instance().set_config(config)

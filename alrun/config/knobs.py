@@ -1,4 +1,4 @@
-"""The knobs at the top of the config: their types, their bounds, and which of them are part of the identity."""
+"""The knobs of the config: their types, their bounds, and which of them are part of the identity."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any, TypeGuard
 
 from alrun.core.errors import Problem
 
-__all__ = ["KNOBS", "Knob", "knob_problems"]
+__all__ = ["KNOBS", "TRAINING", "Knob", "knob_problems", "wrong_knobs"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,99}")
+DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?")
 
 
 @dataclass(frozen=True)
 class Knob:
-    """One top-level key.
+    """One key that holds a number, a text or a truth value.
 
     Attributes:
         kind: Type of its value.
-        minimum: Least value, for integers.
+        minimum: Least value, for numbers.
         optional: Whether null is allowed.
         identity: Whether the key can change a result. False for what only prolongs a run, or only shows it.
     """
@@ -47,16 +48,23 @@ KNOBS: Mapping[str, Knob] = {
 }
 
 
+#: Keys of the training group whose values the driver takes; the loop's own are checked on its signature.
+TRAINING: Mapping[str, Knob] = {
+    "batch_size": Knob(int, 1),
+    "max_epochs": Knob(int, 1, optional=True),
+    "max_train_steps": Knob(int, 1, optional=True),
+    "max_val_steps": Knob(int, 0, optional=True),
+    "checkpoint_every": Knob(int, 0),
+    "shrink": Knob(float, 0),
+    "perturb": Knob(float, 0),
+    "validate": Knob(bool),
+}
+
+
 def knob_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong with the knobs of a resolved config."""
-    for key, knob in KNOBS.items():
-        if key in config:
-            yield from _value_problems(key, config[key], knob)
-    name = config.get("name")
-    if isinstance(name, str) and (not NAME.fullmatch(name) or ".." in name):
-        yield Problem(
-            f"{name!r} cannot be a folder name", "name", "use letters, digits, '.', '_', '-', '+', '='; at most 100"
-        )
+    yield from value_problems(config, KNOBS)
+    yield from _text_problems(config)
     budget, initial = config.get("budget"), config.get("initial_size")
     if _is_int(budget) and _is_int(initial) and 0 < budget < initial:
         yield Problem(
@@ -66,24 +74,52 @@ def knob_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         )
 
 
+def wrong_knobs(config: Mapping[str, Any]) -> list[Any]:
+    """Return the values of the knobs that are wrong; whatever refers to them is wrong for the same reason."""
+    return [config[key] for key, knob in KNOBS.items() if key in config and any(_problems(key, config[key], knob))]
+
+
+def value_problems(values: Mapping[str, Any], knobs: Mapping[str, Knob], prefix: str = "") -> Iterator[Problem]:
+    """Yield values of another type than ``knobs`` say, or below their bounds; ``prefix`` ends with a dot."""
+    for key, knob in knobs.items():
+        if key in values:
+            yield from _problems(f"{prefix}{key}", values[key], knob)
+
+
+def _text_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    name, place, device = (config.get(key) for key in ("name", "output_dir", "device"))
+    if isinstance(name, str) and (not NAME.fullmatch(name) or ".." in name):
+        hint = "use letters, digits, '.', '_', '-', '+', '='; at most 100"
+        yield Problem(f"{name!r} cannot be a folder name", "name", hint)
+    if isinstance(place, str) and (not place.strip() or "\0" in place):
+        yield Problem(f"{place!r} cannot be a folder", "output_dir", "output_dir=outputs")
+    if isinstance(device, str) and not DEVICE.fullmatch(device):
+        yield Problem(f"{device!r} is no device", "device", "device=auto, cpu, cuda, cuda:1 or mps")
+
+
 def _is_int(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _value_problems(key: str, value: Any, knob: Knob) -> Iterator[Problem]:
+def _problems(key: str, value: Any, knob: Knob) -> Iterator[Problem]:
     if value is None and knob.optional:
         return
-    fits = _is_int(value) if knob.kind is int else isinstance(value, knob.kind)
-    if not fits:
+    if not _fits(value, knob.kind):
         yield Problem(f"{value!r} is not {_noun(knob)}", key, f"for example {key}={_example(knob)}")
-    elif knob.minimum is not None and value < knob.minimum:
+    elif knob.minimum is not None and not value >= knob.minimum:
         yield Problem(f"{value} is too small", key, f"at least {knob.minimum}")
 
 
+def _fits(value: Any, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, float) or _is_int(value)
+    return _is_int(value) if kind is int else isinstance(value, kind)
+
+
 def _noun(knob: Knob) -> str:
-    noun = {int: "a whole number", str: "a text", bool: "true or false"}[knob.kind]
+    noun = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[knob.kind]
     return f"{noun} or null" if knob.optional else noun
 
 
 def _example(knob: Knob) -> str:
-    return {int: str((knob.minimum or 0) + 10), str: "abc", bool: "true"}[knob.kind]
+    return {int: str(max(knob.minimum or 0, 10)), float: "0.5", str: "abc", bool: "true"}[knob.kind]

@@ -54,8 +54,10 @@ class ParsedOverride:
         return [f"{key}={value}" for value in self.parsed.sweep_string_iterator()]
 
 
-def parse_overrides(words: Sequence[str]) -> tuple[list[ParsedOverride], list[Problem]]:
-    """Return the words that parse, and a problem for each that does not."""
+def parse_overrides(
+    words: Sequence[str], loader: ConfigLoader | None = None
+) -> tuple[list[ParsedOverride], list[Problem]]:
+    """Return the words that parse, and a problem for each that does not; ``loader`` resolves ``group=glob(*)``."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -64,11 +66,17 @@ def parse_overrides(words: Sequence[str]) -> tuple[list[ParsedOverride], list[Pr
     problems: list[Problem] = []
     for word in words:
         try:
-            parsed.append(ParsedOverride(word, parser.parse_override(word)))
+            parsed_word = parser.parse_override(word)
+            parsed_word.config_loader = loader
+            override = ParsedOverride(word, parsed_word)
+            readable = bool(override.key) and bool(override.values())
         except HydraException:
-            problems.append(
-                Problem(f"cannot read {word!r}", "command line", "write key=value; quote special characters")
-            )
+            readable = False
+        if readable:
+            parsed.append(override)
+        else:
+            hint = "write key=value; quote special characters"
+            problems.append(Problem(f"cannot read {word!r}", "command line", hint))
     return parsed, problems
 
 
@@ -98,27 +106,48 @@ class Choices:
     def problems(self, override: ParsedOverride) -> Iterator[Problem]:
         """Yield options that do not exist, and groups that do not exist but look like one."""
         key = override.key
-        if ".." in key or key.startswith("/"):
+        if override.parsed.is_sweep_override() and not override.parsed.is_discrete_sweep():
+            what = f"{override.text} is not a list of values"
+            yield Problem(what, "command line", f"{key}=range(0,3), {key}=choice(a,b) or {key}=a,b")
+        elif key == "hydra.searchpath":
+            yield Problem("hydra.searchpath is not supported", "command line", "--config-dir DIR adds config groups")
+        elif ".." in key or key.startswith("/"):
             yield Problem(f"{key!r} is not a config group", "command line", did_you_mean(key, self.groups()))
         elif self.is_group(override):
             if not override.parsed.is_delete():
-                valid = self.options(key)
-                for option in _chosen(override):
-                    if option not in valid:
-                        yield Problem(
-                            f"{key} has no option {option!r}", "", did_you_mean(option, valid, prefix=f"{key}=")
-                        )
+                yield from self._option_problems(override)
         elif "/" in key:
             yield Problem(f"{key!r} is not a config group", "command line", did_you_mean(key, self.groups()))
 
+    def _option_problems(self, override: ParsedOverride) -> Iterator[Problem]:
+        key, valid = override.key, self.options(override.key)
+        for chosen in _chosen(override):
+            if chosen is None:
+                yield Problem(f"{key}=null chooses nothing", "", f"{_listed(key, valid)}; ~{key} leaves the group out")
+                continue
+            for option in chosen:
+                if option not in valid:
+                    hint = did_you_mean(option, valid, prefix=f"{key}=")
+                    yield Problem(f"{key} has no option {option!r}", "", hint)
+                elif chosen.count(option) > 1:
+                    yield Problem(f"{key} has {option!r} more than once", "", f"{key}={option}")
+                    break
 
-def _chosen(override: ParsedOverride) -> Iterator[str]:
+
+def _listed(key: str, valid: Sequence[str]) -> str:
+    return f"{key}=… is one of: {', '.join(valid)}"
+
+
+def _chosen(override: ParsedOverride) -> Iterator[list[str] | None]:
+    """Yield the options that each value of the override chooses; ``None`` for null."""
     for word in override.values():
         text = word.partition("=")[2].strip()
-        if text in ("null", ""):
+        if text == "null":
+            yield None
             continue
         inner = text[1:-1] if text.startswith("[") else text
-        yield from (part.strip().strip("'\"") for part in inner.split(",") if part.strip())
+        parts = [part.strip().strip("'\"") for part in inner.split(",")]
+        yield [part for part in parts if part or not text.startswith("[")]
 
 
 def key_problems(override: ParsedOverride, config: DictConfig) -> list[Problem]:
@@ -138,7 +167,7 @@ def key_problems(override: ParsedOverride, config: DictConfig) -> list[Problem]:
         if override.is_added and (target or _under_target(config, path[:depth])):
             return []
         hint = did_you_mean(name, valid, prefix=prefix)
-        if target and last:
+        if target and last and not override.parsed.is_delete():
             hint = f"{hint}  (if {target} takes it: +{override.text})"
         return [Problem(f"unknown key '{prefix}{name}'", "", hint)]
     return []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from alrun.config.suggest import did_you_mean
 from alrun.config.targets import Trust, iterate_targets, load_target
@@ -21,6 +22,19 @@ _SIMPLE: Mapping[str, tuple[type, ...]] = {
     "str": (str,),
     "bool": (bool,),
     "None": (type(None),),
+    "NoneType": (type(None),),
+    "Tensor": (),
+    "torch.Tensor": (),
+}
+
+
+_NOUNS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "None": "null",
+    "NoneType": "null",
 }
 
 
@@ -31,9 +45,9 @@ def target_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem
     """
     nodes = list(iterate_targets(config))
     refused = [
-        trust.refusal(str(node["_target_"]), f"{where}._target_")
+        trust.refusal(node["_target_"], f"{where}._target_")
         for where, node in nodes
-        if not (isinstance(node["_target_"], str) and trust.allows_name(node["_target_"]))
+        if not trust.allows_target(node["_target_"])
     ]
     if refused:
         yield from refused
@@ -76,25 +90,30 @@ def _missing(named: Mapping[str, inspect.Parameter], given: Mapping[str, Any], w
 
 
 def _type_problems(parameter: inspect.Parameter, value: Any, where: str) -> Iterator[Problem]:
-    kinds = _kinds(parameter.annotation)
-    if kinds is None or _fits(value, kinds):
+    names = _names(parameter.annotation)
+    if any(name not in _SIMPLE for name in names):
         return
-    wanted = " or ".join(str(parameter.annotation).replace("None", "null").split(" | "))
-    yield Problem(f"{value!r} is not {wanted}", where, "")
+    kinds = [kind for name in names for kind in _SIMPLE[name]]
+    if not _fits(value, tuple(kinds)):
+        wanted = " or ".join(_NOUNS[name] for name in names if name in _NOUNS)
+        yield Problem(f"{value!r} is not {wanted}", where, _example(parameter, where))
 
 
-def _kinds(annotation: Any) -> tuple[type, ...] | None:
-    """Return the types that a simple annotation (``int | None``) allows; ``None`` for any other annotation."""
-    if isinstance(annotation, type):
-        annotation = annotation.__name__
-    if not isinstance(annotation, str):
-        annotation = str(annotation)
-    kinds: tuple[type, ...] = ()
-    for name in annotation.split("|"):
-        if name.strip() not in _SIMPLE:
-            return None
-        kinds += _SIMPLE[name.strip()]
-    return kinds
+def _example(parameter: inspect.Parameter, where: str) -> str:
+    default = parameter.default
+    if default is None or isinstance(default, bool | int | float | str):
+        written = str(default).lower() if isinstance(default, bool) else "null" if default is None else default
+        return f"for example {where}={written}"
+    return ""
+
+
+def _names(annotation: Any) -> list[str]:
+    """Return the names of the types that an annotation allows: ``int | None``, ``Optional[int]`` or their text."""
+    if isinstance(annotation, str):
+        return [name.strip() for name in annotation.split("|")]
+    if get_origin(annotation) in (Union, UnionType):
+        return [name for member in get_args(annotation) for name in _names(member)]
+    return [annotation.__name__ if isinstance(annotation, type) else str(annotation)]
 
 
 def _fits(value: Any, kinds: tuple[type, ...]) -> bool:

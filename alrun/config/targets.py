@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import ModuleType
@@ -41,6 +42,7 @@ LIBRARIES = (
 #: Modules where some of the above define what they re-export.
 DEFINING = (*LIBRARIES, "lightning.pytorch", "lightning.fabric")
 ENTRY_POINTS = "alrun.plugins"
+NAME = re.compile(r"\w+(\.\w+)+")
 
 
 class Trust:
@@ -58,24 +60,26 @@ class Trust:
         return (*(f"alrun.{room}" for room in ROOMS), *self.packages, *_plugins())
 
     def allows_name(self, target: str) -> bool:
-        """Return whether ``target`` may be imported."""
-        return _below(target, (*LIBRARIES, *self._own))
+        """Return whether ``target`` may be imported; a double underscore leads behind a class, never to one."""
+        return "__" not in target and _below(target, (*LIBRARIES, *self._own))
+
+    def allows_target(self, target: Any) -> bool:
+        """Return whether the ``_target_`` of a node is a name that may be imported."""
+        return isinstance(target, str) and self.allows_name(target)
 
     def allows_object(self, value: Any) -> bool:
         """Return whether an imported object comes from where it may come from, whatever name led to it."""
         module = getattr(value, "__module__", None)
         return callable(value) and isinstance(module, str) and _below(module, (*DEFINING, *self._own))
 
-    def refusal(self, target: str, where: str) -> Problem:
-        """Return the problem of a target that is not allowed."""
+    def refusal(self, target: Any, where: str) -> Problem:
+        """Return the problem of a target that is not allowed, or is no name at all."""
+        if not isinstance(target, str) or not NAME.fullmatch(target):
+            return Problem(f"_target_ {target!r} is not the name of a class", where, "_target_: package.module.Class")
         package = target.split(".", maxsplit=1)[0]
-        return Problem(
-            f"_target_ {target!r} is not trusted",
-            where,
-            f"if you wrote or read it: --trust {package}"
-            if package not in _NEVER
-            else "it is never built from a config",
-        )
+        own = f"if you wrote or read it: --trust {package}"
+        hint = "it is never built from a config" if package in _NEVER else own
+        return Problem(f"_target_ {target!r} is not trusted", where, hint)
 
 
 _NEVER = frozenset(
@@ -111,8 +115,8 @@ def load_target(target: str, where: str, trust: Trust) -> Any:
     Returns:
         The object, or a ``Problem``: not trusted, no such module, no such name.
     """
-    if not isinstance(target, str) or not trust.allows_name(target):
-        return trust.refusal(str(target), where)
+    if not trust.allows_target(target):
+        return trust.refusal(target, where)
     module, names = _deepest_module(target)
     if isinstance(module, Problem):
         return Problem(module.what, where, module.hint)
@@ -120,10 +124,20 @@ def load_target(target: str, where: str, trust: Trust) -> Any:
     for position, name in enumerate(names):
         if not hasattr(value, name):
             owner = ".".join([module.__name__, *names[:position]])
-            public = [other for other in vars(value) if not other.startswith("_")] if hasattr(value, "__dict__") else []
-            return Problem(f"{owner} has no {name!r}", where, did_you_mean(name, public, prefix=f"{owner}."))
+            return Problem(f"{owner} has no {name!r}", where, _nearest(name, value, owner, trust))
         value = getattr(value, name)
+    if isinstance(value, ModuleType):
+        return Problem(f"{target} is a module, not a class", where, _nearest(target, value, target, trust))
     return value if trust.allows_object(value) else trust.refusal(target, where)
+
+
+def _nearest(name: str, owner: Any, path: str, trust: Trust) -> str:
+    public = (other for other in getattr(owner, "__dict__", {}) if not other.startswith("_"))
+    return did_you_mean(name, [other for other in public if _offers(getattr(owner, other), trust)], prefix=f"{path}.")
+
+
+def _offers(value: Any, trust: Trust) -> bool:
+    return isinstance(value, type) and trust.allows_object(value)
 
 
 def _deepest_module(target: str) -> tuple[ModuleType | Problem, list[str]]:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
-from alrun.learner.checks import choice_problems, raise_any, standardize_problems
+from alrun.learner.checks import choice_problems, factory_problems, raise_any, standardize_problems
 from alrun.learner.gaussian import bounded_log_variance, gaussian_nll
 from alrun.learner.standardization import column_statistics
 
@@ -67,7 +67,12 @@ class Learner(LightningModule):
         problems: Iterable[Problem] = (),
     ) -> None:
         known = choice_problems("learner.likelihood", likelihood, ("mean", "gaussian"))
-        raise_any(chain(problems, known, standardize_problems(spec)))
+        adam, decay = "torch.optim.Adam", "torch.optim.lr_scheduler.ExponentialLR"
+        factories = [
+            *factory_problems("learner.optimizer", optimizer, adam),
+            *(factory_problems("learner.scheduler", scheduler, decay) if scheduler is not None else ()),
+        ]
+        raise_any(chain(problems, known, factories, standardize_problems(spec)))
         super().__init__()
         self.spec = spec
         self._make_optimizer = optimizer

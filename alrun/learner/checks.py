@@ -8,7 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.types import TaskSpec
 
-__all__ = ["choice_problems", "dropout_problems", "raise_any", "size_problems", "standardize_problems"]
+__all__ = [
+    "choice_problems",
+    "dropout_problems",
+    "factory_problems",
+    "raise_any",
+    "size_problems",
+    "standardize_problems",
+]
 
 
 def choice_problems(key: str, value: object, choices: Iterable[str]) -> Iterator[Problem]:
@@ -30,6 +37,12 @@ def dropout_problems(key: str, value: object) -> Iterator[Problem]:
     """Yield a problem unless ``value`` is a probability in ``[0, 1)``."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
         yield Problem(f"{value!r} is not a probability in [0, 1)", key, f"{key}=0.1")
+
+
+def factory_problems(key: str, value: object, example: str) -> Iterator[Problem]:
+    """Yield a problem unless ``value`` can be called; ``example`` is the class to build from."""
+    if not callable(value):
+        yield Problem(f"{value!r} names nothing to build", key, f"{key}._target_={example} {key}._partial_=true")
 
 
 def standardize_problems(spec: TaskSpec) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from alrun.core.protocols.pool import is_data_source
 from alrun.core.seeding import Role, Seeds
 from alrun.core.types import Pools
 from alrun.driver.settings import Components, Reset, Settings, TrainingSettings
+from alrun.runner.rehearse import device_problems, optimizer_problems
 
 if TYPE_CHECKING:
     from alrun.core.types import TaskSpec
@@ -37,9 +39,10 @@ class Builder:
         data: What the ``data`` group built: a source, or a training pool of the user's own.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        """Build from a resolved config whose targets have been checked."""
+    def __init__(self, config: Mapping[str, Any], sources: dict[str, Any] | None = None) -> None:
+        """Build from a resolved config whose targets have been checked; ``sources`` keeps data for other builders."""
         self._config = config
+        self._sources: dict[str, Any] = {} if sources is None else sources
         self._seeds = Seeds(config["seed"])
         self._problems: list[Problem] = []
         self._spec: TaskSpec | None = None
@@ -78,9 +81,11 @@ class Builder:
 
     def _pools(self) -> Pools:
         self._seeds.seed_global_generators(Role.SPLIT)
-        self.data = self._single("data")
+        node = json.dumps(self._config["data"], sort_keys=True)
+        self.data = self._sources.get(node) or self._single("data")
         if self._problems:
             raise ConfigError(self._problems)
+        self._sources[node] = self.data
         self._spec = getattr(self.data, "spec", None)
         if not is_data_source(self.data):
             return Pools(training=self.data)
@@ -140,6 +145,8 @@ def _injected(target: Callable[..., Any], spec: TaskSpec | None, seeds: Seeds) -
 
 def between(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong between built objects that each are fine by themselves."""
+    yield from device_problems(config)
+    yield from optimizer_problems(config)
     yield from _size_problems(components, config)
     yield from _monitor_problems(components)
     yield from _fit_problems(components)

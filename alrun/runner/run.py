@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from alrun.config.check import all_problems, cheap_problems, costly_problems
 from alrun.config.compose import Composed, resolved
 from alrun.config.identity import identity_difference, identity_hash
 from alrun.config.targets import Trust
-from alrun.core.errors import AlrunError, ConfigError, IdentityMismatch, Interrupted, Problem
+from alrun.core.errors import AlrunError, ConfigError, IdentityMismatch, Interrupted, Problem, StoreError
 from alrun.runner.journal import Journal, extent, new_info
 from alrun.runner.place import run_directory
 from alrun.store.lock import RunLock
@@ -22,6 +23,7 @@ from alrun.store.rundir import RunDirectory
 if TYPE_CHECKING:
     from alrun.core.events import Callback
     from alrun.driver.driver import Driver
+    from alrun.driver.settings import Components, Settings
 
 __all__ = ["Experiment", "Outcome"]
 
@@ -82,6 +84,20 @@ class Experiment:
         if problems:
             raise ConfigError(problems)
 
+    def rehearse(self, sources: dict[str, Any]) -> None:
+        """Check and build everything once, and drop it; ``sources`` keeps the data for the rehearsal of other jobs.
+
+        Raises:
+            ConfigError: With everything that is wrong.
+        """
+        from alrun.runner.build import Builder
+
+        if self.directory.obstacle is not None:
+            what = f"cannot write {self.directory.obstacle}"
+            raise ConfigError(Problem(what, "output_dir", "output_dir=DIR puts runs elsewhere"))
+        self.check()
+        Builder(self.config, sources).components()
+
     def finished(self) -> Outcome | None:
         """Return the outcome of a run that has done all this already, or ``None``."""
         if self.config["fresh"] or not self.directory.exists:
@@ -105,35 +121,48 @@ class Experiment:
         done = self.finished()
         if done is not None:
             return done
-        try:
-            with RunLock(self.directory.path):
-                done = self.finished()
-                if done is None and not self._must_set_aside():
-                    return self._run_locked(listeners)
-            if done is None:
-                self.directory.set_aside()
-                with RunLock(self.directory.path):
-                    return self._run_locked(listeners)
-            return done
-        finally:
-            self.directory.remove_if_unused()
+        with self._locked():
+            done = self.finished()
+            if done is not None:
+                return done
+            self.check()
+            built = self._built()
+            if not self._must_set_aside():
+                return self._run_built(*built, listeners)
+        self.directory.set_aside()
+        with self._locked():
+            return self._run_built(*built, listeners)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the run directory; one in which no run was started is gone afterwards."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(RunLock(self.directory.path))
+            except StoreError as error:
+                what, _, hint = str(error).partition("\n    → ")
+                raise ConfigError(Problem(what, "output_dir", hint or "output_dir=DIR puts runs elsewhere")) from error
+            stack.callback(self.directory.remove_if_unused)
+            yield
 
     def _must_set_aside(self) -> bool:
         return bool(self.config["fresh"]) and self.directory.exists
 
-    def _run_locked(self, listeners: Sequence[Callback]) -> Outcome:
-        self.check()
+    def _built(self) -> tuple[Components, Settings, str | None]:
         from alrun.runner.build import Builder, settings_from
 
         builder = Builder(self.config)
-        components = builder.components()
-        fingerprint = builder.fingerprint()
+        return builder.components(), settings_from(self.config), builder.fingerprint()
+
+    def _run_built(
+        self, components: Components, settings: Settings, fingerprint: str | None, listeners: Sequence[Callback]
+    ) -> Outcome:
         stored = self._stored(fingerprint)
         info = stored or new_info(self.config, self._composed.choices, fingerprint)
         journal = Journal(self.directory, info | extent(self.config) | {"status": "running", "reason": ""})
         components.callbacks = [journal, *listeners, *components.callbacks]
         self._write_config()
-        return self._drive(components, settings_from(self.config), journal, resumed=stored is not None)
+        return self._drive(components, settings, journal, resumed=stored is not None)
 
     def _stored(self, fingerprint: str | None) -> dict[str, Any] | None:
         """Return the stored ``run.json``; refuse a run that this one does not continue."""
@@ -157,10 +186,12 @@ class Experiment:
 
         stored = OmegaConf.load(self.directory.config)
         before = resolved(stored) if isinstance(stored, DictConfig) else {}
-        return [
+        problems = [
             Problem(f"the run has {old!r}, the command {new!r}", key, "fresh=true starts over")
             for key, old, new in identity_difference(before, self.config)
         ]
+        what = "the run was begun with another config, or with its strategies in another order"
+        return problems or [Problem(what, str(self.directory.config), "fresh=true starts over")]
 
     def _write_config(self) -> None:
         from omegaconf import OmegaConf

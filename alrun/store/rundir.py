@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from alrun.core.errors import StoreError
 from alrun.store.files import TEMPORARY_PREFIX, read_bytes, remove_tree, rename, write_atomic
 from alrun.store.log import LogHandler
 
-__all__ = ["RunDirectory"]
+__all__ = ["RunDirectory", "remove_empty_sweep"]
 
 RUN = "run.json"
 CONFIG = "config.yaml"
+SWEEP = ".multirun"
 LOCK = ".lock"
 FORMAT = 1
 
@@ -65,6 +67,12 @@ class RunDirectory:
     def exists(self) -> bool:
         """Whether a run was started here."""
         return (self.path / RUN).is_file()
+
+    @property
+    def obstacle(self) -> Path | None:
+        """What keeps the directory from being made: a file in its way, or a folder that may not be written."""
+        nearest = next(path for path in (self.path, *self.path.parents) if path.exists())
+        return None if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK) else nearest
 
     def info(self) -> dict[str, Any]:
         """Return ``run.json``.
@@ -117,8 +125,19 @@ class RunDirectory:
         if any(entry.name != LOCK and not entry.name.startswith(TEMPORARY_PREFIX) for entry in self.path.iterdir()):
             return
         remove_tree(self.path)
-        for parent in list(self.path.parents)[:2]:
-            try:
-                parent.rmdir()
-            except OSError:
-                return
+        _remove_empty(list(self.path.parents)[:2])
+
+
+def remove_empty_sweep(folder: Path) -> None:
+    """Remove what Hydra notes of a sweep in ``folder`` when no run is beside it, and parents that this leaves empty."""
+    if folder.is_dir() and {entry.name for entry in folder.iterdir()} == {SWEEP}:
+        remove_tree(folder / SWEEP)
+        _remove_empty([folder, folder.parent])
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PRECISIONS", "Placement", "floating_dtype"]
 
+LOOP = "training.loop"
+ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps", "tpu", "xla")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true", "16-true", "bf16-true")
 
 
@@ -30,7 +32,7 @@ class Placement:
         strategy: ``auto``, or a Lightning strategy for one device.
 
     Raises:
-        ConfigError: An unknown precision.
+        ConfigError: An unknown accelerator, precision or strategy, or several devices.
     """
 
     accelerator: Any = "auto"
@@ -39,10 +41,23 @@ class Placement:
     strategy: Any = "auto"
 
     def __post_init__(self) -> None:
-        """Check what needs no library."""
+        """Check everything but whether this machine has such a device."""
+        problems = []
         if str(self.precision) not in PRECISIONS:
-            key = "training.loop.precision"
-            raise ConfigError(choice_problem("precision", str(self.precision), PRECISIONS, key))
+            problems.append(choice_problem("precision", str(self.precision), PRECISIONS, f"{LOOP}.precision"))
+        if isinstance(self.accelerator, str) and self.accelerator not in ACCELERATORS:
+            problems.append(choice_problem("accelerator", self.accelerator, ACCELERATORS, f"{LOOP}.accelerator"))
+        if not _is_one(self.devices):
+            what = f"{self.devices!r} devices asked for, but a training phase runs on one"
+            problems.append(Problem(what, f"{LOOP}.devices", f"{LOOP}.devices=1, or [n] for device number n"))
+        if isinstance(self.strategy, str) and self.strategy != "auto":
+            from lightning.fabric.strategies import STRATEGY_REGISTRY
+
+            names = ["auto", *STRATEGY_REGISTRY.available_strategies()]
+            if self.strategy not in names:
+                problems.append(choice_problem("strategy", self.strategy, names, f"{LOOP}.strategy"))
+        if problems:
+            raise ConfigError(problems)
 
     def arguments(self, device: str | torch.device | None, dtype: torch.dtype | None) -> dict[str, Any]:
         """Return the keywords for Fabric or Trainer.
@@ -66,6 +81,13 @@ class Placement:
         if world_size > 1:
             what = f"{world_size} devices asked for, but a training phase runs on one"
             raise ConfigError(Problem(what, "training.loop.devices", "training.loop.devices=1"))
+
+
+def _is_one(devices: Any) -> bool:
+    """Return whether ``devices`` names one device: 1, ``auto``, or a list with the number of one."""
+    if isinstance(devices, list | tuple):
+        return len(devices) == 1 and isinstance(devices[0], int) and devices[0] >= 0
+    return str(devices) in ("1", "auto")
 
 
 def floating_dtype(model: nn.Module) -> torch.dtype | None:

@@ -12,7 +12,7 @@ from alrun.training.clipping import check_clipping
 from alrun.training.limits import Limits
 from alrun.training.monitor import Monitor, Watch
 from alrun.training.placement import Placement, floating_dtype
-from alrun.training.trainer_keywords import check_keywords
+from alrun.training.trainer_keywords import check_callbacks, check_keywords
 
 if TYPE_CHECKING:
     import torch
@@ -80,6 +80,8 @@ class TrainerLoop:
             "gradient_clip_algorithm": gradient_clip_algorithm if gradient_clip_val is not None else None,
         }
         self.callbacks = list(callbacks or [])
+        if self.callbacks:
+            check_callbacks(self.callbacks)
         self.logger = logger or False
         self.trainer_kwargs = dict(trainer_kwargs or {})
         if self.trainer_kwargs:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
 from alrun.training.monitor import choice_problem
 
-__all__ = ["check_keywords"]
+__all__ = ["check_callbacks", "check_keywords"]
 
 OWNED = {
     "max_epochs": "training.max_epochs",
@@ -45,5 +45,19 @@ def check_keywords(keywords: Mapping[str, Any]) -> None:
             problems.append(Problem(f"{name} has a key of its own", key, f"{OWNED[name]}=…"))
         elif name not in known:
             problems.append(choice_problem("Trainer keyword", name, known, key))
+    if problems:
+        raise ConfigError(problems)
+
+
+def check_callbacks(callbacks: Sequence[Any]) -> None:
+    """Raise ``ConfigError`` for entries that are no Lightning callbacks."""
+    from lightning.pytorch import Callback
+
+    hint = "training.loop.callbacks=[{_target_: lightning.pytorch.callbacks.DeviceStatsMonitor}]"
+    problems = [
+        Problem(f"{callback!r} is no Lightning callback", f"training.loop.callbacks[{number}]", hint)
+        for number, callback in enumerate(callbacks)
+        if not isinstance(callback, Callback)
+    ]
     if problems:
         raise ConfigError(problems)

@@ -1,0 +1,48 @@
+"""Hydra's own flags, refused in alrun's own words."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import NoReturn
+
+from alrun.config.suggest import did_you_mean
+from alrun.core.errors import ConfigError, Problem
+
+__all__ = ["flags_first", "parse_flags"]
+
+REFUSED = ("config_path", "config_name", "experimental_rerun")
+
+
+def parse_flags(argv: Sequence[str]) -> Namespace:
+    """Return Hydra's flags and ``overrides``, which may stand in any order.
+
+    Raises:
+        ConfigError: A flag that is unknown, lacks its value, or would lead around alrun.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+    known = [flag for action in parser._actions for flag in action.option_strings]
+    setattr(parser, "error", lambda message: _refuse(message, argv, known))  # noqa: B010 - argparse wants a subclass
+    arguments = parser.parse_intermixed_args(list(argv))
+    for name in REFUSED:
+        if getattr(arguments, name, None):
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(Problem(f"{flag} is not supported", "command line", "--config-dir adds config groups"))
+    return arguments
+
+
+def _refuse(message: str, argv: Sequence[str], known: Sequence[str]) -> NoReturn:
+    flags = [word.partition("=")[0] for word in argv if word.startswith("-")]
+    unknown = [flag for flag in flags if flag not in known]
+    near = f"{did_you_mean(unknown[0], known)} " if unknown else ""
+    raise ConfigError(Problem(message, "command line", f"{near}alrun --help lists the flags"))
+
+
+def flags_first(argv: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """Return ``argv`` with its ``overrides`` last, as Hydra wants them."""
+    flags = list(argv)
+    for word in overrides:
+        flags.remove(word)
+    return [*flags, *overrides]

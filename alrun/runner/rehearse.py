@@ -1,0 +1,53 @@
+"""What the first training phase would stumble over, tried beforehand on a single weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from alrun.config.targets import iterate_targets
+from alrun.core.errors import Problem
+
+__all__ = ["device_problems", "optimizer_problems"]
+
+
+def optimizer_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield optimisers and schedulers of a resolved config that refuse their options.
+
+    They are built late, from the learner's parameters, so that their own checks would come after the labels of the
+    cold start were paid for.
+    """
+    from hydra.utils import get_object, instantiate
+    from torch import nn, optim, zeros
+
+    for where, node in iterate_targets(config):
+        target = get_object(node["_target_"]) if node.get("_partial_") else None
+        if not isinstance(target, type) or not issubclass(target, optim.Optimizer | optim.lr_scheduler.LRScheduler):
+            continue
+        weight = [nn.Parameter(zeros(1))]
+        subject = weight if issubclass(target, optim.Optimizer) else optim.SGD(weight, lr=0.1, momentum=0.9)
+        try:
+            instantiate(node, _convert_="all")(subject)
+        except (TypeError, ValueError, RuntimeError) as error:
+            yield Problem(f"{target.__name__} refused it: {error}", where)
+
+
+def device_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield devices that this machine does not have."""
+    accelerator = config["training"]["loop"].get("accelerator")
+    yield from _absent(config["device"], "device")
+    if isinstance(accelerator, str):
+        yield from _absent({"gpu": "cuda"}.get(accelerator, accelerator), "training.loop.accelerator")
+
+
+def _absent(device: str, key: str) -> Iterator[Problem]:
+    import torch
+
+    kind, _, number = device.partition(":")
+    if kind not in ("cuda", "mps", "xpu"):
+        return
+    backend = getattr(torch, kind)
+    count = backend.device_count() if backend.is_available() else 0
+    if int(number or 0) >= count:
+        what = f"this machine has no {device}" + (f", only {kind}:0 to {kind}:{count - 1}" if count else "")
+        yield Problem(what, key, f"{key}=auto")
