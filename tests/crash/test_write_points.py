@@ -27,7 +27,7 @@ def points(fresh: Callable[[], Path], sample: int, offset: int, *words: str) -> 
     place = fresh()
     with Faults(place.parent) as watch:
         run(place, *words)
-    assert watch.count >= 300
+    assert watch.count >= 200
     return list(range(watch.count)) if EVERY_POINT else list(range(offset, watch.count, watch.count // sample))
 
 

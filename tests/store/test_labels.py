@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import errno
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from alrun.core.errors import StoreError
+from alrun.core.types import Annotation, LabelStatus
+from alrun.store.labels import LabelLog
+from alrun.testing.faults import Crash, Faults, Refuse, SimulatedCrash
+
+LOGGER = logging.getLogger("test.labels")
+
+
+def log_at(root: Path) -> LabelLog:
+    return LabelLog(root / "labels", LOGGER)
+
+
+def annotation(number: int) -> Annotation:
+    return Annotation(number, number % 3, annotator="someone", cost=0.5)
+
+
+def fill(root: Path, steps: int = 2, each: int = 3) -> str:
+    log = log_at(root)
+    for step in range(steps):
+        for order in range(each):
+            log.append(step, [(order, annotation(10 * step + order))])
+    log.close()
+    return log.digest(0)
+
+
+def read(root: Path) -> dict[int, dict[int, Annotation]]:
+    log = log_at(root)
+    log.close()
+    return {step: dict(log.answers(step)) for step in range(2)}
+
+
+def whole() -> dict[int, dict[int, Annotation]]:
+    return {step: {order: annotation(10 * step + order) for order in range(3)} for step in range(2)}
+
+
+def test_answers_come_back(tmp_path: Path) -> None:
+    digest = fill(tmp_path)
+    assert read(tmp_path) == whole()
+    log = log_at(tmp_path)
+    assert log.digest(0) == digest
+    assert log.digest(0) != log.digest(1)
+    assert log.answers(7) == {}
+    log.close()
+
+
+def test_the_digest_is_of_the_answers_not_of_their_order_of_arrival(tmp_path: Path) -> None:
+    digests = []
+    for name, order in (("a", [0, 1, 2]), ("b", [2, 0, 1])):
+        log = log_at(tmp_path / name)
+        for number in order:
+            log.append(0, [(number, annotation(number))])
+        digests.append(log.digest(0))
+        log.append(0, [(3, annotation(3))])
+        assert log.digest(0) != digests[0]
+        log.close()
+    assert digests[0] == digests[1]
+
+
+def test_a_torn_tail_is_cut_away_restart_after_restart(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    fill(tmp_path)
+    path = tmp_path / "labels/labels.jsonl"
+    last = path.read_bytes().splitlines(keepends=True)[-1]
+    for length in (1, len(last) // 2, len(last) - 1):
+        with path.open("ab") as file:
+            file.write(last[:length])
+        assert read(tmp_path) == whole()
+        assert f"cut away {length} bytes of a torn last line" in caplog.text
+        caplog.clear()
+        assert read(tmp_path) == whole()
+        assert caplog.text == ""
+        log = log_at(tmp_path)
+        log.append(1, [(2, annotation(12))])
+        log.close()
+    assert read(tmp_path) == whole()
+
+
+def test_every_flipped_bit_costs_at_most_its_own_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    digest = fill(tmp_path)
+    path = tmp_path / "labels/labels.jsonl"
+    original = path.read_bytes()
+    expected = whole()
+    for position in range(0, len(original), 3):
+        damaged = bytearray(original)
+        damaged[position] ^= 1 << (position % 8)
+        path.write_bytes(damaged)
+        caplog.clear()
+        found = read(tmp_path)
+        lost = [(step, order) for step in expected for order in expected[step] if order not in found[step]]
+        assert 1 <= len(lost) <= 2, position
+        assert "passed over" in caplog.text or "cut away" in caplog.text
+        log = log_at(tmp_path)
+        assert all(answer == expected[step][order] for step in found for order, answer in found[step].items())
+        for step, order in lost:
+            log.append(step, [(order, expected[step][order])])
+        log.close()
+        assert read(tmp_path) == expected
+        assert log.digest(0) == digest
+
+
+def test_large_tensors_have_files_of_their_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    small, large = torch.arange(10.0), torch.arange(5000.0)
+    log = log_at(tmp_path)
+    log.append(0, [(0, Annotation(small, large)), (1, Annotation(small, small)), (2, Annotation(5, 1))])
+    log.close()
+    assert sorted(path.name for path in (tmp_path / "labels").iterdir()) == ["0-0.safetensors", "labels.jsonl"]
+    answers = read(tmp_path)[0]
+    assert answers[0].target.equal(large)
+    assert answers[0].item.equal(small)
+    assert answers[1].target.equal(small)
+    path = tmp_path / "labels/0-0.safetensors"
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    assert sorted(read(tmp_path)[0]) == [1, 2]
+    path.unlink()
+    assert sorted(read(tmp_path)[0]) == [1, 2]
+    assert "0-0.safetensors" in caplog.text
+
+
+def batches(root: Path, acknowledged: list[int]) -> None:
+    log = log_at(root)
+    try:
+        for first in (0, 3, 6):
+            answers: list[tuple[int, Any]] = [(order, annotation(order)) for order in range(first, first + 2)]
+            answers.append((first + 2, Annotation(first + 2, torch.full((2000,), float(first)))))
+            log.append(0, answers)
+            acknowledged += range(first, first + 3)
+    finally:
+        log.close()
+
+
+def test_no_acknowledged_answer_is_lost_wherever_the_process_dies(tmp_path: Path) -> None:
+    with Faults(tmp_path / "count") as watch:
+        batches(tmp_path / "count", [])
+    assert watch.count > 25
+    for point in range(watch.count):
+        for half in (False, True):
+            root, acknowledged = tmp_path / f"{point}{half}", list[int]()
+            with suppress(SimulatedCrash), Faults(root, Crash(point, half, lose_unsynced=True)):
+                batches(root, acknowledged)
+            log = log_at(root)
+            found = log.answers(0)
+            log.close()
+            assert set(acknowledged) <= set(found)
+            assert all(answer.item == order for order, answer in found.items())
+
+
+def test_a_refused_answer_is_not_acknowledged(tmp_path: Path) -> None:
+    with Faults(tmp_path / "count") as watch:
+        batches(tmp_path / "count", [])
+    for point in range(watch.count):
+        root, acknowledged = tmp_path / f"{point}", list[int]()
+        with suppress(StoreError), Faults(root, Refuse(point, errno.ENOSPC)):
+            batches(root, acknowledged)
+        log = log_at(root)
+        assert sorted(log.answers(0)) == acknowledged
+        log.close()
+
+
+def test_a_label_that_cannot_be_stored_is_refused(tmp_path: Path) -> None:
+    log = log_at(tmp_path)
+    with pytest.raises(StoreError, match="never pickle"):
+        log.append(0, [(0, annotation(0)), (1, Annotation(1, object()))])
+    log.append(0, [(0, Annotation(0, None, status=LabelStatus.FAILED, reason="ü\n"))])
+    log.close()
+    assert read(tmp_path)[0] == {0: Annotation(0, None, status=LabelStatus.FAILED, reason="ü\n")}
