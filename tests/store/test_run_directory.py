@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from alrun.core.errors import CorruptionError, StoreError
+from alrun.store.files import TEMPORARY_PREFIX
+from alrun.store.records import Timing, read_json_records, write_acquisitions, write_json_records, write_records
+from alrun.store.run_store import RunStore
+from alrun.store.rundir import RunDirectory
+from alrun.testing.faults import Crash, Faults, SimulatedCrash
+
+LOGGER = logging.getLogger("test.run_directory")
+RECORD = {
+    "step": 1,
+    "labels": 20,
+    "strategy": "Classification",
+    "split": "test",
+    "metric": "nll",
+    "value": float("nan"),
+}
+RECORD |= {"higher_is_better": None, "reset": "scratch"}
+ACQUIRED = {"step": 0, "order": 0, "index": None, "uuid": "0-0", "score": float("nan"), "strategy": "Random"}
+ACQUIRED |= {"label": "[1.5]", "annotator": "simulator", "cost": 1.0, "status": "labelled"}
+
+
+def test_info(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    assert not directory.exists
+    directory.write_info({"status": "running"})
+    directory.write_info({"status": "finished"}, durable=False)
+    assert directory.exists
+    assert directory.info() == {"format": 1, "status": "finished"}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 2}', b"\xff\xfe", b"null"])
+def test_damaged_info_is_an_error_that_names_the_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(StoreError, match=r"run\.json"):
+        RunDirectory(tmp_path).info()
+
+
+def test_info_outlives_a_power_cut_at_any_point(tmp_path: Path) -> None:
+    for point in range(20):
+        directory = RunDirectory(tmp_path / f"{point}")
+        directory.write_info({"step": 0})
+        try:
+            with Faults(directory.path, Crash(point, lose_unsynced=True)):
+                for step in (1, 2):
+                    directory.write_info({"step": step}, durable=False)
+        except SimulatedCrash:
+            pass
+        else:
+            assert point > 5
+        assert directory.info()["step"] in (0, 1, 2)
+
+
+def test_set_aside_deletes_nothing(tmp_path: Path) -> None:
+    for number in (1, 2):
+        directory = RunDirectory(tmp_path / "run")
+        directory.write_info({"number": number})
+        assert directory.set_aside() == tmp_path / f"run.aside-{number}"
+        assert not directory.path.exists()
+        assert RunDirectory(tmp_path / f"run.aside-{number}").info()["number"] == number
+
+
+def test_a_directory_in_which_nothing_ran_is_removed_with_its_empty_parents(tmp_path: Path) -> None:
+    unused, used = RunDirectory(tmp_path / "outputs/name/unused"), RunDirectory(tmp_path / "outputs/name/used")
+    for directory in (unused, used):
+        directory.path.mkdir(parents=True)
+        (directory.path / ".lock").touch()
+        (directory.path / f"{TEMPORARY_PREFIX}run.json-1").touch()
+    used.write_info({})
+    for directory in (unused, used):
+        directory.remove_if_unused()
+    assert not unused.path.exists()
+    assert used.exists
+    kept = RunDirectory(tmp_path / "other/name/run")
+    kept.path.mkdir(parents=True)
+    (kept.path / "precious").touch()
+    kept.remove_if_unused()
+    assert (kept.path / "precious").exists()
+
+
+def test_opening_a_run_removes_what_a_killed_process_left(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    places = ["", "labels", "checkpoints/step_3", "metrology/Classification"]
+    for place in places:
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / f"{TEMPORARY_PREFIX}file-1").touch()
+        (tmp_path / place / f"{TEMPORARY_PREFIX}folder-1").mkdir()
+        (tmp_path / place / "kept").touch()
+    RunStore(directory, LOGGER).__exit__(None, None, None)
+    assert not list(tmp_path.rglob(f"{TEMPORARY_PREFIX}*"))
+    assert len(list(tmp_path.rglob("kept"))) == len(places)
+
+
+def test_the_log(tmp_path: Path) -> None:
+    handler = RunDirectory(tmp_path).log_handler()
+    logger = logging.Logger("alone")
+    logger.addHandler(handler)
+    assert not (tmp_path / "alrun.log").exists()
+    logger.warning("größer %s", "als")
+    handler.close()
+    assert "WARNING alone: größer als\n" in (tmp_path / "alrun.log").read_text(encoding="utf-8")
+
+
+def test_no_run_fails_for_its_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "alrun.log").mkdir()
+    handler = RunDirectory(tmp_path).log_handler()
+    logger = logging.Logger("alone")
+    logger.addHandler(handler)
+    logger.warning("lost")
+    handler.close()
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("write", "row"), [(write_records, RECORD), (write_acquisitions, ACQUIRED)])
+def test_equal_rows_give_equal_bytes(tmp_path: Path, write: object, row: dict[str, object]) -> None:
+    assert callable(write)
+    contents = []
+    for name in ("a", "b"):
+        write(tmp_path / name, [row, dict(reversed(row.items()))])
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] == contents[1]
+    table = pq.read_table(tmp_path / "a")
+    assert table.column_names == list(row)
+    assert table.num_rows == 2
+    write(tmp_path / "a", [])
+    assert pq.read_table(tmp_path / "a").schema == table.schema
+
+
+def test_records_as_json(tmp_path: Path) -> None:
+    records = [{"step": 1, "value": float("inf")}, {"matrix": torch.eye(2)}, (1, "two")]
+    write_json_records(tmp_path / "records.json", records)
+    back = read_json_records(tmp_path / "records.json")
+    assert back[0] == records[0]
+    assert back[1]["matrix"].equal(torch.eye(2))
+    assert back[2] == (1, "two")
+    write_json_records(tmp_path / "records.json", records[:1])
+    assert read_json_records(tmp_path / "records.json") == records[:1]
+    write_json_records(tmp_path / "records.json", records)
+    (tmp_path / "records.safetensors").write_bytes(b"")
+    with pytest.raises(CorruptionError):
+        read_json_records(tmp_path / "records.json")
+
+
+def test_timing_survives_damage(tmp_path: Path) -> None:
+    path = tmp_path / "timing.csv"
+    timing = Timing(path)
+    timing.add(0, "query", 0.5)
+    timing.close()
+    for damage in (b"1,quer", b"\xff\xfe\n", b"1,query,nan\n", b"\n", b"1,query,inf\n,"):
+        with path.open("ab") as file:
+            file.write(damage)
+        timing = Timing(path)
+        assert timing.elapsed == 0.5
+        timing.close()
+    timing = Timing(path)
+    timing.add(2, "query", 0.25)
+    timing.close()
+    assert path.read_bytes().startswith(b"step,phase,seconds\n0,query,0.500000\n")
+    assert path.read_bytes().endswith(b"\n2,query,0.250000\n")
+    path.write_bytes(b"step,ph")
+    Timing(path).close()
+    assert path.read_bytes() == b"step,phase,seconds\n"
