@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["computing_threads"]
 
 #: Below this many floating-point operations an optimiser step is over before a second thread has woken up.
-SMALL_STEP = 2e7
+SMALL_STEP = 2e8
 
 
 def _is_small(learner: Any, batch_size: int) -> bool:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["canonical_json", "decode", "encode", "tensors_from_bytes", "tensors_to_bytes"]
 
+_PLAIN = frozenset({type(None), bool, int, str})
 _RECORDS: Mapping[str, type[Any]] = {"annotation": Annotation, "report": QueryReport}
+_FIELDS = {kind: (tag, [field.name for field in dataclasses.fields(kind)]) for tag, kind in _RECORDS.items()}
 
 
 def canonical_json(value: Any) -> bytes:
@@ -34,24 +36,22 @@ def encode(value: Any, tensors: dict[str, Tensor]) -> Any:
     Raises:
         StoreError: A value of a type that cannot be stored without pickle.
     """
-    if value is None or (isinstance(value, bool | str) and type(value) in (bool, str)):
+    kind = type(value)
+    if kind in _PLAIN:
         return value
-    if isinstance(value, LabelStatus):
-        return str(value)
-    if type(value) is int:
-        return value
-    if type(value) is float:
+    if kind is float:
         return value if math.isfinite(value) else {"__float__": repr(value)}
-    if type(value) is list:
+    if kind is list:
         return [encode(item, tensors) for item in value]
-    if type(value) is tuple:
+    if kind is tuple:
         return {"__tuple__": [encode(item, tensors) for item in value]}
+    if kind is LabelStatus:
+        return str(value)
+    if kind in _FIELDS:
+        tag, names = _FIELDS[kind]
+        return {f"__{tag}__": {name: encode(getattr(value, name), tensors) for name in names}}
     if isinstance(value, dict):
         return _encode_dict(value, tensors)
-    for tag, kind in _RECORDS.items():
-        if type(value) is kind:
-            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-            return {f"__{tag}__": encode(fields, tensors)}
     return _encode_array(value, tensors)
 
 
