@@ -1,0 +1,91 @@
+"""What makes two runs the same experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from alrun.config.compose import Composer, resolved
+from alrun.config.identity import (
+    EXTENDING,
+    PRESENTATION,
+    identity_difference,
+    identity_hash,
+    identity_of,
+    unclassed_keys,
+)
+from alrun.config.knobs import KNOBS
+from alrun.config.targets import Trust
+
+WORDS = ["experiment=surrogate", "query=[variance,random]", "logger=csv", "stopping=wall_clock"]
+
+
+@pytest.fixture(scope="module")
+def config() -> dict[str, Any]:
+    return resolved(Composer(Trust()).compose(WORDS).config)
+
+
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    else:
+        yield path
+
+
+def changed(config: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    copy = deepcopy(config)
+    node = copy
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = ["something", "else"]
+    return copy
+
+
+def test_every_key_is_classed(config: dict[str, Any]) -> None:
+    assert unclassed_keys(config) == set()
+    assert unclassed_keys({**config, "brand_new": 1}) == {"brand_new"}
+
+
+def test_every_key_counts_or_does_not(config: dict[str, Any]) -> None:
+    before = identity_hash(config)
+    silent = {path for path in leaves(config) if identity_hash(changed(config, path)) == before}
+    expected = {path for path in leaves(config) if path[0] in EXTENDING | PRESENTATION}
+    assert silent == expected | {("training", "checkpoint_every")}
+    assert {("seed",), ("data", "simulator"), ("learner", "optimizer", "lr"), ("query_size",)}.isdisjoint(silent)
+
+
+def test_knobs_are_classed_in_one_place() -> None:
+    assert {key for key, knob in KNOBS.items() if not knob.identity} == {
+        *("budget", "max_steps", "name", "output_dir", "fresh", "progress")
+    }
+
+
+def test_order_of_strategies_counts_and_order_of_keys_does_not(config: dict[str, Any]) -> None:
+    before = identity_hash(config)
+    turned = {**config, "query": dict(reversed(config["query"].items()))}
+    assert identity_hash(turned) != before
+    assert identity_hash(dict(reversed(config.items()))) == before
+    learner = {**config, "learner": dict(reversed(config["learner"].items()))}
+    assert identity_hash(learner) == before
+
+
+def test_difference_names_the_keys(config: dict[str, Any]) -> None:
+    other = changed(changed(config, ("learner", "dropout")), ("name",))
+    old = config["learner"]["dropout"]
+    assert identity_difference(config, other) == [("learner.dropout", old, ["something", "else"])]
+    assert identity_difference(config, config) == []
+
+
+def test_identity_is_not_the_callers(config: dict[str, Any]) -> None:
+    kept = identity_of(config)
+    assert "checkpoint_every" not in kept["training"]
+    assert "checkpoint_every" in config["training"]
+
+
+def test_values_that_look_alike_differ(config: dict[str, Any]) -> None:
+    hashes = {identity_hash({**config, "device": value}) for value in (1, "1", True, None, [1], {"1": 1})}
+    assert len(hashes) == 6
