@@ -27,6 +27,7 @@ from alrun.driver.queues import FifoQueue
 from alrun.driver.restart import newest_weights_step
 from alrun.driver.settings import Components, Settings
 from alrun.driver.signals import SignalGuard
+from alrun.driver.states import restore_states, saved_states
 from alrun.driver.threads import computing_threads
 from alrun.driver.weights import copy_weights
 from alrun.store.records import read_json_records, write_json_records
@@ -126,9 +127,14 @@ class Driver:
 
     def attach_strategies(self) -> None:
         """Attach every strategy to this driver."""
-        optional = [strategy for strategy in (self.cold_start, self.label_strategy) if strategy is not None]
-        for strategy in (*self.query_strategies, *optional, *self.metrology_strategies):
+        for strategy in self.strategies:
             strategy.attach(self)
+
+    @property
+    def strategies(self) -> list[Any]:
+        """Every strategy, in a fixed order."""
+        optional = [strategy for strategy in (self.cold_start, self.label_strategy) if strategy is not None]
+        return [*self.query_strategies, *optional, *self.metrology_strategies]
 
     @property
     def train_datapool(self) -> Any:
@@ -232,9 +238,8 @@ class Driver:
         self.seeds.seed_global_generators()
         started = time.perf_counter()
         result = phase.run(self)
-        commit = self.store.checkpoints.commit(
-            step, phase.tag, dict(result.state), previous=self.digest, weights=result.weights
-        )
+        state = dict(result.state) | saved_states(self.strategies)
+        commit = self.store.checkpoints.commit(step, phase.tag, state, previous=self.digest, weights=result.weights)
         self.digest = commit.digest
         phase.committed(self)
         self.ledger.set_labels(self.labels_bought)
@@ -251,6 +256,7 @@ class Driver:
             return False
         try:
             phase.restore(self, commit)
+            restore_states(self.strategies, commit.state())
         except CorruptionError as error:
             checkpoints.set_aside(step, phase.tag, str(error))
             return False

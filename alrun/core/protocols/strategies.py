@@ -40,7 +40,7 @@ class ActiveLearningProtocol(Protocol):
 
     __protocol_name__: ClassVar[str] = "ActiveLearningProtocol"
     __protocol_type__: ClassVar[ActiveLearningPhase]
-    _args: dict[str, Any]
+    _args: dict[str, Any] = {}  # noqa: RUF012 - each instance gets its own in __new__
     if TYPE_CHECKING:
         driver: Any
         _logger: logging.Logger

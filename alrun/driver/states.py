@@ -1,0 +1,36 @@
+"""State that strategies keep between steps, saved with every commit so that it survives a resume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alrun.core.errors import CorruptionError
+
+__all__ = ["restore_states", "saved_states"]
+
+KEY = "strategies"
+
+
+def _stateful(strategies: Sequence[Any]) -> list[Any]:
+    return [s for s in strategies if callable(getattr(s, "state_dict", None)) and hasattr(s, "load_state_dict")]
+
+
+def saved_states(strategies: Sequence[Any]) -> dict[str, Any]:
+    """Return what a commit holds of ``strategies``: the ``state_dict()`` of each that has one, or nothing at all."""
+    stateful = _stateful(strategies)
+    return {KEY: [dict(strategy.state_dict()) for strategy in stateful]} if stateful else {}
+
+
+def restore_states(strategies: Sequence[Any], state: Mapping[str, Any]) -> None:
+    """Give every strategy back what ``saved_states`` took.
+
+    Raises:
+        CorruptionError: The commit holds the states of other strategies.
+    """
+    stateful = _stateful(strategies)
+    stored = state.get(KEY, [])
+    if len(stored) != len(stateful):
+        raise CorruptionError(f"the commit holds {len(stored)} strategy states, {len(stateful)} are needed")
+    for strategy, saved in zip(stateful, stored, strict=True):
+        strategy.load_state_dict(saved)
