@@ -56,7 +56,7 @@ def synthetic(folder: Path) -> Path:
     generator = np.random.default_rng(0)
     centres = generator.normal(size=(10, 784)).astype("float32")
     classes = generator.integers(0, 10, size=60_000)
-    inputs = centres[classes] + 4 * generator.normal(size=(60_000, 784)).astype("float32")
+    inputs = centres[classes] + 16 * generator.normal(size=(60_000, 784)).astype("float32")
     path = folder / "synthetic.npz"
     np.savez(path, x=inputs.astype("float32"), y=classes)
     return path
@@ -72,12 +72,12 @@ def cases(folder: Path) -> dict[str, Case]:
         "learner.hidden=[256,256]",
         "initial_size=1000",
         "query_size=1000",
-        "budget=5000",
+        "budget=3000",
         "training.max_epochs=20",
     )
     return {
         "digits": Case("digits, default MLP, 10 steps", ("data=digits",), 1.25),
-        "synthetic": Case("784-256-256-10 MLP, 60,000 rows, 5 steps", arrays, 1.05),
+        "synthetic": Case("784-256-256-10 MLP, 60,000 rows, 3 steps", arrays, 1.05),
     }
 
 
