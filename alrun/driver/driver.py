@@ -27,7 +27,7 @@ from alrun.driver.queues import FifoQueue
 from alrun.driver.restart import newest_weights_step
 from alrun.driver.settings import Components, Settings
 from alrun.driver.signals import SignalGuard
-from alrun.driver.states import restore_states, saved_states
+from alrun.driver.states import matched_states, restore_states, saved_states
 from alrun.driver.threads import computing_threads
 from alrun.driver.weights import copy_weights
 from alrun.store.records import read_json_records, write_json_records
@@ -255,11 +255,12 @@ class Driver:
         if commit is None:
             return False
         try:
+            states = matched_states(self.strategies, commit.state())
             phase.restore(self, commit)
-            restore_states(self.strategies, commit.state())
         except CorruptionError as error:
             checkpoints.set_aside(step, phase.tag, str(error))
             return False
+        restore_states(states)
         self.digest = commit.digest
         phase.committed(self)
         self.ledger.set_labels(self.labels_bought)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from alrun.core.types import Annotation
@@ -58,6 +59,7 @@ class DurableQueue(FifoQueue):
         requests: Sequence[tuple[int, Any]],
         acknowledge: Callable[[Sequence[tuple[int, Annotation]]], None],
         wrap: Callable[[Any, Any], Annotation],
+        author: str = "the label strategy",
     ) -> None:
         """Take answers to ``requests`` (order, item).
 
@@ -65,11 +67,13 @@ class DurableQueue(FifoQueue):
             requests: The open requests.
             acknowledge: Makes (order, annotation) pairs durable together.
             wrap: Makes an annotation of a request and a bare answer.
+            author: Who answers, for error messages.
         """
         super().__init__()
         self._open = list(requests)
         self._acknowledge = acknowledge
         self._wrap = wrap
+        self._author = author
 
     @property
     def open_requests(self) -> list[tuple[int, Any]]:
@@ -95,15 +99,15 @@ class DurableQueue(FifoQueue):
         from alrun.core.errors import StrategyError
 
         if not self._open:
-            raise StrategyError("the label strategy answered more requests than it was given")
+            raise StrategyError(f"{self._author} answered more requests than it was given")
         if not isinstance(answer, Annotation):
             order, request = self._open.pop(0)
             return order, self._wrap(request, answer)
         for position, (order, request) in enumerate(self._open):
             if same_item(request, answer.item):
                 del self._open[position]
-                return order, answer
-        raise StrategyError(f"the label strategy answered a request that was not made: {answer.item!r}")
+                return order, replace(answer, item=request)
+        raise StrategyError(f"{self._author} answered a request that was not made: {answer.item!r}")
 
 
 def same_item(first: Any, second: Any) -> bool:

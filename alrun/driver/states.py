@@ -7,9 +7,9 @@ from typing import Any
 
 from alrun.core.errors import CorruptionError
 
-__all__ = ["restore_states", "saved_states"]
+__all__ = ["matched_states", "restore_states", "saved_states"]
 
-KEY = "strategies"
+KEY = "strategy_states"
 
 
 def _stateful(strategies: Sequence[Any]) -> list[Any]:
@@ -22,8 +22,8 @@ def saved_states(strategies: Sequence[Any]) -> dict[str, Any]:
     return {KEY: [dict(strategy.state_dict()) for strategy in stateful]} if stateful else {}
 
 
-def restore_states(strategies: Sequence[Any], state: Mapping[str, Any]) -> None:
-    """Give every strategy back what ``saved_states`` took.
+def matched_states(strategies: Sequence[Any], state: Mapping[str, Any]) -> list[tuple[Any, Mapping[str, Any]]]:
+    """Return each strategy with what ``saved_states`` took of it, for ``restore_states``; changes nothing yet.
 
     Raises:
         CorruptionError: The commit holds the states of other strategies.
@@ -32,5 +32,10 @@ def restore_states(strategies: Sequence[Any], state: Mapping[str, Any]) -> None:
     stored = state.get(KEY, [])
     if len(stored) != len(stateful):
         raise CorruptionError(f"the commit holds {len(stored)} strategy states, {len(stateful)} are needed")
-    for strategy, saved in zip(stateful, stored, strict=True):
+    return list(zip(stateful, stored, strict=True))
+
+
+def restore_states(matched: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
+    """Give every strategy its state back."""
+    for strategy, saved in matched:
         strategy.load_state_dict(saved)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.errors import CorruptionError, StrategyError
 from alrun.core.events import LabelsReceived, PhaseProgress
 from alrun.core.phases import ActiveLearningPhase
-from alrun.core.types import Annotation, LabelStatus
+from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.driver.phases.base import PhaseResult
 from alrun.driver.queues import DurableQueue, FifoQueue, same_item
 
@@ -33,13 +33,17 @@ class LabelingPhase:
             return PhaseResult({"answers": 0, "digest": driver.store.labels.digest(step)})
         known = driver.store.labels.answers(step)
         outstanding = [(order, item) for order, item in requests if order not in known]
+        strategy = driver.label_strategy
         answers = DurableQueue(
-            outstanding, partial(_acknowledge, driver, len(requests)), partial(_wrap, driver.label_strategy)
+            outstanding,
+            partial(_acknowledge, driver, len(requests)),
+            partial(_wrap, strategy),
+            type(strategy).__name__,
         )
         if outstanding:
-            driver.label_strategy.label(FifoQueue(item for _, item in outstanding), answers)
+            strategy.label(FifoQueue(item for _, item in outstanding), answers)
             answers.put_many(_skipped(item) for _, item in answers.open_requests)
-        _refuse_passed_through(driver)
+        _refuse_passed_through(driver, list(driver.store.labels.answers(step).values()))
         self._collect(driver)
         return PhaseResult({"answers": len(requests), "digest": driver.store.labels.digest(step)})
 
@@ -61,6 +65,7 @@ class LabelingPhase:
 
 def _acknowledge(driver: Driver, total: int, answers: Sequence[tuple[int, Annotation]]) -> None:
     step = driver.active_learning_step_idx
+    _refuse_passed_through(driver, [annotation for _, annotation in answers])
     driver.store.labels.append(step, answers)
     done = len(driver.store.labels.answers(step))
     driver.notify.on_labels_received(LabelsReceived(step, [annotation for _, annotation in answers]))
@@ -78,13 +83,21 @@ def _wrap(strategy: Any, request: Any, answer: Any) -> Annotation:
     return Annotation(request, target, annotator=type(strategy).__name__)
 
 
-def _refuse_passed_through(driver: Driver) -> None:
-    """Refuse a label strategy that hands requests through, where the pool needs targets."""
-    if driver.pools_own_their_labels:
+def _refuse_passed_through(driver: Driver, answers: Sequence[Annotation]) -> None:
+    """Refuse a label strategy that hands requests through, where the pool needs targets.
+
+    Row numbers that are also classes of the data may well be their own labels.
+    """
+    if driver.pools_own_their_labels or len(answers) < 2 or all(_may_be_class(driver, one.target) for one in answers):
         return
-    answers = driver.store.labels.answers(driver.active_learning_step_idx).values()
-    if len(answers) > 1 and all(same_item(answer.item, answer.target) for answer in answers):
+    if all(same_item(answer.item, answer.target) for answer in answers):
         raise StrategyError(
             f"{type(driver.label_strategy).__name__} returned the requests themselves, without targets\n"
             "    → put (item, target) or alrun.core.types.Annotation in the serialize queue"
         )
+
+
+def _may_be_class(driver: Driver, target: Any) -> bool:
+    spec = driver.spec
+    classes = spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else 0
+    return isinstance(target, int) and 0 <= target < classes

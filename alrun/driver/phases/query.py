@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ class QueryPhase:
             scores += (list(report.scores) + [float("nan")] * added)[:added]
             reports.append(report)
         items = driver.query_queue.to_list()[: driver.remaining_budget]
+        if not driver.pools_own_their_labels:
+            items = [_request(item) for item in items]
         _check(driver, items, authors)
         state = {
             "items": items,
@@ -62,6 +65,14 @@ class QueryPhase:
         rows = driver.pool_rows(state["items"])
         if rows is not None and driver.unlabeled_pool is not None:
             driver.unlabeled_pool.take(rows)
+
+
+def _request(item: Any) -> Any:
+    """Return a row number as a python int, whatever kind of integer it is; new points as they are."""
+    try:
+        return operator.index(item) if getattr(item, "shape", ()) == () else item
+    except TypeError:
+        return item
 
 
 def _strategies(driver: Driver) -> Sequence[QueryStrategy]:
