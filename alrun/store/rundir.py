@@ -91,7 +91,7 @@ class RunDirectory:
 
     def write_info(self, info: Mapping[str, Any], *, durable: bool = True) -> None:
         """Replace ``run.json``."""
-        data = json.dumps({"format": FORMAT, **info}, indent=1, sort_keys=True).encode()
+        data = json.dumps({"format": FORMAT, **info}, indent=1).encode()
         write_atomic(self.path / RUN, data + b"\n", durable=durable)
 
     def write_config(self, text: str) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Alrun, Answer, contents  # type: ignore[import-not-found]
+from command_line import Alrun, Answer, contents  # type: ignore[import-not-found]
 
 SYSTEM = "_target_: os.system"
 
@@ -202,7 +202,8 @@ def files(tmp_path: Path) -> set[str]:
     hole = [*rows[:7], "1,2,", *rows[8:]]
     for name, lines in {"data": rows, "nan": hole, "one": [row[:-1] + "1" for row in rows]}.items():
         (tmp_path / f"{name}.csv").write_text("\n".join(["a,b,y", *lines]) + "\n")
-    return contents(tmp_path)
+    before: set[str] = contents(tmp_path)
+    return before
 
 
 def assert_refused(answer: Answer, needles: list[str]) -> None:
