@@ -8,10 +8,11 @@ from typing import Any
 from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 
+from alrun.config.paths import conf_dir
 from alrun.core.types import Task
 from alrun.testing.subject import constructor, suite_for
 
-CONF = Path(__file__).parents[2] / "conf"
+CONF = conf_dir()
 KEYED = ("query", "metrology")
 KNOBS = {"seed": 0, "query_size": 10, "initial_size": 10, "budget": 200, "max_steps": None}
 # What an option cannot know by itself: here a function to label with, which is defined for the regression host alone.

@@ -14,6 +14,7 @@ import torch
 from omegaconf import OmegaConf
 from sklearn import datasets
 
+from alrun.config.paths import conf_dir
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task, TaskSpec
 from alrun.data import source as source_module
@@ -23,7 +24,7 @@ from alrun.data.digits import Digits
 from alrun.data.moons import Moons
 from alrun.data.source import ArraySource
 
-CONF = Path(__file__).parents[2] / "conf" / "data"
+CONF = conf_dir() / "data"
 
 
 def everything(source: ArraySource) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 
+from alrun.config.paths import conf_dir
 from alrun.core.errors import ConfigError
 from alrun.core.protocols.model import LearnerProtocol
 from alrun.core.types import Task, TaskSpec
@@ -21,7 +21,7 @@ from alrun.learner.layers import BatchNorm1d
 from alrun.learner.linear import Linear
 from alrun.learner.mlp import MLP
 
-CONF = Path(__file__).parents[2] / "conf" / "learner"
+CONF = conf_dir() / "learner"
 ADAM = partial(torch.optim.Adam, lr=1e-3)
 CLASSES = TaskSpec(Task.CLASSIFICATION, (1, 8, 8), 10)
 VALUES = TaskSpec(Task.REGRESSION, (1, 8, 8), 3)

@@ -6,7 +6,6 @@ import inspect
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from omegaconf import OmegaConf
 from torch import nn
 from training_bench import Learner, Loader, adam  # type: ignore[import-not-found]
 
+from alrun.config.paths import conf_dir
 from alrun.core.errors import ConfigError, StrategyError
 from alrun.training.fabric import FabricLoop
 from alrun.training.meter import LossMeter, batch_size
@@ -23,7 +23,7 @@ from alrun.training.monitor import Monitor, Watch
 from alrun.training.schedule import Schedule
 from alrun.training.state import plain
 
-CONF = Path(__file__).parents[2] / "conf" / "training"
+CONF = conf_dir() / "training"
 
 
 @pytest.mark.parametrize("option", ["fabric", "trainer"])
