@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from alrun.core.errors import AlrunError, ConfigError, DataError, Problem, StrategyError
     from alrun.core.events import Callback
     from alrun.core.phases import ActiveLearningPhase
+    from alrun.core.protocols.pool import Pools
     from alrun.core.protocols.strategies import LabelStrategy, MetrologyStrategy, QueryStrategy
     from alrun.core.seeding import Role, Seeds
     from alrun.core.stopping import Progress, StoppingCriterion
-    from alrun.core.types import Annotation, LabelStatus, Pools, Prediction, QueryReport, Split, Task, TaskSpec
+    from alrun.core.types import Annotation, LabelStatus, Prediction, QueryReport, Split, Task, TaskSpec
     from alrun.driver.driver import Driver
     from alrun.driver.settings import Components, Settings, TrainingSettings
     from alrun.query.base import ScoreQuery
@@ -50,12 +51,11 @@ _HOMES = {
     "alrun.core.errors": ("AlrunError", "ConfigError", "DataError", "Problem", "StrategyError"),
     "alrun.core.events": ("Callback",),
     "alrun.core.phases": ("ActiveLearningPhase",),
+    "alrun.core.protocols.pool": ("Pools",),
     "alrun.core.protocols.strategies": ("LabelStrategy", "MetrologyStrategy", "QueryStrategy"),
     "alrun.core.seeding": ("Role", "Seeds"),
     "alrun.core.stopping": ("Progress", "StoppingCriterion"),
-    "alrun.core.types": (
-        *("Annotation", "LabelStatus", "Pools", "Prediction", "QueryReport", "Split", "Task", "TaskSpec"),
-    ),
+    "alrun.core.types": ("Annotation", "LabelStatus", "Prediction", "QueryReport", "Split", "Task", "TaskSpec"),
     "alrun.driver.driver": ("Driver",),
     "alrun.driver.settings": ("Components", "Settings", "TrainingSettings"),
     "alrun.query.base": ("ScoreQuery",),

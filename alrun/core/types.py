@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from alrun.core.protocols.pool import DataPool
-
-__all__ = ["Annotation", "LabelStatus", "Moments", "Pools", "Prediction", "QueryReport", "Split", "Task", "TaskSpec"]
+__all__ = ["Annotation", "LabelStatus", "Moments", "Prediction", "QueryReport", "Split", "Task", "TaskSpec"]
 
 
 class Task(StrEnum):
@@ -57,16 +55,6 @@ class Split:
     validation: Tensor
     test: Tensor
     labeled: Tensor
-
-
-@dataclass
-class Pools:
-    """The pools of an experiment; ``None`` where a data set has no such pool."""
-
-    training: DataPool[Any]
-    unlabeled: Any | None = None
-    validation: DataPool[Any] | None = None
-    test: DataPool[Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Seeds
-from alrun.core.types import Pools, Split, Task, TaskSpec
+from alrun.core.types import Split, Task, TaskSpec
 from alrun.data.pools import EvaluationPool, TrainingPool, UnlabeledPool
 from alrun.data.problems import fail
 from alrun.data.rows import as_rows

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
         TrainingProtocol,
         ValidationProtocol,
     )
+    from alrun.core.protocols.pool import Pools
     from alrun.core.stopping import StoppingCriterion
-    from alrun.core.types import Pools, TaskSpec
+    from alrun.core.types import TaskSpec
 
 __all__ = ["Components", "Reset", "Settings", "TrainingSettings"]
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.protocols.pool import is_data_source
+from alrun.core.protocols.pool import Pools, is_data_source
 from alrun.core.seeding import Role, Seeds
-from alrun.core.types import Pools
 from alrun.driver.settings import Components, Reset, Settings, TrainingSettings
 from alrun.runner.rehearse import device_problems, optimizer_problems
 

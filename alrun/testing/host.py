@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from alrun.core.phases import ActiveLearningPhase
+from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Role, Seeds
-from alrun.core.types import Annotation, Pools, Task, TaskSpec
+from alrun.core.types import Annotation, Task, TaskSpec
 from alrun.data.source import ArraySource
 from alrun.driver.driver import Driver
 from alrun.driver.settings import Components, Settings, TrainingSettings

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from alrun.core.seeding import Seeds
-from alrun.core.types import Pools, TaskSpec
+from alrun.core.types import TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["DataPool", "DataSource", "LabeledRows", "RowPool", "UnlabeledRows", "is_data_source"]
+__all__ = ["DataPool", "DataSource", "LabeledRows", "Pools", "RowPool", "UnlabeledRows", "is_data_source"]
 
 T = TypeVar("T")
 
@@ -92,6 +93,16 @@ class UnlabeledRows(RowPool, Protocol):
     def give_back(self, rows: Tensor) -> None:
         """Put pending ``rows`` back: their label failed."""
         ...
+
+
+@dataclass
+class Pools:
+    """The pools of an experiment; ``None`` where a data set has no such pool."""
+
+    training: DataPool[Any]
+    unlabeled: Any | None = None
+    validation: DataPool[Any] | None = None
+    test: DataPool[Any] | None = None
 
 
 class DataSource(Protocol):
