@@ -1,4 +1,7 @@
-"""The real command line, killed with SIGKILL at random moments and typed again until it finishes."""
+"""The real command line, killed with SIGKILL at random moments and typed again until it finishes.
+
+``ALRUN_KILLS=60`` kills each case sixty times.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,9 @@ CASES = {
     "trainer": (["training=trainer", "seed=1"], 6),
     "mc_dropout, bald": (["inference=mc_dropout", "query=bald", "seed=0"], 6),
 }
+
+
+Start = Callable[[Sequence[str], float | None], int]
 
 
 class Zygote:
@@ -66,18 +72,21 @@ def run_directory(root: Path) -> Path:
     return found.parent
 
 
-def killed_again_and_again(
-    start: Callable[[Sequence[str], float | None], int], words: list[str], root: Path, kills: int
-) -> None:
+def killed_again_and_again(start: Start, words: list[str], root: Path, kills: int, zygote: Zygote) -> None:
     """Kill ``words`` so many times; every time that it gets to the end, compare with the run that was left in peace."""
+    peace = root / "peace"
     began = time.perf_counter()
-    assert start([*words, f"output_dir={root / 'peace'}"], None) == 0
-    seconds = time.perf_counter() - began
-    expected: Mapping[str, str] = digests(run_directory(root / "peace"))
+    assert zygote.run([*words, f"output_dir={peace}"]) == 0
+    expected: Mapping[str, str] = digests(run_directory(peace))
+    if start != zygote.run:
+        assert start([*words, f"output_dir={root / 'start'}"], None) == 0
+        assert digests(run_directory(root / "start")) == expected
+    longest = 0.5 * (time.perf_counter() - began)
     rng, done, attempt = random.Random(" ".join(words)), 0, 0  # noqa: S311
+    command: list[str] = []
     while done < kills:
         command = [*words, f"output_dir={root / f'cut {attempt}'}"]
-        if start(command, rng.uniform(0, 0.5 * seconds)) == -signal.SIGKILL:
+        if start(command, rng.uniform(0, longest)) == -signal.SIGKILL:
             done += 1
             continue
         assert digests(run_directory(root / f"cut {attempt}")) == expected
@@ -90,11 +99,12 @@ def killed_again_and_again(
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_killed_at_random_moments(case: tuple[list[str], int], zygote: Zygote, tmp_path: Path) -> None:
     words, kills = case
-    killed_again_and_again(zygote.run, [*COMMON, *words], tmp_path, int(os.environ.get("ALRUN_KILLS", kills)))
+    kills = int(os.environ.get("ALRUN_KILLS", kills))
+    killed_again_and_again(zygote.run, [*COMMON, *words], tmp_path, kills, zygote)
 
 
 @pytest.mark.slow
-def test_whole_processes_are_killed(tmp_path: Path) -> None:
+def test_whole_processes_are_killed(zygote: Zygote, tmp_path: Path) -> None:
     def start(words: Sequence[str], kill_after: float | None) -> int:
         process = subprocess.Popen([sys.executable, "-m", "alrun", *words], stdout=subprocess.DEVNULL)
         try:
@@ -103,4 +113,4 @@ def test_whole_processes_are_killed(tmp_path: Path) -> None:
             process.kill()
             return process.wait()
 
-    killed_again_and_again(start, COMMON, tmp_path, 2)
+    killed_again_and_again(start, COMMON, tmp_path, 2, zygote)

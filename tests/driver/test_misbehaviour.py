@@ -1,0 +1,128 @@
+"""A strategy that breaks its contract ends the run, is named, and leaves nothing behind for a mended one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from driver_bench import Answer, Choose, opened, run  # type: ignore[import-not-found]
+from torch import Tensor
+
+from alrun.core.errors import StrategyError
+from alrun.core.types import Annotation, Prediction
+from alrun.query.base import ScoreQuery
+
+
+class NotANumber(ScoreQuery):
+    """Scores one row as NaN."""
+
+    def score(self, prediction: Prediction) -> Tensor:
+        scores = prediction.outputs[:, 0].clone()
+        scores[3] = float("nan")
+        return scores
+
+
+def first(driver: Any) -> int:
+    return int(driver.unlabeled_pool.indices[0])
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [
+        (Choose(lambda driver: [first(driver)] * 2), "Choose chose row .* twice"),
+        (Choose(lambda driver: driver.training_pool.indices[:1].tolist()), "Choose chose row .* not in the unlabeled"),
+        (Choose(lambda driver: driver.test_pool.indices[:1].tolist()), "Choose chose row .* not in the unlabeled"),
+        (Choose(lambda driver: [first(driver), 10**6]), "Choose chose row 1000000, which is not in the unlabeled pool"),
+        (Choose(lambda driver: [-1]), "Choose chose row -1, which is not in the unlabeled pool"),
+        (NotANumber(3), "NotANumber scored row .* as NaN"),
+    ],
+    ids=["twice", "labelled", "held out", "unknown", "negative", "NaN"],
+)
+def test_a_query_strategy_that_chooses_what_it_may_not(tmp_path: Path, strategy: Any, said: str) -> None:
+    with pytest.raises(StrategyError, match=said):
+        run(tmp_path, query=[strategy])
+    assert not (tmp_path / "checkpoints/step_1/query").exists()
+    mended = run(tmp_path)
+    assert mended.labels_bought == 20
+
+
+def test_the_strategy_at_fault_is_named_among_several(tmp_path: Path) -> None:
+    class Again(Choose):
+        """Chooses what was chosen before it."""
+
+    again = Again(lambda driver: driver.query_queue.to_list()[-1:])
+    with pytest.raises(StrategyError, match=r"^Again chose row"):
+        run(tmp_path, query=[Choose(lambda driver: [first(driver)]), again])
+
+
+def too_many(item: int, truth: int) -> Annotation:
+    return Annotation(item, truth)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda item, truth: item + 1000, "Answer returned the requests themselves|not a class"),
+        (lambda item, truth: Annotation(item + 10**6, truth), "Answer answered a request that was not made: 10"),
+        (lambda item, truth: Annotation(torch.zeros(2), truth), "Answer answered a request that was not made"),
+        (lambda item, truth: Annotation(item, object()), "never pickle"),
+    ],
+    ids=["no class", "not asked", "another point", "cannot be stored"],
+)
+def test_a_label_strategy_that_answers_what_it_may_not(tmp_path: Path, answer: Any, said: str) -> None:
+    with pytest.raises(Exception, match=said) as caught:
+        run(tmp_path, label=Answer(answer))
+    assert type(caught.value).__module__ == "alrun.core.errors"
+
+
+class Twice(Answer):
+    def label(self, queue_to_label: Any, serialize_queue: Any, *args: Any, **kwargs: Any) -> None:
+        items = queue_to_label.to_list()
+        super().label(queue_to_label, serialize_queue)
+        serialize_queue.put(Annotation(items[0], 1))
+
+
+class PassedOn(Answer):
+    """Hands requests through; in one call, or one by one."""
+
+    def __init__(self, together: bool) -> None:
+        super().__init__(lambda item, truth: None)
+        self._together = together
+
+    def label(self, queue_to_label: Any, serialize_queue: Any, *args: Any, **kwargs: Any) -> None:
+        items = queue_to_label.to_list()
+        if self._together:
+            serialize_queue.put_many(items)
+            return
+        for item in items:
+            serialize_queue.put(item)
+
+
+def test_a_label_strategy_that_answers_twice(tmp_path: Path) -> None:
+    with pytest.raises(StrategyError, match="Twice answered more requests than it was given"):
+        run(tmp_path, label=Twice(too_many))
+    mended = run(tmp_path)
+    assert mended.labels_bought == 20
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_label_strategy_that_passes_requests_on(tmp_path: Path, together: bool) -> None:
+    with pytest.raises(StrategyError, match="PassedOn returned the requests themselves"):
+        run(tmp_path, label=PassedOn(together))
+    if together:
+        assert (tmp_path / "labels/labels.jsonl").read_bytes() == b"", "garbage was acknowledged"
+        assert run(tmp_path).labels_bought == 20
+
+
+def test_rows_that_are_their_own_labels_are_no_requests_passed_on(tmp_path: Path) -> None:
+    with opened(tmp_path, query=[Choose(lambda driver: [])]) as driver:
+        queue = driver.query_queue
+        driver.current_phase = None
+        queue.put_many([0, 1])
+        driver.label_strategy = PassedOn(together=True)
+        from alrun.driver.phases.labeling import LabelingPhase
+
+        LabelingPhase().run(driver)
+        assert [(one.item, one.target) for one in driver.label_queue.to_list()] == [(0, 0), (1, 1)]
