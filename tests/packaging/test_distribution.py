@@ -85,7 +85,3 @@ def test_every_extra_that_the_readme_names_exists() -> None:
     assert named <= extras
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(settings["project"]["optional-dependencies"]) == extras
-
-
-def test_the_readme_is_short() -> None:
-    assert len(README.splitlines()) <= 150
