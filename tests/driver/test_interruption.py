@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -109,17 +109,18 @@ def test_no_label_is_bought_twice_and_none_is_lost(tmp_path: Path) -> None:
 
 
 def test_an_answer_on_disk_is_never_asked_for_again_wherever_the_process_dies(tmp_path: Path) -> None:
-    def session(place: Path) -> list[int]:
+    def session(place: Path) -> Sequence[int]:
         label = Answer(lambda item, truth: Annotation(item, truth))
         with suppress(SimulatedCrash):
             run(place, **options(0), label=label)
-        return label.asked
+        asked: Sequence[int] = label.asked
+        return asked
 
     with Faults(tmp_path / "whole") as watch:
         session(tmp_path / "whole")
     expected = content(tmp_path / "whole")
-    points = range(next(i for i, (_, path) in enumerate(watch.trace) if "labels" in path), watch.count, 3)
-    assert len(points) > 30
+    points = range(next(i for i, (_, path) in enumerate(watch.trace) if "labels" in path), watch.count, 5)
+    assert len(points) > 20
     for point in points:
         place = tmp_path / f"{point}"
         with Faults(place, Crash(point, half=point % 2 == 0)):
@@ -149,7 +150,7 @@ class Remembering(Answer):
 def test_what_strategies_remember_outlives_death_at_each_phase(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", **options(0), label=Remembering())
     expected = content(tmp_path / "whole")
-    for number, moment in enumerate(MOMENTS):
+    for number, moment in enumerate(MOMENTS[1::2]):
 
         def die(*now: object, at: object = moment) -> None:
             if now == at:
