@@ -1,0 +1,50 @@
+"""Every ready-made experiment runs to its end under ``debug=default``; the paired one is reported in pairs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from alrun.cli.ls import read_options
+from alrun.cli.main import main
+from alrun.config.paths import conf_dir
+
+EXPERIMENTS = {option.name: option.command.split()[1:] for option in read_options([conf_dir()])["experiment"]}
+ALONE = [words for words in EXPERIMENTS.values() if words[0] != "-m"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    rows = [[number % 7, "rgb"[number % 3], "yes" if number % 7 > 3 else "no"] for number in range(200)]
+    with (tmp_path / "my.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["size", "colour", "label"], *rows])
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", ALONE, ids=" ".join)
+def test_it_runs_to_its_end(words: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "debug=default"]) == 0
+    (path,) = (folder / "outputs" / "debug").glob("*/run.json")
+    told = json.loads(path.read_text())
+    assert (told["status"], told["labels"], told["step"]) == ("finished", 30, 3)
+    assert path.parent.name in capsys.readouterr().out
+
+
+def test_the_paired_comparison_is_reported_in_pairs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = [*EXPERIMENTS["paired"], "debug=default", "progress=false"]
+    assert main(sweep) == 0
+    assert "9 jobs: 9 finished (0 before" in capsys.readouterr().out
+    assert main(sweep) == 0
+    assert "9 jobs: 9 finished (9 before" in capsys.readouterr().out
+    assert main(["report", "outputs/debug"]) == 0
+    with (folder / "outputs" / "debug" / "report" / "auc.csv").open(newline="") as file:
+        areas = {row["query"]: row for row in csv.DictReader(file)}
+    assert set(areas) == {"random", "entropy", "margin"}
+    assert {row["baseline"] for row in areas.values()} == {"random"}
+    assert [areas[name]["pairs"] for name in ("entropy", "margin")] == ["3.0", "3.0"]
