@@ -84,7 +84,9 @@ class RunDirectory:
         try:
             info = json.loads(read_bytes(path))
         except ValueError as error:
-            raise StoreError(f"{path} is damaged: {error}") from error
+            raise StoreError(
+                f"{path} is damaged: {error}\n    → fresh=true sets the run aside and starts over"
+            ) from error
         if not isinstance(info, dict) or info.get("format") != FORMAT:
             raise StoreError(f"{path} is not a run of this version of alrun")
         return info

@@ -40,7 +40,7 @@ def test_info(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 2}', b"\xff\xfe", b"null"])
 def test_damaged_info_is_an_error_that_names_the_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "run.json").write_bytes(content)
-    with pytest.raises(StoreError, match=r"run\.json"):
+    with pytest.raises(StoreError, match=r"run\.json is"):
         RunDirectory(tmp_path).info()
 
 
