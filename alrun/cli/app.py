@@ -11,7 +11,7 @@ from alrun.cli.flags import flags_first, parse_flags
 from alrun.cli.show import problem_text, show_outcome, show_sweep
 from alrun.config.paths import conf_dir
 from alrun.config.targets import Trust
-from alrun.core.errors import AlrunError, Interrupted
+from alrun.core.errors import AlrunError, ConfigError, Interrupted
 from alrun.store.rundir import remove_empty_sweep
 
 if TYPE_CHECKING:
@@ -40,19 +40,24 @@ def run(argv: list[str], trust: Trust) -> int:
     shows = bool(arguments.hydra_help or arguments.cfg or arguments.info)
     if arguments.shell_completion or (shows and not words and not arguments.config_dir):
         return _show(argv)
-    from alrun.config.compose import Composer
+    from alrun.config.compose import Composer, resolved
 
     composer = Composer(trust, Path(arguments.config_dir) if arguments.config_dir else None)
     several = arguments.multirun or any(word.startswith("hydra.mode=") for word in words)
     jobs = composer.compose_sweep(words) if several else [composer.compose(words)]
     if shows:
+        if arguments.resolve:
+            resolved(jobs[0].config)
         return _show(argv)
     return _sweep(argv, jobs, trust) if several else _single(jobs[0], trust)
 
 
 def _show(argv: list[str]) -> int:
-    """Let Hydra print what the flags ask for."""
-    _hydra(argv, lambda config: None)
+    """Let Hydra print what the flags ask for; what it cannot show it says itself."""
+    try:
+        _hydra(argv, lambda config: None)
+    except SystemExit as end:
+        return ConfigError.exit_code if end.code else 0
     return 0
 
 

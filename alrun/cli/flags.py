@@ -30,7 +30,18 @@ def parse_flags(argv: Sequence[str]) -> Namespace:
         if getattr(arguments, name, None):
             flag = f"--{name.replace('_', '-')}"
             raise ConfigError(Problem(f"{flag} is not supported", "command line", "--config-dir adds config groups"))
+    _refuse_mixture(arguments)
     return arguments
+
+
+def _refuse_mixture(arguments: Namespace) -> None:
+    given = [f"--{name}" for name in ("cfg", "info", "multirun", "run") if getattr(arguments, name)]
+    if arguments.shell_completion:
+        given.append("--shell-completion")
+        if not any(word.startswith(("install=", "uninstall=", "query=")) for word in arguments.overrides):
+            raise ConfigError(Problem("which shell?", "--shell-completion", "alrun -sc install=bash"))
+    if len(given) > 1:
+        raise ConfigError(Problem(f"{' and '.join(given)} exclude each other", "command line", f"{given[0]} alone"))
 
 
 def _refuse(message: str, argv: Sequence[str], known: Sequence[str]) -> NoReturn:

@@ -100,9 +100,10 @@ def costly_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem
 def _compatibility_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]:
     """Yield strategies that do not go with the data's task or with the inference."""
     task = _task(config, trust)
-    stochastic = getattr(_loaded(config["inference"], trust), "stochastic", None)
+    stochastic = getattr(_loaded(config.get("inference"), trust), "stochastic", None)
     for group in ("query", "metrology"):
-        for name, node in (config.get(group) or {}).items():
+        chosen = config.get(group)
+        for name, node in chosen.items() if isinstance(chosen, Mapping) else ():
             strategy = _loaded(node, trust)
             tasks = getattr(strategy, "tasks", None)
             if task and tasks and task not in tasks:
@@ -120,7 +121,9 @@ def _loaded(node: Any, trust: Trust) -> Any:
 
 
 def _task(config: Mapping[str, Any], trust: Trust) -> str | None:
-    data = config.get("data") or {}
+    data = config.get("data")
+    if not isinstance(data, Mapping):
+        return None
     declared = getattr(_loaded(data, trust), "task", None) or data.get("task")
     return str(declared) if declared in ("classification", "regression") else None
 

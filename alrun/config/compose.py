@@ -184,12 +184,17 @@ def _hydra_load(loader: ConfigLoader, words: Sequence[str]) -> tuple[DictConfig,
     from hydra.types import RunMode
     from omegaconf import flag_override
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     try:
         config = loader.load_configuration(
             config_name=CONFIG_NAME, overrides=list(words), run_mode=RunMode.RUN, from_shell=False
         )
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{mark.name}, line {mark.line + 1}" if mark else ""
+        raise ConfigError(Problem(f"is no YAML: {getattr(error, 'problem', error)}", place)) from error
+    except (HydraException, OmegaConfBaseException, ValueError, OSError) as error:
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise ConfigError(Problem(lines[0], "", lines[1] if len(lines) > 1 else "")) from error
     HydraConfig.instance().set_config(config)

@@ -123,7 +123,8 @@ class Choices:
         key, valid = override.key, self.options(override.key)
         for chosen in _chosen(override):
             if chosen is None:
-                yield Problem(f"{key}=null chooses nothing", "", f"{_listed(key, valid)}; ~{key} leaves the group out")
+                hint = f"{key}=… is one of: {', '.join(valid)}; where several may be, {key}=[] is none"
+                yield Problem(f"{key}=null chooses nothing", "", hint)
                 continue
             for option in chosen:
                 if option not in valid:
@@ -132,10 +133,6 @@ class Choices:
                 elif chosen.count(option) > 1:
                     yield Problem(f"{key} has {option!r} more than once", "", f"{key}={option}")
                     break
-
-
-def _listed(key: str, valid: Sequence[str]) -> str:
-    return f"{key}=… is one of: {', '.join(valid)}"
 
 
 def _chosen(override: ParsedOverride) -> Iterator[list[str] | None]:

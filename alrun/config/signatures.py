@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
+from alrun.config.kinds import kind_problem
 from alrun.config.suggest import did_you_mean
 from alrun.config.targets import Trust, iterate_targets, load_target
 from alrun.core.errors import Problem
@@ -54,8 +55,9 @@ def target_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem
         return
     for where, node in nodes:
         loaded = load_target(node["_target_"], f"{where}._target_", trust)
-        if isinstance(loaded, Problem):
-            yield loaded
+        wrong = loaded if isinstance(loaded, Problem) else kind_problem(loaded, where)
+        if wrong is not None:
+            yield wrong
         else:
             yield from signature_problems(loaded, node, where)
 

@@ -63,8 +63,11 @@ class Table(ArraySource):
         wanted = parse_task(task)
         file = existing_file(path, "data.path", SUFFIXES)
         frame = read_table(file)
-        targets = [target] if isinstance(target, str) else list(target)
-        columns = choose_columns(frame, targets, numeric, categorical, list(drop))
+        targets = _listed(target)
+        if not targets:
+            raise fail("names no column", "data.target", f"one of {', '.join(map(str, frame.columns))}")
+        numeric, categorical = (names if names is None else _listed(names) for names in (numeric, categorical))
+        columns = choose_columns(frame, targets, numeric, categorical, _listed(drop))
         values, outputs, names = _targets(frame, targets, wanted, str(file))
         inputs = np.concatenate(
             [numbers(frame, columns.numeric, str(file)), dummies(frame, columns.categorical)], axis=1
@@ -78,6 +81,11 @@ class Table(ArraySource):
         )
         sizes = {"validation_size": validation_size, "test_size": test_size}
         super().__init__(torch.from_numpy(inputs), values, spec, labeled=labeled, **sizes)
+
+
+def _listed(names: object) -> list[str]:
+    """Return column names as a list; a single one may stand without brackets."""
+    return [str(name) for name in (names if isinstance(names, list | tuple) else [names])]
 
 
 def _targets(

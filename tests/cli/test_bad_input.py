@@ -112,6 +112,18 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "NaN target": (["data=table", "data.path=nan.csv", "data.target=y"], ["nan.csv", "'y'", "row 7"]),
     "one class": (["data=table", "data.path=one.csv", "data.target=y"], ["one class"]),
     "array file": (["data=arrays", "data.path=nope.npz"], ["data.path", "nope.npz"]),
+    "no target": (["data=table", "data.path=data.csv", "data.target=[]"], ["data.target", "a, b, y"]),
+    "target is a number": (["data=table", "data.path=data.csv", "data.target=5"], ["data.target", "'5'", "a, b, y"]),
+    # What is something else
+    "kind: learner": (["learner._target_=alrun.query.entropy.Entropy"], ["learner._target_", "no learner"]),
+    "kind: query": (["query.entropy._target_=alrun.label.oracle.Oracle"], ["query.entropy._target_", "sample"]),
+    "kind: criterion": (["stopping.budget._target_=alrun.data.digits.Digits"], ["stopping.budget._target_"]),
+    "kind: inference": (["inference._target_=alrun.data.digits.Digits"], ["inference._target_", "inference module"]),
+    "kind: callback": (
+        ["+callbacks.x._target_=lightning.pytorch.callbacks.Timer"],
+        ["callbacks.x._target_", "on_run_started"],
+    ),
+    "no inference": (["~inference"], ["'inference'", "alrun ls inference"]),
     # What may not be built
     "untrusted": (["data._target_=my_pkg.Data"], ["data._target_", "my_pkg.Data", "--trust my_pkg"]),
     "untrusted, os": (["learner._target_=os.system"], ["learner._target_", "os.system"]),
@@ -176,6 +188,9 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "flag: config name": (["--config-name", "x"], ["--config-name", "--config-dir"]),
     "flag: rerun": (["--experimental-rerun", "x.pickle"], ["--experimental-rerun"]),
     "show: unknown key": (["--cfg", "job", "bugdet=5"], ["bugdet", "budget?"]),
+    "show: sweep": (["-m", "--cfg", "job"], ["--cfg", "--multirun"]),
+    "show: interpolation": (["--cfg", "job", "--resolve", "seed=${nope}"], ["seed", "nope"]),
+    "completion": (["-sc"], ["alrun -sc install=bash"]),
     "show: hostile": (["--info", "all", "+hydra.callbacks.x={" + SYSTEM + "}"], ["hydra.callbacks.x"]),
     "trust: nothing": (["--trust"], ["--trust my_pkg"]),
     "trust: nonsense": (["--trust", "os;rm -rf"], ["--trust my_pkg"]),
@@ -275,6 +290,23 @@ def test_a_hostile_config_folder_builds_nothing(alrun: Alrun, tmp_path: Path) ->
     assert_refused(alrun("--config-dir", "own", "query=mine"), ["query.mine._target_", "trap.go", "--trust trap"])
     assert contents(tmp_path) == before
     assert "trap" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("mine: {a: [\n", ["mine.yaml, line 2"]),
+        ("- a\n- b\n", ["'query' names no strategy"]),
+        ("3\n", ["mine"]),
+        ("mine: {_target_: alrun.query.random.Random, max_sampels: 3}\n", ["query.mine.max_samples?"]),
+        ("mine: {_target_: alrun.query.rndom.Random}\n", ["query.mine._target_"]),
+        ("mine: {_target_: '???'}\n", ["query.mine._target_"]),
+    ],
+)
+def test_a_wrong_config_file(text: str, parts: list[str], alrun: Alrun, tmp_path: Path) -> None:
+    (tmp_path / "own/query").mkdir(parents=True)
+    (tmp_path / "own/query/mine.yaml").write_text(text)
+    assert_refused(alrun("--config-dir", "own", "query=mine"), parts)
 
 
 @pytest.mark.parametrize("case", ["unknown key, +", "untrusted, os", "flag", "resume: no run"])
