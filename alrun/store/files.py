@@ -193,10 +193,10 @@ class AppendLog:
         make_directory(path.parent)
         self._path = path
         self._durable = durable
+        self._torn: int | None = None
         created = not path.exists()
         try:
             self._descriptor = os.open(path, _APPEND, 0o644)
-            self._size = os.fstat(self._descriptor).st_size
         except OSError as error:
             raise _store_error(error, path) from error
         try:
@@ -209,16 +209,25 @@ class AppendLog:
     def append(self, data: bytes) -> None:
         """Add ``data`` at the end; on an error the file is cut back to what it was, now or before the next addition."""
         try:
-            if os.fstat(self._descriptor).st_size != self._size:
-                os.ftruncate(self._descriptor, self._size)
+            before = self._whole()
+        except OSError as error:
+            raise _store_error(error, self._path, len(data)) from error
+        try:
             _write_all(self._descriptor, data)
             if self._durable:
                 os.fdatasync(self._descriptor)
         except OSError as error:
+            self._torn = before
             with suppress(OSError):
-                os.ftruncate(self._descriptor, self._size)
+                self._whole()
             raise _store_error(error, self._path, len(data)) from error
-        self._size += len(data)
+
+    def _whole(self) -> int:
+        """Cut away what a refused addition left behind; return the size of the file."""
+        if self._torn is not None:
+            os.ftruncate(self._descriptor, self._torn)
+            self._torn = None
+        return os.fstat(self._descriptor).st_size
 
     def close(self) -> None:
         """Close the file."""

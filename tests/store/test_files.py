@@ -155,6 +155,25 @@ def test_a_log_that_was_refused_once_holds_no_half_line(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_bytes() == b"first\nthird\n"
 
 
+def test_a_log_that_could_not_be_cut_back_is_cut_before_the_next_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with AppendLog(tmp_path / "log") as log:
+        log.append(b"first\n")
+        with monkeypatch.context() as patch:
+            patch.setattr("os.fdatasync", refuse)
+            patch.setattr("os.ftruncate", refuse)
+            for _ in range(2):
+                with pytest.raises(StoreError, match="Input/output error"):
+                    log.append(b"second\n")
+        assert (tmp_path / "log").read_bytes() == b"first\nsecond\n"
+        log.append(b"third\n")
+    assert (tmp_path / "log").read_bytes() == b"first\nthird\n"
+
+
 def test_messages_of_the_smaller_calls_name_the_path(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     calls: list[Callable[[], object]] = [
