@@ -194,7 +194,9 @@ def _hydra_load(loader: ConfigLoader, words: Sequence[str]) -> tuple[DictConfig,
         mark = getattr(error, "problem_mark", None)
         place = f"{mark.name}, line {mark.line + 1}" if mark else ""
         raise ConfigError(Problem(f"is no YAML: {getattr(error, 'problem', error)}", place)) from error
-    except (HydraException, OmegaConfBaseException, ValueError, OSError) as error:
+    except OSError as error:
+        raise ConfigError(Problem(str(error), " ".join(words), "an option is a YAML mapping")) from error
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise ConfigError(Problem(lines[0], "", lines[1] if len(lines) > 1 else "")) from error
     HydraConfig.instance().set_config(config)
