@@ -33,7 +33,6 @@ class RunStarted:
         labels: Labels bought so far.
         budget: Labels in all.
         resumed: Whether an earlier session was found.
-        identity: The experiment's SHA-256.
     """
 
     log_dir: Path
@@ -41,7 +40,6 @@ class RunStarted:
     labels: int
     budget: int
     resumed: bool
-    identity: str = ""
 
 
 @dataclass(frozen=True)

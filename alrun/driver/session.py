@@ -10,7 +10,7 @@ from alrun.core.events import EpochFinished, PhaseProgress
 from alrun.core.seeding import Seeds
 
 if TYPE_CHECKING:
-    from alrun.driver.driver import Driver
+    from alrun.driver.host import Host
 
 __all__ = ["EpochSession"]
 
@@ -24,7 +24,7 @@ class EpochSession:
         seeds: Streams of the phase.
     """
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Host) -> None:
         """Serve the current phase of ``driver``."""
         self._driver = driver
         self._store = driver.store.checkpoints

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,7 +162,7 @@ class Experiment:
         journal = Journal(self.directory, info | extent(self.config) | {"status": "running", "reason": ""})
         components.callbacks = [journal, *listeners, *components.callbacks]
         self._write_config()
-        return self._drive(components, settings, journal, resumed=stored is not None)
+        return self._drive(components, settings, journal)
 
     def _stored(self, fingerprint: str | None) -> dict[str, Any] | None:
         """Return the stored ``run.json``; refuse a run that this one does not continue."""
@@ -198,7 +198,7 @@ class Experiment:
 
         self.directory.write_config(OmegaConf.to_yaml(self._composed.config))
 
-    def _drive(self, components: Any, settings: Any, journal: Journal, *, resumed: bool) -> Outcome:
+    def _drive(self, components: Any, settings: Any, journal: Journal) -> Outcome:
         from alrun.driver.driver import Driver
         from alrun.store.run_store import RunStore
 
@@ -210,7 +210,7 @@ class Experiment:
         try:
             with RunStore(self.directory, logger) as store:
                 driver = Driver(components, settings, store)
-                error = _ended_by(driver, driver.run, resumed=resumed, identity=journal.info["identity"])
+                error = _ended_by(driver)
                 _close(driver, journal, error)
         finally:
             logger.removeHandler(handler)
@@ -223,14 +223,11 @@ def _without_budget(value: Any) -> Any:
     return {key: item for key, item in value.items() if key != "budget"} if isinstance(value, Mapping) else value
 
 
-def _ended_by(driver: Driver, run: Callable[[], None], *, resumed: bool, identity: str) -> AlrunError | None:
+def _ended_by(driver: Driver) -> AlrunError | None:
     from alrun.core.errors import StrategyError
-    from alrun.core.events import RunStarted
 
-    budget = driver.settings.budget
-    driver.notify.on_run_started(RunStarted(driver.log_dir, 0, 0, budget, resumed, identity))
     try:
-        run()
+        driver.run()
     except AlrunError as error:
         driver.logger.error("%s", error)
         return error

@@ -11,7 +11,7 @@ from alrun.core.phases import ActiveLearningPhase
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from alrun.driver.driver import Driver
+    from alrun.driver.host import Host
     from alrun.store.checkpoints import Commit
 
 __all__ = ["Phase", "PhaseResult"]
@@ -35,11 +35,11 @@ class Phase(Protocol):
 
     tag: ActiveLearningPhase
 
-    def run(self, driver: Driver) -> PhaseResult:
+    def run(self, driver: Host) -> PhaseResult:
         """Do the phase's work on ``driver`` and return what to commit."""
         ...
 
-    def restore(self, driver: Driver, commit: Commit) -> None:
+    def restore(self, driver: Host, commit: Commit) -> None:
         """Bring ``driver`` to where ``run`` left it, from its commit.
 
         Raises:
@@ -47,6 +47,6 @@ class Phase(Protocol):
         """
         ...
 
-    def committed(self, driver: Driver) -> None:
+    def committed(self, driver: Host) -> None:
         """Tidy up after the commit."""
         ...

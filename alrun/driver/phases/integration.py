@@ -11,7 +11,7 @@ from alrun.core.types import Annotation, LabelStatus
 from alrun.driver.phases.base import PhaseResult
 
 if TYPE_CHECKING:
-    from alrun.driver.driver import Driver
+    from alrun.driver.host import Host
     from alrun.store.checkpoints import Commit
 
 __all__ = ["IntegrationPhase"]
@@ -22,7 +22,7 @@ class IntegrationPhase:
 
     tag = ActiveLearningPhase.DATA_INTEGRATION
 
-    def run(self, driver: Driver) -> PhaseResult:
+    def run(self, driver: Host) -> PhaseResult:
         """Integrate the answers; a step in which every request failed ends the run."""
         answers: list[Annotation] = driver.label_queue.to_list()
         labelled = [answer for answer in answers if answer.status is LabelStatus.LABELLED]
@@ -34,14 +34,14 @@ class IntegrationPhase:
         self._integrate(driver, answers, labelled)
         return PhaseResult({"labelled": len(labelled)})
 
-    def restore(self, driver: Driver, commit: Commit) -> None:
+    def restore(self, driver: Host, commit: Commit) -> None:
         """Do the same again: it is a function of the answers."""
         self.run(driver)
 
-    def committed(self, driver: Driver) -> None:
+    def committed(self, driver: Host) -> None:
         """Nothing to tidy."""
 
-    def _integrate(self, driver: Driver, answers: Sequence[Annotation], labelled: Sequence[Annotation]) -> None:
+    def _integrate(self, driver: Host, answers: Sequence[Annotation], labelled: Sequence[Annotation]) -> None:
         _append(driver, labelled)
         driver.label_queue.from_list([])
         driver.labels_bought += len(labelled)
@@ -54,7 +54,7 @@ class IntegrationPhase:
             pool.give_back(returned)
 
 
-def _append(driver: Driver, labelled: Sequence[Annotation]) -> None:
+def _append(driver: Host, labelled: Sequence[Annotation]) -> None:
     pool = driver.training_pool
     if not driver.pools_own_their_labels:
         pool.extend(list(labelled))

@@ -14,7 +14,7 @@ from alrun.driver.phases.base import PhaseResult
 from alrun.driver.queues import DurableQueue, FifoQueue, same_item
 
 if TYPE_CHECKING:
-    from alrun.driver.driver import Driver
+    from alrun.driver.host import Host
     from alrun.store.checkpoints import Commit
 
 __all__ = ["LabelingPhase"]
@@ -25,7 +25,7 @@ class LabelingPhase:
 
     tag = ActiveLearningPhase.LABELING
 
-    def run(self, driver: Driver) -> PhaseResult:
+    def run(self, driver: Host) -> PhaseResult:
         """Ask; requests that come back unanswered are noted as skipped."""
         step = driver.active_learning_step_idx
         requests = list(enumerate(driver.query_queue.to_list()))
@@ -47,23 +47,23 @@ class LabelingPhase:
         self._collect(driver)
         return PhaseResult({"answers": len(requests), "digest": driver.store.labels.digest(step)})
 
-    def restore(self, driver: Driver, commit: Commit) -> None:
+    def restore(self, driver: Host, commit: Commit) -> None:
         """Take the answers from the label log; asks again for what the log no longer holds."""
         if driver.store.labels.digest(commit.step) != commit.state()["digest"]:
             raise CorruptionError(f"the label log no longer holds every answer of step {commit.step}")
         self._collect(driver)
 
-    def committed(self, driver: Driver) -> None:
+    def committed(self, driver: Host) -> None:
         """Nothing to tidy."""
 
-    def _collect(self, driver: Driver) -> None:
+    def _collect(self, driver: Host) -> None:
         answers = driver.store.labels.answers(driver.active_learning_step_idx)
         driver.label_queue.from_list([answers[order] for order in sorted(answers)])
         driver.ledger.add_answers(driver.active_learning_step_idx, answers)
         driver.query_queue.from_list([])
 
 
-def _acknowledge(driver: Driver, total: int, answers: Sequence[tuple[int, Annotation]]) -> None:
+def _acknowledge(driver: Host, total: int, answers: Sequence[tuple[int, Annotation]]) -> None:
     step = driver.active_learning_step_idx
     _refuse_passed_through(driver, [annotation for _, annotation in answers])
     driver.store.labels.append(step, answers)
@@ -83,7 +83,7 @@ def _wrap(strategy: Any, request: Any, answer: Any) -> Annotation:
     return Annotation(request, target, annotator=type(strategy).__name__)
 
 
-def _refuse_passed_through(driver: Driver, answers: Sequence[Annotation]) -> None:
+def _refuse_passed_through(driver: Host, answers: Sequence[Annotation]) -> None:
     """Refuse a label strategy that hands requests through, where the pool needs targets.
 
     Row numbers that are also classes of the data may well be their own labels.
@@ -97,7 +97,7 @@ def _refuse_passed_through(driver: Driver, answers: Sequence[Annotation]) -> Non
         )
 
 
-def _may_be_class(driver: Driver, target: Any) -> bool:
+def _may_be_class(driver: Host, target: Any) -> bool:
     spec = driver.spec
     classes = spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else 0
     return isinstance(target, int) and 0 <= target < classes

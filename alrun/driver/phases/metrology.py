@@ -9,7 +9,7 @@ from alrun.core.phases import ActiveLearningPhase
 from alrun.driver.phases.base import PhaseResult
 
 if TYPE_CHECKING:
-    from alrun.driver.driver import Driver
+    from alrun.driver.host import Host
     from alrun.store.checkpoints import Commit
 
 __all__ = ["MetrologyPhase"]
@@ -20,7 +20,7 @@ class MetrologyPhase:
 
     tag = ActiveLearningPhase.METROLOGY
 
-    def run(self, driver: Driver) -> PhaseResult:
+    def run(self, driver: Host) -> PhaseResult:
         """Measure; nothing to do while nothing has been trained."""
         if driver.step_is_cold_start:
             return PhaseResult({"records": []})
@@ -34,7 +34,7 @@ class MetrologyPhase:
             strategy.serialize_records()
         return PhaseResult({"records": fresh})
 
-    def restore(self, driver: Driver, commit: Commit) -> None:
+    def restore(self, driver: Host, commit: Commit) -> None:
         """Give every strategy its records back."""
         stored = commit.state()["records"]
         if stored and len(stored) != len(driver.metrology_strategies):
@@ -43,5 +43,5 @@ class MetrologyPhase:
             strategy.records.extend(records)
             driver.ledger.add_records(commit.step, name, records)
 
-    def committed(self, driver: Driver) -> None:
+    def committed(self, driver: Host) -> None:
         """Nothing to tidy."""

@@ -13,7 +13,7 @@ from alrun.driver.phases.base import PhaseResult
 
 if TYPE_CHECKING:
     from alrun.core.protocols import QueryStrategy
-    from alrun.driver.driver import Driver
+    from alrun.driver.host import Host
     from alrun.store.checkpoints import Commit
 
 __all__ = ["QueryPhase"]
@@ -24,7 +24,7 @@ class QueryPhase:
 
     tag = ActiveLearningPhase.QUERY
 
-    def run(self, driver: Driver) -> PhaseResult:
+    def run(self, driver: Host) -> PhaseResult:
         """Fill the queue, never beyond the budget, and take what was chosen out of the unlabeled pool."""
         strategies = _strategies(driver)
         authors: list[str] = []
@@ -51,14 +51,14 @@ class QueryPhase:
         self._apply(driver, state)
         return PhaseResult(state)
 
-    def restore(self, driver: Driver, commit: Commit) -> None:
+    def restore(self, driver: Host, commit: Commit) -> None:
         """Put the committed choice back in the queue."""
         self._apply(driver, commit.state())
 
-    def committed(self, driver: Driver) -> None:
+    def committed(self, driver: Host) -> None:
         """Nothing to tidy."""
 
-    def _apply(self, driver: Driver, state: dict[str, Any]) -> None:
+    def _apply(self, driver: Host, state: dict[str, Any]) -> None:
         driver.query_queue.from_list(state["items"])
         driver.last_reports = list(state["reports"])
         driver.ledger.add_requests(driver.active_learning_step_idx, state)
@@ -75,7 +75,7 @@ def _request(item: Any) -> Any:
         return item
 
 
-def _strategies(driver: Driver) -> Sequence[QueryStrategy]:
+def _strategies(driver: Host) -> Sequence[QueryStrategy]:
     if not driver.step_is_cold_start:
         return driver.query_strategies
     if driver.cold_start is None:
@@ -83,7 +83,7 @@ def _strategies(driver: Driver) -> Sequence[QueryStrategy]:
     return [driver.cold_start]
 
 
-def _check(driver: Driver, items: Sequence[Any], authors: Sequence[str]) -> None:
+def _check(driver: Host, items: Sequence[Any], authors: Sequence[str]) -> None:
     """Refuse rows that are chosen twice or are not in the unlabeled pool, naming the strategy."""
     rows = driver.pool_rows(items)
     if rows is None or len(rows) == 0 or driver.unlabeled_pool is None:

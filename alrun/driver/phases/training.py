@@ -13,7 +13,7 @@ from alrun.driver.session import EpochSession
 from alrun.driver.weights import reset_weights
 
 if TYPE_CHECKING:
-    from alrun.driver.driver import Driver
+    from alrun.driver.host import Host
     from alrun.store.checkpoints import Commit
 
 __all__ = ["TrainingPhase"]
@@ -24,7 +24,7 @@ class TrainingPhase:
 
     tag = ActiveLearningPhase.TRAINING
 
-    def run(self, driver: Driver) -> PhaseResult:
+    def run(self, driver: Host) -> PhaseResult:
         """Train; commits the weights."""
         if driver.step_is_cold_start:
             return PhaseResult({"skipped": True, "pool": len(driver.training_pool)})
@@ -48,7 +48,7 @@ class TrainingPhase:
         )
         return PhaseResult({"skipped": False, "pool": len(driver.training_pool)}, dict(driver.learner.state_dict()))
 
-    def restore(self, driver: Driver, commit: Commit) -> None:
+    def restore(self, driver: Host, commit: Commit) -> None:
         """Load the weights, where they are still needed, and the size the training pool had at the start."""
         state = commit.state()
         if commit.step == 0:
@@ -56,12 +56,12 @@ class TrainingPhase:
         if commit.has_weights and commit.step >= driver.restart_step:
             driver.learner.load_state_dict(commit.weights())
 
-    def committed(self, driver: Driver) -> None:
+    def committed(self, driver: Host) -> None:
         """Remove the checkpoints inside the phase, which its commit replaces."""
         EpochSession(driver).discard()
 
 
-def _fit_statistics(driver: Driver) -> None:
+def _fit_statistics(driver: Host) -> None:
     fit = getattr(driver.learner, "fit_statistics", None)
     pool: Any = driver.training_pool
     if callable(fit) and hasattr(pool, "inputs"):
@@ -71,14 +71,14 @@ def _fit_statistics(driver: Driver) -> None:
         fit(pool.inputs(everything), pool.targets(everything))
 
 
-def _validation_loader(driver: Driver) -> BatchLoader | None:
+def _validation_loader(driver: Host) -> BatchLoader | None:
     pool = driver.validation_pool
     if not driver.training.validate or pool is None:
         return None
     return BatchLoader(pool, driver.training.batch_size)
 
 
-def _configured_optimizer(driver: Driver) -> tuple[Any, Any]:
+def _configured_optimizer(driver: Host) -> tuple[Any, Any]:
     """Return optimiser and scheduler (Lightning's own config of it where there is one)."""
     learner = driver.learner
     driver.seeds.seed_global_generators(Role.INIT)
