@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import statistics
 import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -208,9 +210,10 @@ class Alrun:
 
 def measured(function: Callable[[Tensor, Tensor], None], tensors: tuple[Tensor, Tensor]) -> float:
     """Return milliseconds a round."""
-    started = time.perf_counter()
-    function(*tensors)
-    return (time.perf_counter() - started) / ROUNDS * 1000
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        started = time.perf_counter()
+        function(*tensors)
+        return (time.perf_counter() - started) / ROUNDS * 1000
 
 
 def main() -> None:
@@ -218,7 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    logging.disable(logging.WARNING)
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     tensors = data()
