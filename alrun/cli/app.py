@@ -91,10 +91,11 @@ def _sweep(argv: list[str], jobs: Sequence[Composed], trust: Trust) -> int:
 
     experiments = rehearsed(jobs, trust)
     finished_before = [experiment.finished() is not None for experiment in experiments]
-    _hydra(argv, SweepJob(trust))
     directories = [experiment.directory for experiment in experiments]
+    made = directories[0].missing
+    _hydra(argv, SweepJob(trust))
     if not any(directory.exists for directory in directories):
-        remove_empty_sweep(directories[0].path.parent)
+        remove_empty_sweep(directories[0].path.parent, made)
     return show_sweep(directories, finished_before)
 
 

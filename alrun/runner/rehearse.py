@@ -25,10 +25,13 @@ def optimizer_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         if not isinstance(target, type) or not issubclass(target, optim.Optimizer | optim.lr_scheduler.LRScheduler):
             continue
         weight = [nn.Parameter(zeros(1))]
-        subject = weight if issubclass(target, optim.Optimizer) else optim.SGD(weight, lr=0.1, momentum=0.9)
+        sgd = optim.SGD(weight, lr=0.1, momentum=0.9)
         try:
-            instantiate(node, _convert_="all")(subject)
-        except (TypeError, ValueError, RuntimeError) as error:
+            built = instantiate(node, _convert_="all")(weight if issubclass(target, optim.Optimizer) else sgd)
+            if not isinstance(built, optim.Optimizer | optim.lr_scheduler.ReduceLROnPlateau):
+                sgd.step()
+                built.step()
+        except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
             yield Problem(f"{target.__name__} refused it: {error}", where)
 
 

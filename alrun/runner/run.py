@@ -136,13 +136,14 @@ class Experiment:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the run directory; one in which no run was started is gone afterwards."""
+        made = self.directory.missing
         with ExitStack() as stack:
             try:
                 stack.enter_context(RunLock(self.directory.path))
             except StoreError as error:
                 what, _, hint = str(error).partition("\n    → ")
                 raise ConfigError(Problem(what, "output_dir", hint or "output_dir=DIR puts runs elsewhere")) from error
-            stack.callback(self.directory.remove_if_unused)
+            stack.callback(self.directory.remove_if_unused, made)
             yield
 
     def _must_set_aside(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,21 +120,26 @@ class RunDirectory:
         rename(self.path, aside)
         return aside
 
-    def remove_if_unused(self) -> None:
-        """Remove a directory in which no run was ever started, and parents that this leaves empty."""
+    @property
+    def missing(self) -> list[Path]:
+        """The folders that a run here has to make first, deepest first; the directory itself is not among them."""
+        return [parent for parent in self.path.parents if not parent.exists()]
+
+    def remove_if_unused(self, made: Sequence[Path] = ()) -> None:
+        """Remove a directory in which no run was ever started, and the folders ``made`` for it that are empty."""
         if self.exists or not self.path.is_dir():
             return
         if any(entry.name != LOCK and not entry.name.startswith(TEMPORARY_PREFIX) for entry in self.path.iterdir()):
             return
         remove_tree(self.path)
-        _remove_empty(list(self.path.parents)[:2])
+        _remove_empty(made)
 
 
-def remove_empty_sweep(folder: Path) -> None:
-    """Remove what Hydra notes of a sweep in ``folder`` when no run is beside it, and parents that this leaves empty."""
+def remove_empty_sweep(folder: Path, made: Sequence[Path] = ()) -> None:
+    """Remove what Hydra notes of a sweep in ``folder`` when no run is beside it, and the empty ones of ``made``."""
     if folder.is_dir() and {entry.name for entry in folder.iterdir()} == {SWEEP}:
         remove_tree(folder / SWEEP)
-        _remove_empty([folder, folder.parent])
+    _remove_empty(made)
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:

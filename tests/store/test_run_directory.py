@@ -68,7 +68,18 @@ def test_set_aside_deletes_nothing(tmp_path: Path) -> None:
         assert RunDirectory(tmp_path / f"run.aside-{number}").info()["number"] == number
 
 
-def test_a_directory_in_which_nothing_ran_is_removed_with_its_empty_parents(tmp_path: Path) -> None:
+def test_a_directory_in_which_nothing_ran_is_removed_with_the_folders_made_for_it(tmp_path: Path) -> None:
+    mine = RunDirectory(tmp_path / "mine/run")
+    mine.path.parent.mkdir()
+    made = RunDirectory(tmp_path / "mine/name/run").missing
+    assert made == [tmp_path / "mine/name"]
+    mine.path.mkdir()
+    mine.remove_if_unused(mine.missing)
+    assert (tmp_path / "mine").is_dir()
+    deep = RunDirectory(tmp_path / "mine/name/run")
+    deep.path.mkdir(parents=True)
+    deep.remove_if_unused(made)
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine"]
     unused, used = RunDirectory(tmp_path / "outputs/name/unused"), RunDirectory(tmp_path / "outputs/name/used")
     for directory in (unused, used):
         directory.path.mkdir(parents=True)
