@@ -281,6 +281,17 @@ def test_a_single_run_that_fails(alrun: Alrun, tmp_path: Path) -> None:
     assert f"continue: alrun resume {only_run(tmp_path).relative_to(tmp_path)}" in answer.out
 
 
+def test_launches_at_once_do_not_collide(alrun: Alrun, tmp_path: Path) -> None:
+    started = [start(tmp_path, *SMALL, "seed=3") for _ in range(4)]
+    answers = [finish(process) for process in started]
+    assert {answer.code for answer in answers} <= {0, 75}
+    assert [answer.code for answer in answers].count(0) >= 1
+    assert all("Traceback" not in answer.err for answer in answers)
+    assert alrun(*SMALL, "seed=3").out.count("already finished") == 1
+    assert alrun(*SMALL, "seed=3", "output_dir=alone").code == 0
+    assert results(only_run(tmp_path / "alone")) == results(only_run(tmp_path / "outputs"))
+
+
 def test_flags_stand_anywhere(alrun: Alrun) -> None:
     answer = alrun("seed=0,1", "-m", *SMALL)
     assert answer.code == 0
@@ -296,6 +307,9 @@ def test_the_joblib_launcher(alrun_process: Alrun, tmp_path: Path) -> None:
     before = commits(tmp_path)
     assert len(runs(tmp_path)) == 2
     assert len(before) > 20
+    again = alrun_process(*words)
+    assert "2 jobs: 2 finished (2 before, not run again)" in again.out
+    assert commits(tmp_path) == before
 
 
 @pytest.mark.slow
