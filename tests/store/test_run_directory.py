@@ -87,9 +87,13 @@ def test_a_directory_in_which_nothing_ran_is_removed_with_the_folders_made_for_i
         (directory.path / f"{TEMPORARY_PREFIX}run.json-1").touch()
     used.write_info({})
     for directory in (unused, used):
-        directory.remove_if_unused()
+        directory.remove_if_unused([tmp_path / "outputs/name", tmp_path / "outputs"])
     assert not unused.path.exists()
     assert used.exists
+    alone = RunDirectory(tmp_path / "alone/name/run")
+    alone.path.mkdir(parents=True)
+    alone.remove_if_unused([tmp_path / "alone/name"])
+    assert list((tmp_path / "alone").iterdir()) == []
     kept = RunDirectory(tmp_path / "other/name/run")
     kept.path.mkdir(parents=True)
     (kept.path / "precious").touch()
