@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from alrun.config.check import all_problems, cheap_problems, costly_problems
 from alrun.config.compose import Composed, resolved
 from alrun.config.identity import identity_difference, identity_hash
 from alrun.config.targets import Trust
-from alrun.core.errors import AlrunError, ConfigError, IdentityMismatch, Interrupted, Problem, StoreError
+from alrun.core.errors import AlrunError, ConfigError, IdentityMismatch, Problem, StoreError
+from alrun.runner.drive import drive
 from alrun.runner.journal import Journal, extent, new_info
 from alrun.runner.place import run_directory
 from alrun.store.lock import RunLock
@@ -22,7 +22,6 @@ from alrun.store.rundir import RunDirectory
 
 if TYPE_CHECKING:
     from alrun.core.events import Callback
-    from alrun.driver.driver import Driver
     from alrun.driver.settings import Components, Settings
 
 __all__ = ["Experiment", "Outcome"]
@@ -163,7 +162,8 @@ class Experiment:
         journal = Journal(self.directory, info | extent(self.config) | {"status": "running", "reason": ""})
         components.callbacks = [journal, *listeners, *components.callbacks]
         self._write_config()
-        return self._drive(components, settings, journal)
+        error = drive(self.directory, components, settings, journal)
+        return Outcome(self.directory.path, journal.info, exit_code=error.exit_code if error else 0, error=error)
 
     def _stored(self, fingerprint: str | None) -> dict[str, Any] | None:
         """Return the stored ``run.json``; refuse a run that this one does not continue."""
@@ -199,61 +199,7 @@ class Experiment:
 
         self.directory.write_config(OmegaConf.to_yaml(self._composed.config))
 
-    def _drive(self, components: Any, settings: Any, journal: Journal) -> Outcome:
-        from alrun.driver.driver import Driver
-        from alrun.store.run_store import RunStore
-
-        logger = logging.getLogger(f"alrun.run.{self.directory.path.name}")
-        handler = self.directory.log_handler()
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-        try:
-            with RunStore(self.directory, logger) as store:
-                driver = Driver(components, settings, store)
-                error = _ended_by(driver)
-                _close(driver, journal, error)
-        finally:
-            logger.removeHandler(handler)
-            handler.close()
-        return Outcome(self.directory.path, journal.info, exit_code=error.exit_code if error else 0, error=error)
-
 
 def _without_budget(value: Any) -> Any:
     """Return stopping criteria without the budget's own, which repeats the knob."""
     return {key: item for key, item in value.items() if key != "budget"} if isinstance(value, Mapping) else value
-
-
-def _ended_by(driver: Driver) -> AlrunError | None:
-    from alrun.core.errors import StrategyError
-
-    try:
-        driver.run()
-    except AlrunError as error:
-        driver.logger.error("%s", error)
-        return error
-    except Exception as error:
-        driver.logger.exception("the %s phase of step %d failed", driver.current_phase, driver.active_learning_step_idx)
-        where = f"{driver.current_phase} of step {driver.active_learning_step_idx}"
-        wrapped = StrategyError(
-            f"{where}: {type(error).__name__}: {error}\n    → traceback in {driver.log_dir}/alrun.log"
-        )
-        wrapped.__cause__ = error
-        return wrapped
-    return None
-
-
-def _close(driver: Driver, journal: Journal, error: AlrunError | None) -> None:
-    from alrun.core.events import RunFinished
-
-    status = "finished" if error is None else "interrupted" if isinstance(error, Interrupted) else "failed"
-    reason = driver.stop_reason if error is None else str(error)
-    driver.ledger.write(driver.store.directory)
-    journal.close(
-        status,
-        reason,
-        labels=driver.labels_bought,
-        metrics=dict(driver.ledger.metrics),
-        step=driver.active_learning_step_idx,
-    )
-    driver.notify.on_run_finished(RunFinished(driver.active_learning_step_idx, driver.labels_bought, status, reason))

@@ -1,0 +1,70 @@
+"""One session of a run: the driver at work in its directory, and how it ended."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from alrun.core.errors import AlrunError, Interrupted, StrategyError
+
+if TYPE_CHECKING:
+    from alrun.driver.driver import Driver
+    from alrun.driver.settings import Components, Settings
+    from alrun.runner.journal import Journal
+    from alrun.store.rundir import RunDirectory
+
+__all__ = ["drive"]
+
+
+def drive(directory: RunDirectory, components: Components, settings: Settings, journal: Journal) -> AlrunError | None:
+    """Run, or go on, until the end; write the records; return what ended it, if an error did."""
+    from alrun.driver.driver import Driver
+    from alrun.store.run_store import RunStore
+
+    logger = logging.getLogger(f"alrun.run.{directory.path.name}")
+    handler = directory.log_handler()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        with RunStore(directory, logger) as store:
+            driver = Driver(components, settings, store)
+            error = _ended_by(driver)
+            _close(driver, journal, error)
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+    return error
+
+
+def _ended_by(driver: Driver) -> AlrunError | None:
+    try:
+        driver.run()
+    except AlrunError as error:
+        driver.logger.error("%s", error)
+        return error
+    except Exception as error:
+        driver.logger.exception("the %s phase of step %d failed", driver.current_phase, driver.active_learning_step_idx)
+        where = f"{driver.current_phase} of step {driver.active_learning_step_idx}"
+        wrapped = StrategyError(
+            f"{where}: {type(error).__name__}: {error}\n    → traceback in {driver.log_dir}/alrun.log"
+        )
+        wrapped.__cause__ = error
+        return wrapped
+    return None
+
+
+def _close(driver: Driver, journal: Journal, error: AlrunError | None) -> None:
+    from alrun.core.events import RunFinished
+
+    status = "finished" if error is None else "interrupted" if isinstance(error, Interrupted) else "failed"
+    reason = driver.stop_reason if error is None else str(error)
+    driver.ledger.write(driver.store.directory)
+    journal.close(
+        status,
+        reason,
+        labels=driver.labels_bought,
+        metrics=dict(driver.ledger.metrics),
+        step=driver.active_learning_step_idx,
+    )
+    driver.notify.on_run_finished(RunFinished(driver.active_learning_step_idx, driver.labels_bought, status, reason))
