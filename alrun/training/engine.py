@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
 from alrun.core.errors import StrategyError
+from alrun.training.hooks import Hooks, is_lightning
+from alrun.training.logbook import Logbook
 from alrun.training.placement import floating_dtype
+from alrun.training.standin import TrainerStandIn
 from alrun.training.steps import Step
 
 if TYPE_CHECKING:
@@ -28,9 +31,13 @@ class Engine:
 
     Attributes:
         stepped: Whether the loop's optimizer has made a step.
+        logbook: What the model logs.
+        hooks: What the model overrides of a LightningModule's hooks.
+        standin: What the model sees as its trainer.
+        schedulers: Those that the model steps by itself.
     """
 
-    def __init__(self, fabric: Fabric, model: nn.Module, optimizers: list[Any]) -> None:
+    def __init__(self, fabric: Fabric, model: nn.Module, optimizers: list[Any], schedulers: Sequence[Any] = ()) -> None:
         """Put ``model`` on the device of ``fabric``; ``optimizers[0]`` is the one that is stepped."""
         from lightning.fabric.plugins.precision import Precision
 
@@ -48,18 +55,44 @@ class Engine:
         stepping = optimizers if native else self._wrapped
         self._step: Callable[[], Any] | None = stepping[0].step if stepping else None
         self._clip: Callable[[], Any] | None = None
+        self.logbook, self.hooks, self.schedulers = Logbook(self.device), Hooks(model), list(schedulers)
+        self.standin = TrainerStandIn(fabric, self._wrapped, self.schedulers, self.logbook)
+        self._before_zero_grad = self.hooks.own("on_before_zero_grad")
+        self._hook_backward()
 
     def clip(self, value: float | None, algorithm: str) -> None:
         """Bound gradients before each step: their global 2-norm (``norm``) or each entry (``value``)."""
         if value is None or not self.optimizers:
             return
         bound = {"max_norm": value, "error_if_nonfinite": False} if algorithm == "norm" else {"clip_val": value}
-        self._clip = lambda: self.fabric.clip_gradients(self.model, self.optimizers[0], **bound)  # type: ignore[arg-type]
+        first = self._clip
+        clip = lambda: self.fabric.clip_gradients(self.model, self.optimizers[0], **bound)  # type: ignore[arg-type]  # noqa: E731
+        self._clip = clip if first is None else lambda: (first(), clip())
+
+    def _hook_backward(self) -> None:
+        """Put the model's hooks around the backward pass and before the optimizer's step, where it has any."""
+        hooks, backward = self.hooks, self._backward
+        before, after = hooks.own("on_before_backward"), hooks.own("on_after_backward")
+        if before is not None or after is not None:
+
+            def hooked(loss: Tensor) -> None:
+                if before is not None:
+                    before(loss)
+                backward(loss)
+                if after is not None:
+                    after()
+
+            self._backward = hooked
+        before_step = hooks.own("on_before_optimizer_step")
+        if before_step is not None and self.optimizers:
+            self._clip = lambda: before_step(self.optimizers[0])
+
+    def place(self, batch: Any) -> Any:
+        """Return ``batch`` on the device."""
+        return batch if self._place is None else self._place(batch)
 
     def compute(self, step: Step, batch: Any, index: int) -> Any:
-        """Return what ``step`` returns for ``batch``, computed on the device and in the precision."""
-        if self._place is not None:
-            batch = self._place(batch)
+        """Return what ``step`` returns for ``batch``, which is on the device, computed in the precision."""
         return self._compute(step, batch, index)
 
     def update(self, loss: Tensor) -> None:
@@ -70,6 +103,8 @@ class Engine:
         """
         if self._step is None:
             raise StrategyError(f"{type(self.model).__name__} returned a loss, but there is no optimizer")
+        if self._before_zero_grad is not None:
+            self._before_zero_grad(self.optimizers[0])
         self.optimizers[0].zero_grad(set_to_none=True)
         self._backward(loss)
         if self._clip is not None:
@@ -81,20 +116,23 @@ class Engine:
         with self.fabric.autocast():
             return step(self.precision.convert_input(batch), index)
 
-    def _lend(self, fabric: Fabric | None, optimizers: list[Any]) -> None:
+    def _lend(self, standin: Any, optimizers: list[Any]) -> None:
         model: Any = self.model
-        if hasattr(model, "_fabric_optimizers"):
-            model.fabric, model._fabric_optimizers = fabric, optimizers
+        if is_lightning(model):
+            model.fabric, model._fabric_optimizers, model._trainer = standin, optimizers, standin
 
     def __enter__(self) -> Self:
-        """Lend the Fabric to a LightningModule."""
-        self._lend(self.fabric, self._wrapped)
+        """Lend the Fabric to a LightningModule, and listen to what it logs."""
+        self._lend(self.standin, self._wrapped)
+        self._listening = self.logbook.lent(self.model, pass_on=False)
+        self._listening.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take the Fabric back, drop gradients, and undo a change of data type."""
+        self._listening.__exit__(None, None, None)
         self._lend(None, [])
         self.model.zero_grad(set_to_none=True)
         if floating_dtype(self.model) != self._dtype:

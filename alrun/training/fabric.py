@@ -23,9 +23,10 @@ __all__ = ["FabricLoop"]
 class FabricLoop:
     """Epochs of gradient steps on one device, with early stopping and best-weights restore.
 
-    Of a LightningModule it calls ``training_step`` and ``validation_step``, none of the other hooks; ``self.log`` is
-    accepted and leads nowhere. For hooks, callbacks and logged metrics there is ``TrainerLoop``. The whole learner is
-    switched between training and evaluation mode, as ``Module.train`` does it.
+    A LightningModule written for a Trainer runs as it is: what it logs (``self.log``, ``self.log_dict``) is reported as
+    means over the epoch, and its hooks at the start and end of fit, training, epoch, validation and batch, and around
+    the backward pass, are called where it overrides them. One that overrides how a batch is moved, differentiated or
+    stepped is refused: callbacks, loggers and those hooks are the business of ``TrainerLoop``.
 
     Args:
         accelerator: Kind of device; ``auto`` takes the caller's device, else the best there is.
@@ -126,6 +127,7 @@ class FabricLoop:
         from alrun.training.steps import optimizes_itself, train_step, validate_step
 
         limits = Limits(max_epochs, max_train_steps, max_val_steps)
+        self.validate(model)
         validate = validate_step(model, validate_step_fn)
         follow = train_step_fn is not None or not optimizes_itself(model)
         self._need_validation(validation_dataloader is not None and validate is not None and max_val_steps != 0)
@@ -135,6 +137,13 @@ class FabricLoop:
             fit = Fit(engine, schedule, Watch(self.watched), limits, session or NoSession())
             fit.run(train_dataloader, step, follow, validation_dataloader, validate)
 
+    @staticmethod
+    def validate(learner: Any) -> None:
+        """Raise ``ConfigError`` when ``learner`` overrides hooks that only a Trainer calls."""
+        from alrun.training.hooks import refuse_uncalled
+
+        refuse_uncalled(learner)
+
     def _need_validation(self, validated: bool) -> None:
         if self.monitor == "val_loss" and not validated:
             what = "'val_loss' is never logged: there is no validation data, or no step for it"
@@ -142,10 +151,10 @@ class FabricLoop:
 
     def _engine(self, model: Any, optimizer: Any, device: Any, dtype: Any) -> Engine:
         from alrun.training.engine import Engine
-        from alrun.training.optimizers import optimizers_of
+        from alrun.training.optimizers import configured_by
 
-        optimizers = [optimizer] if optimizer is not None else optimizers_of(model)
-        engine = Engine(self._fabric(device, dtype), model, optimizers)
+        optimizers, schedulers = ([optimizer], []) if optimizer is not None else configured_by(model)
+        engine = Engine(self._fabric(device, dtype), model, optimizers, schedulers)
         engine.clip(self.gradient_clip_val, self.gradient_clip_algorithm)
         return engine
 

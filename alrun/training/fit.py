@@ -13,6 +13,7 @@ from alrun.core.protocols.model import TrainingSession
 from alrun.training.batches import set_epoch
 from alrun.training.engine import Engine
 from alrun.training.limits import Limits
+from alrun.training.logbook import TRAINING, VALIDATION
 from alrun.training.meter import LossMeter, batch_size, loss_of
 from alrun.training.monitor import Watch
 from alrun.training.optimizers import learning_rate
@@ -36,6 +37,7 @@ class Fit:
         """Begin where ``session`` left off."""
         self.engine, self.schedule, self.watch = engine, schedule, watch
         self.limits, self.session = limits, session
+        self.hooks, self.logbook, self.standin = engine.hooks, engine.logbook, engine.standin
         self.epoch = 0
         self.steps = 0
         state = session.load()
@@ -52,47 +54,103 @@ class Fit:
             validation: Re-iterable of batches, or ``None``.
             validate: Returns the loss of a validation batch, or something else that is ignored.
         """
-        while not (self.limits.reached(self.epoch, self.steps) or self.watch.exhausted):
-            self.session.epoch_started(self.epoch)
-            self.engine.model.train()
-            metrics = learning_rate(self.engine.optimizers) | self._train(batches, step, follow)
-            if validation is not None and validate is not None and self.limits.max_val_steps != 0:
-                metrics |= self._validate(validation, validate)
-            self._finish(metrics, self.limits.epochs(batches, self.epoch))
+        if not self._ended:
+            self._begin(batches, follow)
+            while not self._ended:
+                self._run_epoch(batches, step, follow, validation, validate)
+            self.hooks.call("on_train_end", "on_fit_end")
+            self.hooks.call_stage("teardown")
         self.watch.restore(self.engine.model)
 
+    @property
+    def _ended(self) -> bool:
+        return self.limits.reached(self.epoch, self.steps) or self.watch.exhausted
+
+    def _begin(self, batches: Any, follow: bool) -> None:
+        self.standin.max_epochs = self.limits.epochs(batches, self.epoch)
+        for optimizer in () if follow else self.engine.optimizers:
+            optimizer.register_step_post_hook(self._count)
+        self.engine.model.train()
+        self.session.epoch_started(self.epoch)
+        self.hooks.call_stage("setup")
+        self.hooks.call("on_fit_start", "on_train_start")
+
+    def _count(self, *_: Any) -> None:
+        self.standin.global_step += 1
+
+    def _run_epoch(self, batches: Any, step: Step, follow: bool, validation: Any | None, validate: Step | None) -> None:
+        self.session.epoch_started(self.epoch)
+        self.standin.current_epoch = self.epoch
+        self.logbook.begin_epoch()
+        self.hooks.call("on_train_epoch_start")
+        metrics = learning_rate(self.engine.optimizers) | self._train(batches, step, follow)
+        if validation is not None and validate is not None and self.limits.max_val_steps != 0:
+            metrics |= self._validate(validation, validate)
+        self.logbook.stage = TRAINING
+        self.hooks.call("on_train_epoch_end")
+        self._finish(metrics, self.limits.epochs(batches, self.epoch))
+
     def _train(self, loader: Any, step: Step, follow: bool) -> dict[str, float]:
-        engine, meter = self.engine, LossMeter(self.engine.device)
+        engine, meter, see = self.engine, LossMeter(self.engine.device), self.logbook.see
         after_batch = self.schedule.after_batch if self.schedule.by_batch and follow else None
+        starting, ended = self.hooks.own("on_train_batch_start"), self.hooks.own("on_train_batch_end")
         before = self.steps
         set_epoch(loader, self.epoch)
         for index, batch in enumerate(islice(loader, self.limits.steps_left(self.steps))):
-            loss = loss_of(engine.compute(step, batch, index))
+            batch = engine.place(batch)
+            see(batch)
+            if starting is not None and starting(batch, index) == -1:
+                break
+            output = engine.compute(step, batch, index)
+            loss = loss_of(output)
             if loss is not None:
                 meter.add(loss, batch_size(batch))
                 if follow:
                     engine.update(loss)
+                    self.standin.global_step += 1
             if after_batch is not None and engine.stepped:
                 after_batch(index)
             self.steps += 1
+            if ended is not None:
+                ended(self.hooks.shown(output), batch, index)
+        see(None)
         if self.steps == before:
             raise StrategyError("the training data loader yields no batches")
         return meter.named("train_loss")
 
     def _validate(self, loader: Any, step: Step) -> dict[str, float]:
         model, meter = self.engine.model, LossMeter(self.engine.device)
+        starting, ended = self.hooks.own("on_validation_batch_start"), self.hooks.own("on_validation_batch_end")
+        modes = [(module, module.training) for module in model.modules()]
         model.eval()
+        self.logbook.at(VALIDATION)
         with torch.no_grad():
+            self.hooks.call("on_validation_start", "on_validation_epoch_start")
             for index, batch in enumerate(islice(loader, self.limits.max_val_steps)):
-                meter.add(loss_of(self.engine.compute(step, batch, index)), batch_size(batch))
-        model.train()
+                batch = self.engine.place(batch)
+                self.logbook.see(batch)
+                if starting is not None:
+                    starting(batch, index)
+                output = self.engine.compute(step, batch, index)
+                meter.add(loss_of(output), batch_size(batch))
+                if ended is not None:
+                    ended(output, batch, index)
+            self.logbook.see(None)
+            self.hooks.call("on_validation_epoch_end", "on_validation_end")
+        for module, training in modes:
+            module.training = training
         return meter.named("val_loss")
 
     def _finish(self, metrics: dict[str, float], epochs: int) -> None:
         epoch, self.epoch = self.epoch, self.epoch + 1
+        logged = {stage: self.logbook.values(stage) for stage in (TRAINING, VALIDATION)}
+        self.logbook.reset_metrics()
+        metrics |= logged[TRAINING] | logged[VALIDATION]
+        self.standin.last_metrics = metrics
         self.watch.update(metrics, self.engine.model)
         if self.engine.stepped:
             self.schedule.after_epoch(epoch, metrics)
+        self.session.logged(logged)
         if self.session.due(self.epoch):
             self.session.save(self.epoch, self._state())
         self.session.epoch_finished(epoch, epochs, metrics)
@@ -105,6 +163,8 @@ class Fit:
                 "model": self.engine.model.state_dict(),
                 "optimizers": [optimizer.state_dict() for optimizer in self.engine.optimizers],
                 "scheduler": self.schedule.state_dict(),
+                "schedulers": [scheduler.state_dict() for scheduler in self.engine.schedulers],
+                "global_step": self.standin.global_step,
                 "precision": self.engine.precision.state_dict(),
                 "watch": self.watch.state_dict(),
             }
@@ -117,5 +177,8 @@ class Fit:
         for optimizer, saved in zip(self.engine.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.schedule.load_state_dict(state["scheduler"])
+        for scheduler, saved in zip(self.engine.schedulers, state["schedulers"], strict=True):
+            scheduler.load_state_dict(saved)
+        self.standin.global_step = int(state["global_step"])
         self.engine.precision.load_state_dict(state["precision"])
         self.watch.load_state_dict(state["watch"])

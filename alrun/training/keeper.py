@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from alrun.core.errors import StrategyError
 from alrun.core.protocols.model import TrainingSession
 from alrun.training.limits import Limits
+from alrun.training.logbook import TRAINING, VALIDATION, Logbook
 from alrun.training.meter import LossMeter, batch_size, loss_of
 from alrun.training.monitor import Watch
 from alrun.training.optimizers import learning_rate
@@ -34,11 +35,14 @@ class Keeper(EarlyStopping):
         error: What ended the fit, or ``None``.
     """
 
-    def __init__(self, model: Any, loader: Any, session: TrainingSession, watch: Watch, limits: Limits) -> None:
-        """Prepare for one fit of ``model`` on ``loader``."""
+    def __init__(
+        self, model: Any, loader: Any, session: TrainingSession, watch: Watch, limits: Limits, logbook: Logbook
+    ) -> None:
+        """Prepare for one fit of ``model`` on ``loader``, which logs in ``logbook``."""
         super().__init__(monitor="train_loss")
         self.model, self.loader, self.session = model, loader, session
-        self.watch, self.limits = watch, limits
+        self.watch, self.limits, self.logbook = watch, limits, logbook
+        self._logged: dict[str, dict[str, float]] = {}
         self.error: BaseException | None = None
         self._metrics: dict[str, float] = {}
         self._pending: int | None = None
@@ -75,6 +79,10 @@ class Keeper(EarlyStopping):
         self._close(trainer)
         self._begin(trainer)
 
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Show the batch to the logbook."""
+        self.logbook.see(batch)
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -86,6 +94,13 @@ class Keeper(EarlyStopping):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin a new mean."""
         self._meters["val_loss"] = LossMeter(self._device)
+        self.logbook.at(VALIDATION)
+
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Show the batch to the logbook."""
+        self.logbook.see(batch)
 
     def on_validation_batch_end(
         self,
@@ -102,12 +117,15 @@ class Keeper(EarlyStopping):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Offer the mean to callbacks that look at it here; epochs are judged at their end."""
         self._offer(trainer, "val_loss")
+        self._logged[VALIDATION] = self.logbook.values(VALIDATION)
+        self.logbook.at(TRAINING)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Collect what was logged, judge the epoch and decide whether it was the last."""
         if trainer.fit_loop.epoch_loop.batch_progress.current.completed == 0:
             raise StrategyError("the training data loader yields no batches")
         self._offer(trainer, "train_loss")
+        self._logged[TRAINING] = self.logbook.values(TRAINING)
         self._metrics |= {name: float(value) for name, value in trainer.callback_metrics.items()}
         if "val_loss" in self._meters or not trainer.enable_validation or self.watch.monitor.name == "train_loss":
             self.watch.update(self._metrics, self.model)
@@ -127,6 +145,8 @@ class Keeper(EarlyStopping):
         self.session.epoch_started(epoch)
         self.loader.set_epoch(epoch)
         self._meters = {"train_loss": LossMeter(self._device)}
+        self.logbook.begin_epoch(self._device)
+        self._logged = {}
         self._metrics = learning_rate(trainer.optimizers)
 
     def _offer(self, trainer: Trainer, name: str) -> None:
@@ -140,6 +160,7 @@ class Keeper(EarlyStopping):
         if self._pending is None:
             return
         epoch, self._pending = self._pending, None
+        self.session.logged(self._logged)
         if self.session.due(epoch + 1):
             state = trainer_state(trainer, self.model, self._others(trainer), epoch + 1)
             self.session.save(epoch + 1, {**state, "watch": self.watch.state_dict()})

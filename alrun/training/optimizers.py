@@ -1,4 +1,4 @@
-"""The optimizers that a manually optimised LightningModule brings along, and the rate at which one learns."""
+"""What a manually optimised LightningModule configures for itself, and the rate at which an optimizer learns."""
 
 from __future__ import annotations
 
@@ -7,22 +7,28 @@ from typing import Any
 
 from alrun.training.steps import optimizes_itself, own_method
 
-__all__ = ["learning_rate", "optimizers_of"]
+__all__ = ["configured_by", "learning_rate"]
 
 
-def optimizers_of(model: Any) -> list[Any]:
-    """Return what ``model.configure_optimizers`` yields for manual optimisation; an empty list for any other model.
+def configured_by(model: Any) -> tuple[list[Any], list[Any]]:
+    """Return the optimizers and the schedulers of a ``model`` with manual optimisation; nothing of any other.
 
-    Schedulers are left out: under manual optimisation they are the learner's own business.
+    The schedulers are the learner's to step; a loop only keeps their state.
     """
     configure = own_method(model, "configure_optimizers") if optimizes_itself(model) else None
     configured = None if configure is None else configure()
     if configured is None:
-        return []
+        return [], []
     if isinstance(configured, tuple) and configured and isinstance(configured[0], list):
-        configured = configured[0]
-    entries = configured if isinstance(configured, list | tuple) else [configured]
-    return [entry["optimizer"] if isinstance(entry, Mapping) else entry for entry in entries]
+        return list(configured[0]), [_scheduler(entry) for entry in configured[1]]
+    entries = list(configured) if isinstance(configured, list | tuple) else [configured]
+    nodes = [entry if isinstance(entry, Mapping) else {"optimizer": entry} for entry in entries]
+    schedulers = [_scheduler(node["lr_scheduler"]) for node in nodes if node.get("lr_scheduler") is not None]
+    return [node["optimizer"] for node in nodes], schedulers
+
+
+def _scheduler(entry: Any) -> Any:
+    return entry["scheduler"] if isinstance(entry, Mapping) else entry
 
 
 def learning_rate(optimizers: Sequence[Any]) -> dict[str, float]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
 from alrun.core.errors import StrategyError
 
 __all__ = ["Step", "optimizes_itself", "own_method", "takes_index", "train_step", "validate_step"]
+
+PLACEHOLDERS = re.compile(r"(lightning\.pytorch|pytorch_lightning)\.core\.\w+")
 
 Step = Callable[[Any, int], Any]
 
@@ -21,8 +24,7 @@ def optimizes_itself(model: Any) -> bool:
 def own_method(model: Any, name: str) -> Callable[..., Any] | None:
     """Return the method ``name`` of ``model``; ``None`` where it has none, or only LightningModule's placeholder."""
     method: Callable[..., Any] | None = getattr(model, name, None)
-    origin = getattr(method, "__module__", None) or ""
-    placeholder = "lightning" in origin and origin.endswith("core.module")
+    placeholder = PLACEHOLDERS.fullmatch(getattr(method, "__module__", None) or "")
     return None if placeholder or not callable(method) else method
 
 

@@ -151,13 +151,15 @@ class TrainerLoop:
         from lightning.fabric.utilities.exceptions import MisconfigurationException
 
         from alrun.training.keeper import Keeper
+        from alrun.training.logbook import Logbook
         from alrun.training.quiet import quiet
 
         batches.require()
         limits, session, watch = rules
-        keeper = Keeper(model, batches, session, watch, limits)
+        logbook = Logbook()
+        keeper = Keeper(model, batches, session, watch, limits, logbook)
         before = floating_dtype(model)
-        with quiet():
+        with quiet(), logbook.lent(module, pass_on=True):
             trainer = self._trainer(limits, keeper, module.automatic_optimization, device, dtype)
             model.train()
             try:

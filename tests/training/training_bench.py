@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from alrun.core.errors import Interrupted
 from alrun.core.seeding import Seeds
+from alrun.training.session import NoSession
 
 Batch = tuple[Tensor, Tensor]
 
@@ -60,7 +61,7 @@ class Learner(lightning.LightningModule):
         return functional.cross_entropy(self(batch[0]), batch[1])
 
 
-class Session:
+class Session(NoSession):
     """A training session that commits to memory, and may be told to interrupt behind an epoch."""
 
     def __init__(self, stop_after: int | None = None, state: Mapping[str, Any] | None = None, every: int = 1) -> None:
@@ -68,6 +69,7 @@ class Session:
         self.state, self.stop_after, self.every = state, stop_after, every
         self.saved: list[int] = []
         self.metrics: list[dict[str, float]] = []
+        self.logs: list[Mapping[str, Mapping[str, float]]] = []
         self.expected: list[int] = []
 
     def load(self) -> Mapping[str, Any] | None:
@@ -83,6 +85,9 @@ class Session:
 
     def epoch_started(self, epoch: int) -> None:
         self.seeds.seed_global_generators(f"epoch {epoch}")
+
+    def logged(self, values: Mapping[str, Mapping[str, float]]) -> None:
+        self.logs.append(copy.deepcopy(dict(values)))
 
     def epoch_finished(self, epoch: int, max_epochs: int, metrics: Mapping[str, float]) -> None:
         self.metrics.append(dict(metrics))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
+    "BatchWatch",
     "InferenceModule",
     "InferenceProtocol",
     "LearnerProtocol",
@@ -72,13 +73,32 @@ class LearnerProtocol(Protocol):
         ...
 
 
+class BatchWatch(Protocol):
+    """Whom a training loop tells of each batch."""
+
+    def started(self, epoch: int, index: int) -> None:
+        """Report that batch ``index`` (0-based) of ``epoch`` begins."""
+        ...
+
+    def finished(self, epoch: int, index: int, samples: int, metrics: Mapping[str, Any]) -> None:
+        """Report that it has ended; ``metrics`` (numbers or scalar tensors; ``None`` is left out) are read at once."""
+        ...
+
+
 class TrainingSession(Protocol):
     """What the driver hands to a training loop, as the keyword ``session``, so that it can resume inside a phase.
 
     A loop that ignores it is restarted from the beginning of the phase.
+
+    Attributes:
+        seeds: Streams of the phase.
+        train_batches: Whom to tell of each training batch; ``None`` while nobody wants to know.
+        eval_batches: Whom to tell of each validation batch, or ``None``.
     """
 
     seeds: Seeds
+    train_batches: BatchWatch | None
+    eval_batches: BatchWatch | None
 
     def load(self) -> Mapping[str, Any] | None:
         """Return the state last given to ``save`` in this phase, or ``None`` to start afresh."""
@@ -89,11 +109,30 @@ class TrainingSession(Protocol):
         ...
 
     def save(self, epoch: int, state: Mapping[str, Any]) -> None:
-        """Commit ``state`` (nested dicts, lists, tensors, numbers, strings, ``None``) after ``epoch`` epochs."""
+        """Commit ``state`` (nested dicts, lists, tensors, numbers, strings, ``None``) after ``epoch`` epochs.
+
+        Its entry ``report``, where there is one, holds ``max_epochs`` and ``metrics`` as ``epoch_finished`` will be
+        told them next: a resumed run tells them to callbacks whose state is older.
+        """
         ...
 
     def epoch_started(self, epoch: int) -> None:
         """Seed the global generators for ``epoch`` (0-based)."""
+        ...
+
+    def logged(self, values: Mapping[str, Mapping[str, float]]) -> None:
+        """Take what the learner itself logged in the epoch that ends, by split (``training``, ``validation``) and name.
+
+        Called before ``save``; what the last epoch of the phase logged goes to the records.
+        """
+        ...
+
+    def eval_started(self, epoch: int) -> None:
+        """Report that the validation of ``epoch`` begins."""
+        ...
+
+    def eval_finished(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Report what the validation of ``epoch`` measured."""
         ...
 
     def epoch_finished(self, epoch: int, max_epochs: int, metrics: Mapping[str, float]) -> None:
