@@ -18,26 +18,40 @@ from torch import Tensor
 from alrun.core.outputs import mixture
 from alrun.core.types import Moments
 
-__all__ = ["bald", "entropy", "least_confidence", "margin", "predictive_variance"]
+__all__ = [
+    "bald",
+    "doubt",
+    "entropy",
+    "least_confidence",
+    "margin",
+    "negative_gap",
+    "over_samples",
+    "predictive_variance",
+    "shannon",
+]
 
 
-def _over_samples(score: Callable[[Tensor], Tensor], probabilities: Tensor, expected: bool) -> Tensor:
+def over_samples(score: Callable[[Tensor], Tensor], probabilities: Tensor, expected: bool) -> Tensor:
+    """Return ``score`` of ``[N, C]``; of ``[K, N, C]``, that of the mean, or the mean of those where ``expected``."""
     if probabilities.ndim == 2:
         return score(probabilities)
     return score(probabilities).mean(dim=0) if expected else score(probabilities.mean(dim=0))
 
 
-def _shannon(probabilities: Tensor) -> Tensor:
+def shannon(probabilities: Tensor) -> Tensor:
+    """Return the entropy in nats ``[..., N]`` of ``[..., N, C]``."""
     surprise: Tensor = torch.special.entr(probabilities)
     return surprise.sum(dim=-1)
 
 
-def _negative_gap(probabilities: Tensor) -> Tensor:
+def negative_gap(probabilities: Tensor) -> Tensor:
+    """Return minus the gap between the two largest of ``[..., N, C]``, ``[..., N]``."""
     best = probabilities.topk(2, dim=-1).values
     return best[..., 1] - best[..., 0]
 
 
-def _doubt(probabilities: Tensor) -> Tensor:
+def doubt(probabilities: Tensor) -> Tensor:
+    """Return one minus the largest of ``[..., N, C]``, ``[..., N]``."""
     return 1 - probabilities.amax(dim=-1)
 
 
@@ -48,7 +62,7 @@ def entropy(probabilities: Tensor, expected: bool = False) -> Tensor:
         probabilities: ``[N, C]`` or ``[K, N, C]``.
         expected: Average the entropies of the ``K`` samples instead of taking the entropy of their mean.
     """
-    return _over_samples(_shannon, probabilities, expected)
+    return over_samples(shannon, probabilities, expected)
 
 
 def margin(probabilities: Tensor, expected: bool = False) -> Tensor:
@@ -58,7 +72,7 @@ def margin(probabilities: Tensor, expected: bool = False) -> Tensor:
         probabilities: ``[N, C]`` or ``[K, N, C]``, with at least two classes.
         expected: Average the gaps of the ``K`` samples instead of taking the gap of their mean.
     """
-    return _over_samples(_negative_gap, probabilities, expected)
+    return over_samples(negative_gap, probabilities, expected)
 
 
 def least_confidence(probabilities: Tensor, expected: bool = False) -> Tensor:
@@ -68,7 +82,7 @@ def least_confidence(probabilities: Tensor, expected: bool = False) -> Tensor:
         probabilities: ``[N, C]`` or ``[K, N, C]``.
         expected: Average the values of the ``K`` samples instead of taking the value of their mean.
     """
-    return _over_samples(_doubt, probabilities, expected)
+    return over_samples(doubt, probabilities, expected)
 
 
 def bald(probabilities: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Criteria: how informative class probabilities are, and how such judgements combine."""

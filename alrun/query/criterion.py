@@ -1,0 +1,37 @@
+"""Any combination of criteria, written as an expression."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from alrun.core.outputs import probabilities
+from alrun.core.types import Prediction
+from alrun.query.base import ScoreQuery
+from alrun.query.criteria.base import Criterion
+from alrun.query.criteria.expression import as_criterion
+from alrun.query.scores import over_samples
+
+__all__ = ["ByCriterion"]
+
+
+class ByCriterion(ScoreQuery):
+    """Highest value of a criterion on the class probabilities, over their mean when inference is stochastic.
+
+    Args:
+        max_samples: Rows a call.
+        expression: Names of criteria and numbers with ``+ - * /`` and parentheses (see
+            ``alrun.query.criteria.expression``); or a criterion, as Python or a nested ``_target_`` builds it.
+        expected: With ``K`` posterior samples, average their scores instead of scoring their mean.
+
+    Raises:
+        ConfigError: The expression cannot be read.
+    """
+
+    def __init__(self, max_samples: int, expression: str | Criterion = "entropy", expected: bool = False) -> None:
+        super().__init__(max_samples)
+        self.criterion = as_criterion(expression, "query.criterion.expression")
+        self.expected = expected
+
+    def score(self, prediction: Prediction) -> Tensor:
+        """Return the criterion's scores, ``[B]``."""
+        return over_samples(self.criterion.score, probabilities(prediction.outputs.float()), self.expected)
