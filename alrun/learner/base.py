@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.checks import choice_problems, factory_problems, raise_any, standardize_problems
 from alrun.learner.gaussian import bounded_log_variance, gaussian_nll
+from alrun.learner.losses import loss_problems, reweight
 from alrun.learner.standardization import column_statistics
 
 __all__ = ["Learner", "OptimizerFactory", "SchedulerFactory"]
@@ -39,9 +40,13 @@ class Learner(LightningModule):
         scheduler_monitor: Value that the scheduler watches; ``val_loss`` for ``ReduceLROnPlateau`` when unset.
         likelihood: ``mean`` or ``gaussian``; means nothing to classification.
         problems: What the subclass found wrong with its own options.
+        losses: Losses by name, in place of the one above, see ``alrun.learner.losses``; minimised is their sum, each
+            times the ``loss_reweight`` that it declares. Raw and weighted values are logged, as ``train/<name>`` and
+            ``train/<name>_weighted``, with their sum as ``train/loss``; as ``val/…`` on validation data.
 
     Attributes:
         tasks: Tasks that the learner supports.
+        multi_task: Whether it learns several tasks at once.
         embedding_layer: Name of the module whose input is the embedding; ``None`` for the last ``nn.Linear``.
         num_raw_outputs: ``C`` logits, ``T`` means, or ``2T`` means and log-variances.
 
@@ -50,6 +55,7 @@ class Learner(LightningModule):
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
+    multi_task: ClassVar[bool] = False
     embedding_layer: str | None = None
     body: nn.Module
     input_mean: Tensor
@@ -65,6 +71,7 @@ class Learner(LightningModule):
         scheduler_monitor: str | None = None,
         likelihood: str = "gaussian",
         problems: Iterable[Problem] = (),
+        losses: Mapping[str, Any] | None = None,
     ) -> None:
         known = choice_problems("learner.likelihood", likelihood, ("mean", "gaussian"))
         adam, decay = "torch.optim.Adam", "torch.optim.lr_scheduler.ExponentialLR"
@@ -72,16 +79,20 @@ class Learner(LightningModule):
             *factory_problems("learner.optimizer", optimizer, adam),
             *(factory_problems("learner.scheduler", scheduler, decay) if scheduler is not None else ()),
         ]
-        raise_any(chain(problems, known, factories, standardize_problems(spec)))
+        gaussian = spec.task is Task.REGRESSION and likelihood == "gaussian"
+        several = loss_problems(losses, spec, gaussian)
+        raise_any(chain(problems, known, factories, standardize_problems(spec), several))
         super().__init__()
         self.spec = spec
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
         self._scheduler_monitor = scheduler_monitor
         self._regression = spec.task is Task.REGRESSION
-        self._gaussian = self._regression and likelihood == "gaussian"
+        self._gaussian = gaussian
         self._standardizes = bool(spec.standardize)
         self.num_raw_outputs = spec.num_outputs * (2 if self._gaussian else 1)
+        self._losses = dict(losses or {})
+        self.loss_modules = nn.ModuleList(one for one in self._losses.values() if isinstance(one, nn.Module))
         self._register_units(spec)
 
     def _register_units(self, spec: TaskSpec) -> None:
@@ -121,6 +132,8 @@ class Learner(LightningModule):
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the scalar mean loss of a batch: ``inputs`` ``[B, ...]``, ``targets`` ``[B]`` or ``[B, T]``."""
+        if self._losses:
+            return self._weighted_sum(inputs, targets, None)
         if not self._regression:
             return functional.cross_entropy(self._raw(inputs), targets)
         standard = (targets.reshape(len(inputs), -1) - self.target_mean) / self.target_std
@@ -128,20 +141,48 @@ class Learner(LightningModule):
             return gaussian_nll(*self._standard_moments(inputs), standard)
         return functional.mse_loss(self._raw(inputs), standard)
 
+    def loss_terms(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Return the scalar value of each of several losses, without their weights, by name."""
+        if not self._regression:
+            logits = self._raw(inputs)
+            return {name: loss(logits, targets) for name, loss in self._losses.items()}
+        standard = (targets.reshape(len(inputs), -1) - self.target_mean) / self.target_std
+        moments = self._standard_moments(inputs) if self._gaussian else (self._raw(inputs),)
+        return {
+            name: loss(*(moments if getattr(loss, "moments", False) else moments[:1]), standard)
+            for name, loss in self._losses.items()
+        }
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int = 0) -> Tensor:
-        """Return the loss of ``(inputs, targets)``. Nothing is logged: the loop reports what it sums up."""
+        """Return the loss of ``(inputs, targets)``. A single loss is not logged: the loop reports what it sums up."""
         inputs, targets = batch
-        return self.loss(inputs, targets)
+        return self._weighted_sum(inputs, targets, "train") if self._losses else self.loss(inputs, targets)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int = 0) -> Tensor:
-        """Return the loss of ``(inputs, targets)``."""
+        """Return the loss of ``(inputs, targets)``; several losses are logged."""
         inputs, targets = batch
-        return self.loss(inputs, targets)
+        return self._weighted_sum(inputs, targets, "val") if self._losses else self.loss(inputs, targets)
+
+    def _weighted_sum(self, inputs: Tensor, targets: Tensor, split: str | None) -> Tensor:
+        terms = self.loss_terms(inputs, targets)
+        weighted = {f"{name}_weighted": reweight(self._losses[name]) * value for name, value in terms.items()}
+        total = torch.stack(list(weighted.values())).sum()
+        if split is not None and self._trainer is not None:
+            values = {f"{split}/{name}": value.detach() for name, value in {**terms, **weighted, "loss": total}.items()}
+            self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(inputs))
+        return total
 
     def inference_step(self, inputs: Tensor) -> Tensor:
         """Return the outputs, as ``forward`` does."""
         output: Tensor = self(inputs)
         return output
+
+    @property
+    def scheduler_monitor(self) -> str | None:
+        """Name of the value that the scheduler watches; ``None`` where it watches none."""
+        kind = getattr(self._make_scheduler, "func", self._make_scheduler)
+        on_plateau = isinstance(kind, type) and issubclass(kind, torch.optim.lr_scheduler.ReduceLROnPlateau)
+        return self._scheduler_monitor or ("val_loss" if on_plateau else None)
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, or Lightning's dict of optimiser and ``lr_scheduler`` where there is a scheduler."""
@@ -149,9 +190,7 @@ class Learner(LightningModule):
         if self._make_scheduler is None:
             return optimizer
         scheduler = self._make_scheduler(optimizer)
-        monitor = self._scheduler_monitor
-        if monitor is None and isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
-            monitor = "val_loss"
+        monitor = self.scheduler_monitor
         config = {"scheduler": scheduler, "interval": "epoch", "frequency": 1}
         return {"optimizer": optimizer, "lr_scheduler": config | ({"monitor": monitor} if monitor else {})}
 

@@ -12,6 +12,7 @@ __all__ = [
     "choice_problems",
     "dropout_problems",
     "factory_problems",
+    "image_problems",
     "raise_any",
     "size_problems",
     "standardize_problems",
@@ -43,6 +44,20 @@ def factory_problems(key: str, value: object, example: str) -> Iterator[Problem]
     """Yield a problem unless ``value`` can be called; ``example`` is the class to build from."""
     if not callable(value):
         yield Problem(f"{value!r} names nothing to build", key, f"{key}._target_={example} {key}._partial_=true")
+
+
+def image_problems(input_shape: tuple[int, ...], channels: object, key: str) -> Iterator[Problem]:
+    """Yield a problem for inputs that are no images, or too small to be halved once for each of ``channels``."""
+    if len(input_shape) != 3:
+        what = f"a cnn needs images (channels, height, width), this data has inputs of shape {input_shape}"
+        yield Problem(what, key.rpartition(".")[0], f"data.image=true for digits, or {_without_cnn(key)}")
+    elif isinstance(channels, Sequence) and min(input_shape[1:]) >> len(channels) == 0:
+        size = "x".join(map(str, input_shape[1:]))
+        yield Problem(f"{len(channels)} blocks halve an image of {size} to nothing", key, f"{key}=[32]")
+
+
+def _without_cnn(key: str) -> str:
+    return f"{key.split('.')[-2]}=mlp"
 
 
 def standardize_problems(spec: TaskSpec) -> Iterator[Problem]:

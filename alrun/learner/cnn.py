@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 from torch import nn
 
-from alrun.core.errors import Problem
 from alrun.core.types import TaskSpec
 from alrun.learner.base import Learner, OptimizerFactory, SchedulerFactory
-from alrun.learner.checks import choice_problems, dropout_problems, size_problems
-from alrun.learner.layers import ACTIVATIONS, dense
+from alrun.learner.checks import choice_problems, dropout_problems, image_problems, size_problems
+from alrun.learner.layers import ACTIVATIONS, convolutions, dense
 
 __all__ = ["CNN"]
 
@@ -32,6 +32,7 @@ class CNN(Learner):
         dropout: Probability before the last layer, in ``[0, 1)``; 0 leaves the layer out.
         batch_norm: Whether to normalise before each activation.
         activation: ``relu``, ``gelu``, ``silu``, ``tanh``, ``elu`` or ``leaky_relu``.
+        losses: Several losses by name, in place of the learner's own.
 
     Raises:
         ConfigError: With every problem at once; also for inputs that are no images, or too small to be halved so often.
@@ -49,38 +50,18 @@ class CNN(Learner):
         dropout: float = 0.1,
         batch_norm: bool = False,
         activation: str = "relu",
+        losses: Mapping[str, Any] | None = None,
     ) -> None:
         problems = chain(
             size_problems("learner.channels", channels),
             size_problems("learner.hidden", [hidden], "learner.hidden=128"),
             dropout_problems("learner.dropout", dropout),
             choice_problems("learner.activation", activation, ACTIVATIONS),
-            _shape_problems(spec, channels),
+            image_problems(spec.input_shape, channels, "learner.channels"),
         )
-        super().__init__(spec, optimizer, scheduler, scheduler_monitor, likelihood, problems)
+        super().__init__(spec, optimizer, scheduler, scheduler_monitor, likelihood, problems, losses)
         depth, height, width = spec.input_shape
-        convolutions = _convolutions(depth, channels, activation, batch_norm)
+        blocks = convolutions(depth, channels, activation, batch_norm)
         flat = [depth, *channels][-1] * (height >> len(channels)) * (width >> len(channels))
         head = dense(flat, [hidden], activation, dropout, batch_norm)
-        self.body = nn.Sequential(*convolutions, nn.Flatten(), *head, nn.Linear(hidden, self.num_raw_outputs))
-
-
-def _shape_problems(spec: TaskSpec, channels: Sequence[int]) -> Iterator[Problem]:
-    if len(spec.input_shape) != 3:
-        what = f"a cnn needs images (channels, height, width), this data has inputs of shape {spec.input_shape}"
-        yield Problem(what, "learner", "data.image=true for digits, or learner=mlp")
-    elif isinstance(channels, Sequence) and min(spec.input_shape[1:]) >> len(channels) == 0:
-        size = "x".join(map(str, spec.input_shape[1:]))
-        what = f"{len(channels)} blocks halve an image of {size} to nothing"
-        yield Problem(what, "learner.channels", "learner.channels=[32]")
-
-
-def _convolutions(depth: int, channels: Sequence[int], activation: str, batch_norm: bool) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for size in channels:
-        layers.append(nn.Conv2d(depth, size, kernel_size=3, padding=1, bias=not batch_norm))
-        if batch_norm:
-            layers.append(nn.BatchNorm2d(size))
-        layers += [ACTIVATIONS[activation](), nn.MaxPool2d(2)]
-        depth = size
-    return layers
+        self.body = nn.Sequential(*blocks, nn.Flatten(), *head, nn.Linear(hidden, self.num_raw_outputs))

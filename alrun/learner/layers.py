@@ -9,7 +9,7 @@ from types import MappingProxyType
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["ACTIVATIONS", "BatchNorm1d", "dense", "flatten_for"]
+__all__ = ["ACTIVATIONS", "BatchNorm1d", "convolutions", "dense", "flatten_for"]
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = MappingProxyType(
     {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh, "elu": nn.ELU, "leaky_relu": nn.LeakyReLU}
@@ -48,3 +48,15 @@ def dense(width: int, hidden: Sequence[int], activation: str, dropout: float, ba
 def flatten_for(input_shape: tuple[int, ...]) -> tuple[list[nn.Module], int]:
     """Return the layers that flatten one input of ``input_shape`` (none when it is flat already), and its width."""
     return ([] if len(input_shape) == 1 else [nn.Flatten()]), math.prod(input_shape)
+
+
+def convolutions(depth: int, channels: Sequence[int], activation: str, batch_norm: bool) -> list[nn.Module]:
+    """Return ``3x3 convolution, [batch norm], activation, 2x2 max-pooling`` for each of ``channels``."""
+    layers: list[nn.Module] = []
+    for size in channels:
+        layers.append(nn.Conv2d(depth, size, kernel_size=3, padding=1, bias=not batch_norm))
+        if batch_norm:
+            layers.append(nn.BatchNorm2d(size))
+        layers += [ACTIVATIONS[activation](), nn.MaxPool2d(2)]
+        depth = size
+    return layers

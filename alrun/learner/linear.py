@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import nn
 
 from alrun.core.types import TaskSpec
@@ -24,7 +27,8 @@ class Linear(Learner):
         scheduler: SchedulerFactory | None = None,
         scheduler_monitor: str | None = None,
         likelihood: str = "gaussian",
+        losses: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(spec, optimizer, scheduler, scheduler_monitor, likelihood)
+        super().__init__(spec, optimizer, scheduler, scheduler_monitor, likelihood, losses=losses)
         flatten, width = flatten_for(spec.input_shape)
         self.body = nn.Sequential(*flatten, nn.Linear(width, self.num_raw_outputs))

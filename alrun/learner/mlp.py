@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 from torch import nn
 
@@ -28,6 +29,7 @@ class MLP(Learner):
         dropout: Probability after each hidden layer, in ``[0, 1)``; 0 leaves the layer out.
         batch_norm: Whether to normalise before each activation.
         activation: ``relu``, ``gelu``, ``silu``, ``tanh``, ``elu`` or ``leaky_relu``.
+        losses: Several losses by name, in place of the learner's own.
 
     Raises:
         ConfigError: With every problem at once.
@@ -44,13 +46,14 @@ class MLP(Learner):
         dropout: float = 0.1,
         batch_norm: bool = False,
         activation: str = "relu",
+        losses: Mapping[str, Any] | None = None,
     ) -> None:
         problems = chain(
             size_problems("learner.hidden", hidden),
             dropout_problems("learner.dropout", dropout),
             choice_problems("learner.activation", activation, ACTIVATIONS),
         )
-        super().__init__(spec, optimizer, scheduler, scheduler_monitor, likelihood, problems)
+        super().__init__(spec, optimizer, scheduler, scheduler_monitor, likelihood, problems, losses)
         flatten, width = flatten_for(spec.input_shape)
         layers = dense(width, hidden, activation, dropout, batch_norm)
         self.body = nn.Sequential(*flatten, *layers, nn.Linear([width, *hidden][-1], self.num_raw_outputs))

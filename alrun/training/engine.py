@@ -66,8 +66,13 @@ class Engine:
             return
         bound = {"max_norm": value, "error_if_nonfinite": False} if algorithm == "norm" else {"clip_val": value}
         first = self._clip
-        clip = lambda: self.fabric.clip_gradients(self.model, self.optimizers[0], **bound)  # type: ignore[arg-type]  # noqa: E731
-        self._clip = clip if first is None else lambda: (first(), clip())
+
+        def clip() -> None:
+            if first is not None:
+                first()
+            self.fabric.clip_gradients(self.model, self.optimizers[0], **bound)  # type: ignore[arg-type]
+
+        self._clip = clip
 
     def _hook_backward(self) -> None:
         """Put the model's hooks around the backward pass and before the optimizer's step, where it has any."""

@@ -1,0 +1,120 @@
+"""Several losses at once: each declares its weight, and is seen raw and weighted."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alrun.core.errors import Problem
+from alrun.core.types import Task, TaskSpec
+from alrun.learner.gaussian import gaussian_nll
+
+__all__ = ["CrossEntropy", "GaussianNLL", "SquaredError", "Weighted", "loss_problems", "reweight"]
+
+
+class Weighted(nn.Module):
+    """Any loss with a weight: ``{_target_: alrun.learner.losses.Weighted, loss: {_target_: torch.nn.L1Loss}, …}``.
+
+    Args:
+        loss: Called as ``loss(outputs, targets)``: logits ``[B, C]`` and classes ``[B]``, or means and targets
+            ``[B, T]`` in units of the standardised target. Returns a scalar.
+        loss_reweight: Factor in the sum that is minimised.
+    """
+
+    moments: ClassVar[bool] = False
+
+    def __init__(self, loss: Callable[[Tensor, Tensor], Tensor], loss_reweight: float = 1.0) -> None:
+        super().__init__()
+        self.loss = loss
+        self.loss_reweight = loss_reweight
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss without its weight."""
+        return self.loss(outputs, targets)
+
+
+class CrossEntropy(Weighted):
+    """Cross-entropy in nats of logits ``[B, C]`` and classes ``[B]``.
+
+    Args:
+        loss_reweight: Factor in the sum that is minimised.
+        label_smoothing: Share of a label that is spread over all classes, in ``[0, 1]``.
+    """
+
+    def __init__(self, loss_reweight: float = 1.0, label_smoothing: float = 0.0) -> None:
+        super().__init__(nn.CrossEntropyLoss(label_smoothing=label_smoothing), loss_reweight)
+
+
+class SquaredError(Weighted):
+    """Mean squared error of means and targets ``[B, T]``, in units of the standardised target."""
+
+    def __init__(self, loss_reweight: float = 1.0) -> None:
+        super().__init__(functional.mse_loss, loss_reweight)
+
+
+class GaussianNLL(Weighted):
+    """Gaussian negative log-likelihood, as ``alrun.learner.gaussian.gaussian_nll``; needs ``likelihood=gaussian``.
+
+    Attributes:
+        moments: Says that it takes ``(mean, log_variance, targets)``, each ``[B, T]``.
+    """
+
+    moments: ClassVar[bool] = True
+
+    def __init__(self, loss_reweight: float = 1.0) -> None:
+        super().__init__(gaussian_nll, loss_reweight)  # type: ignore[arg-type]
+
+    def forward(self, mean: Tensor, log_variance: Tensor, targets: Tensor) -> Tensor:  # type: ignore[override]
+        """Return the loss without its weight."""
+        return gaussian_nll(mean, log_variance, targets)
+
+
+def reweight(loss: Any) -> float:
+    """Return the weight that ``loss`` declares; 1 where it declares none."""
+    return float(getattr(loss, "loss_reweight", 1.0))
+
+
+def loss_problems(losses: object, spec: TaskSpec, gaussian: bool) -> Iterator[Problem]:
+    """Yield what is wrong with ``losses``, each of which is tried on two rows; ``None`` are none."""
+    if losses is None:
+        return
+    if not isinstance(losses, Mapping):
+        example = "learner.losses.ce._target_=alrun.learner.losses.CrossEntropy"
+        yield Problem(f"{losses!r} names no losses", "learner.losses", example)
+        return
+    for name, loss in losses.items():
+        key = f"learner.losses.{name}"
+        if not callable(loss) or not str(name).isidentifier() or name == "loss":
+            what = f"{name!r} is no name of a loss" if callable(loss) else f"{loss!r} is no loss"
+            yield Problem(what, key, f"{key}._target_=alrun.learner.losses.CrossEntropy")
+        elif not _is_weight(getattr(loss, "loss_reweight", 1.0)):
+            yield Problem(f"{loss.loss_reweight!r} is not a number", f"{key}.loss_reweight", f"{key}.loss_reweight=0.5")
+        elif getattr(loss, "moments", False) and not gaussian:
+            yield Problem("needs a regression with a variance", key, "learner.likelihood=gaussian")
+        else:
+            yield from _trial_problems(loss, spec, key)
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _trial_problems(loss: Any, spec: TaskSpec, key: str) -> Iterator[Problem]:
+    rows = torch.zeros(2, spec.num_outputs)
+    targets = torch.zeros(2, dtype=torch.int64) if spec.task is Task.CLASSIFICATION else torch.zeros_like(rows)
+    inputs = (rows, rows, targets) if getattr(loss, "moments", False) else (rows, targets)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = loss(*inputs)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        yield Problem(f"does not fit a {spec.task}: {str(error).splitlines()[0]}", key)
+        return
+    if not isinstance(value, Tensor) or value.ndim:
+        yield Problem("gives no single number for a batch", key, f"{key}.reduction=mean")

@@ -1,0 +1,99 @@
+"""Several losses: their weighted sum is minimised, raw and weighted values are logged, what does not fit is refused."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from alrun.core.errors import ConfigError
+from alrun.core.types import Task, TaskSpec
+from alrun.learner.gaussian import gaussian_nll
+from alrun.learner.losses import CrossEntropy, GaussianNLL, SquaredError, Weighted
+from alrun.learner.mlp import MLP
+from alrun.training.fabric import FabricLoop
+from alrun.training.session import NoSession
+from alrun.training.trainer import TrainerLoop
+
+CLASSES = TaskSpec(Task.CLASSIFICATION, (4,), 3)
+VALUES = TaskSpec(Task.REGRESSION, (4,), 2)
+X = torch.randn(10, 4, generator=torch.Generator().manual_seed(0))
+Y = torch.arange(10) % 3
+
+
+def mlp(spec: TaskSpec, **options: Any) -> MLP:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return MLP(spec, partial(torch.optim.SGD, lr=0.1), hidden=[8], dropout=0.0, **options)
+
+
+def test_the_loss_is_the_weighted_sum() -> None:
+    losses = {"ce": CrossEntropy(0.5), "margin": Weighted(nn.MultiMarginLoss(), 2.0), "plain": nn.CrossEntropyLoss()}
+    learner = mlp(CLASSES, losses=losses)
+    ce, margin = nn.functional.cross_entropy(learner(X), Y), nn.functional.multi_margin_loss(learner(X), Y)
+    torch.testing.assert_close(learner.training_step((X, Y)), 1.5 * ce + 2 * margin)
+    torch.testing.assert_close(learner.loss(X, Y), 1.5 * ce + 2 * margin)
+
+
+def test_regression_losses_work_in_standardised_units() -> None:
+    targets = 100 + 10 * torch.randn(10, 2, generator=torch.Generator().manual_seed(1))
+    learner = mlp(VALUES, losses={"nll": GaussianNLL(), "mse": SquaredError(0.25)})
+    learner.fit_statistics(X, targets)
+    standard = (targets - learner.target_mean) / learner.target_std
+    mean, log_variance = learner._standard_moments(X)
+    expected = gaussian_nll(mean, log_variance, standard) + 0.25 * (mean - standard).square().mean()
+    torch.testing.assert_close(learner.loss(X, targets), expected)
+
+
+def test_one_loss_in_place_of_the_learners_own_is_the_same_to_the_bit() -> None:
+    own, named = mlp(CLASSES), mlp(CLASSES, losses={"ce": CrossEntropy()})
+    for learner in (own, named):
+        loop = FabricLoop()
+        loop(learner, learner.configure_optimizers(), [(X[:7], Y[:7]), (X[7:], Y[7:])], max_epochs=5)
+    for one, other in zip(own.parameters(), named.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+class Keeps(NoSession):
+    def logged(self, values: Any) -> None:
+        self.values = values
+
+
+@pytest.mark.parametrize("loop", [FabricLoop(), TrainerLoop()])
+def test_raw_and_weighted_values_are_logged_over_unequal_batches(loop: Any) -> None:
+    learner, session = mlp(CLASSES, losses={"ce": CrossEntropy(0.5), "sharp": CrossEntropy(0.0)}), Keeps()
+    batches = [(X[:7], Y[:7]), (X[7:], Y[7:])]
+    frozen = torch.optim.SGD(learner.parameters(), lr=0.0)
+    loop(learner, frozen, batches, batches, max_epochs=2, session=session)
+    ce = nn.functional.cross_entropy(learner(X), Y).item()
+    for split, name in (("training", "train"), ("validation", "val")):
+        assert session.values[split] == pytest.approx(
+            {
+                f"{name}/ce": ce,
+                f"{name}/ce_weighted": ce / 2,
+                f"{name}/loss": ce / 2,
+                f"{name}/sharp": ce,
+                f"{name}/sharp_weighted": 0.0,
+            }
+        )
+
+
+@pytest.mark.parametrize(
+    ("spec", "losses", "told"),
+    [
+        (CLASSES, ["ce"], "names no losses"),
+        (CLASSES, {"ce": "cross_entropy"}, "is no loss"),
+        (CLASSES, {"loss": CrossEntropy()}, "is no name of a loss"),
+        (CLASSES, {"ce": CrossEntropy(float("nan"))}, "is not a number"),
+        (CLASSES, {"nll": GaussianNLL()}, "learner.likelihood=gaussian"),
+        (CLASSES, {"bce": nn.BCELoss()}, "does not fit a classification"),
+        (CLASSES, {"ce": nn.CrossEntropyLoss(reduction="none")}, "no single number"),
+        (VALUES, {"ce": nn.NLLLoss()}, "does not fit a regression"),
+    ],
+)
+def test_what_does_not_fit_is_refused(spec: TaskSpec, losses: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        mlp(spec, losses=losses)
