@@ -52,6 +52,7 @@ class Host:
         last_reports: What the query strategies said of their last choice.
         digest: Digest of the last commit that has been run or replayed.
         restart_step: Step from which weights are read when commits are replayed.
+        training_epoch: Epoch (0-based) of the training phase that is running, or was last.
     """
 
     def __init__(self, components: Components, settings: Settings, store: RunStore) -> None:
@@ -89,6 +90,7 @@ class Host:
         self.initial_pool_size = len(self.training_pool)
         self.labels_bought = 0
         self.last_batch = 0
+        self.training_epoch = 0
         self.last_reports: list[Any] = []
         self.digest = ""
         self.restart_step = 0
@@ -108,9 +110,12 @@ class Host:
         self.logger = logging.getLogger(f"alrun.run.{self.log_dir.name}")
 
     def attach_strategies(self) -> None:
-        """Attach every strategy to this driver."""
+        """Attach every strategy to this driver, and the learner if it wants that."""
         for strategy in self.strategies:
             strategy.attach(self)
+        attach = getattr(self.learner, "attach", None)
+        if callable(attach):
+            attach(self)
 
     @property
     def strategies(self) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StrategyError
@@ -65,7 +65,7 @@ class StreamedPredictor:
             self._learner.to(self._device)
             # Masks of a stochastic inference belong to the step: query and metrology see the same posterior samples.
             forward = stack.enter_context(self._inference.prepared(self._learner, seeds.at(seeds.step)))
-            for positions in torch.arange(total).split(self._batch_size):
+            for positions in _Chunks(total, self._batch_size):
                 inputs = pool.inputs(positions).to(self._device)
                 outputs = forward(inputs).cpu()
                 features = self._embed(inputs) if embeddings else None
@@ -81,13 +81,41 @@ class StreamedPredictor:
         handle = layer.register_forward_pre_hook(lambda _, arguments: captured.append(arguments[0]))
         modes = [(module, module.training) for module in self._learner.modules()]
         try:
-            with torch.no_grad():
+            with torch.no_grad(), _dropout_off(self._learner):
                 self._learner.eval()(inputs)
         finally:
             handle.remove()
             for module, mode in modes:
                 module.training = mode
         return captured[-1].flatten(1).cpu()
+
+
+class _Chunks:
+    """The positions ``0 … total-1`` in chunks ``[n]`` ``int64``, each made when it is asked for."""
+
+    def __init__(self, total: int, size: int) -> None:
+        """Cut ``total`` positions into chunks of ``size``."""
+        self._total, self._size = total, size
+
+    def __iter__(self) -> Iterator[Tensor]:
+        import torch
+
+        starts = range(0, self._total, self._size)
+        return (torch.arange(start, min(start + self._size, self._total)) for start in starts)
+
+
+@contextmanager
+def _dropout_off(learner: nn.Module) -> Iterator[None]:
+    """Give dropout layers their own ``forward`` back, for which a stochastic inference may stand in."""
+    from torch.nn.modules.dropout import _DropoutNd
+
+    layers = [vars(module) for module in learner.modules() if isinstance(module, _DropoutNd)]
+    lent = [(layer, layer.pop("forward")) for layer in layers if "forward" in layer]
+    try:
+        yield
+    finally:
+        for layer, forward in lent:
+            layer["forward"] = forward
 
 
 def embedding_layer(learner: Any) -> nn.Module:

@@ -73,6 +73,7 @@ class EpochSession:
 
     def epoch_started(self, epoch: int) -> None:
         """Seed the global generators for ``epoch``."""
+        self._driver.training_epoch = epoch
         self.seeds.seed_global_generators(f"epoch {epoch}")
 
     def epoch_finished(self, epoch: int, max_epochs: int, metrics: Mapping[str, float]) -> None:

@@ -40,11 +40,13 @@ class ScoreQuery(QueryStrategy):
     Attributes:
         tasks: Tasks that the score is defined for.
         requires_stochastic: Whether the score needs several posterior samples.
+        needs_embeddings: Whether predictions are to carry the latents of the rows.
         report: Scores of the last picks and the mean over the pool.
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION})
     requires_stochastic: ClassVar[bool] = False
+    needs_embeddings: ClassVar[bool] = False
     _args: dict[str, Any]
 
     def __init__(self, max_samples: int) -> None:
@@ -69,7 +71,7 @@ class ScoreQuery(QueryStrategy):
             return
         best = RunningTopK(self.max_samples)
         queued, total, count = queued_rows(query_queue), 0.0, 0
-        for prediction in self.driver.predictor(self.driver.unlabeled_pool):
+        for prediction in self.driver.predictor(self.driver.unlabeled_pool, embeddings=self.needs_embeddings):
             scores, rows = self._scores(prediction), prediction.indices.cpu()
             total, count = total + float(scores.sum(dtype=torch.float64)), count + len(scores)
             if len(queued):

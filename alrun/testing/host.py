@@ -23,6 +23,8 @@ from alrun.inference.deterministic import Deterministic
 from alrun.inference.mc_dropout import MCDropout
 from alrun.label.base import plain_targets
 from alrun.label.oracle import Oracle
+from alrun.learner.adversarial import Adversarial
+from alrun.learner.base import Learner
 from alrun.learner.mlp import MLP
 from alrun.store.run_store import RunStore
 from alrun.store.rundir import RunDirectory
@@ -57,9 +59,11 @@ def supported_task(strategy: Any) -> Task:
     return Task.CLASSIFICATION if Task.CLASSIFICATION in tasks else Task.REGRESSION
 
 
-def _learner(spec: TaskSpec, seeds: Seeds) -> MLP:
+def _learner(spec: TaskSpec, seeds: Seeds, needs: frozenset[str]) -> Learner:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.integer(Role.INIT))
+        if "discriminator" in needs:
+            return Adversarial(spec, partial(torch.optim.Adam, lr=0.01), hidden=(16, 16), dropout=0.2)
         return MLP(spec, partial(torch.optim.Adam, lr=0.01), hidden=(16, 16), dropout=0.2)
 
 
@@ -88,6 +92,7 @@ def hosted(
     label: Any | None = None,
     metrology: Sequence[Any] = (),
     stopping: Sequence[Any] = (),
+    needs: frozenset[str] = frozenset(),
 ) -> Iterator[Driver]:
     """Open an experiment in its query phase: an untrained learner, a pool in chunks of 32 rows.
 
@@ -102,13 +107,14 @@ def hosted(
         label: Label strategy; the oracle by default.
         metrology: Metrology strategies.
         stopping: Stopping criteria, for hosts that are run.
+        needs: What the learner must have, as ``requires_learner`` of a query strategy names it.
     """
     data = source(task)
     pools = data.pools(Seeds(seed))
     if not cold:
         _label_some(pools)
     components = Components(
-        learner=_learner(data.spec, Seeds(seed)),
+        learner=_learner(data.spec, Seeds(seed), needs),
         pools=pools,
         query_strategies=query,
         training=TrainingSettings(FabricLoop(accelerator="cpu"), max_epochs=2),

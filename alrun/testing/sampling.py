@@ -45,8 +45,9 @@ class SamplingConformance:
         probe = self.strategy(1)
         name = f"host_{len(list(directory.iterdir()))}"
         stochastic = bool(getattr(probe, "requires_stochastic", False))
+        needs = frozenset(getattr(probe, "requires_learner", ()))
         with hosted(
-            directory / name, supported_task(probe), stochastic=stochastic, cold=self.cold, seed=seed
+            directory / name, supported_task(probe), stochastic=stochastic, cold=self.cold, seed=seed, needs=needs
         ) as driver:
             yield driver
 

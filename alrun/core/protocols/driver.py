@@ -69,6 +69,7 @@ class StrategyHost(DriverProtocol, Protocol):
     labels_bought: int
     last_batch: int
     last_reports: list[QueryReport]
+    training_epoch: int
 
     @property
     def seeds(self) -> Seeds:

@@ -50,7 +50,11 @@ class InferenceProtocol(Protocol):
 
 @runtime_checkable
 class LearnerProtocol(Protocol):
-    """A model that knows its own steps."""
+    """A model that knows its own steps.
+
+    One that also has ``attach(driver)`` is given the driver before anything runs, as strategies are; it may read inputs
+    of the unlabeled pool while it trains, and draws from ``driver.seeds``.
+    """
 
     def training_step(self, data: Any) -> Any:
         """Return the loss of one batch, or ``None`` after optimising by itself."""
