@@ -33,8 +33,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alrun.core.callback import Callback
     from alrun.core.errors import AlrunError, ConfigError, DataError, Problem, StrategyError
-    from alrun.core.events import Callback
     from alrun.core.phases import ActiveLearningPhase
     from alrun.core.protocols.pool import Pools
     from alrun.core.protocols.strategies import LabelStrategy, MetrologyStrategy, QueryStrategy
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "alrun.core.callback": ("Callback",),
     "alrun.core.errors": ("AlrunError", "ConfigError", "DataError", "Problem", "StrategyError"),
-    "alrun.core.events": ("Callback",),
     "alrun.core.phases": ("ActiveLearningPhase",),
     "alrun.core.protocols.pool": ("Pools",),
     "alrun.core.protocols.strategies": ("LabelStrategy", "MetrologyStrategy", "QueryStrategy"),

@@ -9,7 +9,7 @@ from alrun.callbacks.progress_state import RunState, seconds_left
 from alrun.core.events import (
     Callback,
     EpochFinished,
-    LabelsReceived,
+    LabelReceived,
     PhaseFinished,
     PhaseProgress,
     PhaseStarted,
@@ -68,9 +68,9 @@ class LiveDisplay(Callback):
         loss = next((f"  {name} {value:.3g}" for name, value in event.metrics.items() if "loss" in name), "")
         self._state.note = f"epoch {event.epoch + 1}/{event.max_epochs}{loss}"
 
-    def on_labels_received(self, event: LabelsReceived) -> None:
+    def on_label_received(self, event: LabelReceived) -> None:
         """Count labels as they arrive."""
-        self._state.labels += sum(answer.status == LabelStatus.LABELLED for answer in event.annotations)
+        self._state.labels += event.annotation.status == LabelStatus.LABELLED
 
     def on_phase_finished(self, event: PhaseFinished) -> None:
         """Take over labels and metrics, and the time of a finished step."""

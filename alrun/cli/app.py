@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from alrun.config.compose import Composed
-    from alrun.core.events import Callback
+    from alrun.core.callback import Callback
     from alrun.runner.run import Experiment, Outcome
 
 __all__ = ["run"]

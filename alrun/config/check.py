@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alrun.config.knobs import KNOBS, TRAINING, knob_problems, value_problems, wrong_knobs
+from alrun.config.listeners import on_error_problems
 from alrun.config.signatures import target_problems
 from alrun.config.suggest import did_you_mean
 from alrun.config.targets import Trust, iterate_targets, load_target
@@ -47,6 +48,7 @@ def cheap_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]
     for group in SEVERAL:
         yield from _several_problems(group, config.get(group))
     yield from _training_problems(config.get("training"))
+    yield from on_error_problems(config)
     for where, node in iterate_targets(config):
         if not trust.allows_target(node["_target_"]):
             yield trust.refusal(node["_target_"], f"{where}._target_")

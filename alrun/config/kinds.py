@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alrun.config.listeners import deaf, is_listener
+from alrun.core.callback import HOOKS
 from alrun.core.errors import Problem
 
 __all__ = ["kind_problem"]
@@ -20,8 +22,8 @@ _KINDS: Mapping[str, tuple[str, Sequence[Sequence[str]]]] = {
     "label": ("label strategy", [["attach", "label"]]),
     "metrology": ("metrology strategy", [["attach", "compute"]]),
     "stopping": ("stopping criterion", [["__call__"]]),
-    "logger": ("alrun callback", [["on_run_started", "on_run_finished"]]),
-    "callbacks": ("alrun callback", [["on_run_started", "on_run_finished"]]),
+    "logger": ("alrun callback", [[hook] for hook in HOOKS]),
+    "callbacks": ("alrun callback", [[hook] for hook in HOOKS]),
 }
 
 
@@ -35,6 +37,8 @@ def kind_problem(loaded: Any, where: str) -> Problem | None:
     lacking = [[name for name in names if not _defines(loaded, name)] for names in alternatives]
     if not all(lacking):
         return None
+    if is_listener(where):
+        return deaf(loaded, where)
     what = f"{loaded.__name__} is no {noun}: it has no {' and no '.join(lacking[0])}"
     return Problem(what, f"{where}._target_", f"see: alrun ls {place.split('.')[0]}")
 

@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from alrun.config.kinds import kind_problem
+from alrun.config.listeners import is_listener, without_on_error
 from alrun.config.suggest import did_you_mean
 from alrun.config.targets import Trust, iterate_targets, load_target
 from alrun.core.errors import Problem
@@ -59,7 +60,7 @@ def target_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem
         if wrong is not None:
             yield wrong
         else:
-            yield from signature_problems(loaded, node, where)
+            yield from signature_problems(loaded, without_on_error(node) if is_listener(where) else node, where)
 
 
 def signature_problems(target: Any, node: Mapping[str, Any], where: str) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from collections.abc import Sized
 from itertools import count
 
 from alrun.core.errors import CorruptionError
-from alrun.core.events import PhaseFinished, PhaseStarted, RunStarted
+from alrun.core.events import PhaseFinished, PhaseStarted, RunStarted, StepFinished, StepStarted
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.stopping import Progress
 from alrun.driver.host import Host
@@ -19,7 +19,7 @@ from alrun.driver.phases.query import QueryPhase
 from alrun.driver.phases.training import TrainingPhase
 from alrun.driver.restart import newest_weights_step
 from alrun.driver.settings import Components, Settings
-from alrun.driver.states import matched_states, restore_states, saved_states
+from alrun.driver.states import callback_states, matched_states, restore_callbacks, restore_states, saved_states
 from alrun.driver.threads import computing_threads
 from alrun.store.run_store import RunStore
 
@@ -49,6 +49,7 @@ class Driver(Host):
         super().__init__(components, settings, store)
         self.stop_reason = ""
         self._announced = False
+        self._replayed_last: tuple[int, str] | None = None
 
     def run(self) -> None:
         """Run, or go on, until a stopping criterion is met; ``stop_reason`` then says which.
@@ -84,7 +85,9 @@ class Driver(Host):
             elif phase.tag is ActiveLearningPhase.QUERY and self.query_queue.empty():
                 self.stop_reason = "the query strategies chose nothing"
             if self.stop_reason:
-                return
+                break
+        if self._announced:
+            self.notify.tell(StepFinished, phase="")
 
     def _advance(self, phase: Phase) -> None:
         """Bring one phase behind us: replay its commit, or run it and commit."""
@@ -94,27 +97,37 @@ class Driver(Host):
             return
         self.signals.check()
         self._announce()
-        self.notify.on_phase_started(PhaseStarted(step, phase.tag))
+        if phase is PHASES[0]:
+            self.notify.tell(StepStarted, phase="")
+        self.notify.tell(PhaseStarted)
         self.seeds.seed_global_generators()
         started = time.perf_counter()
         result = phase.run(self)
-        state = dict(result.state) | saved_states(self.strategies)
+        state = dict(result.state) | saved_states(self.strategies) | callback_states(self.notify)
         commit = self.store.checkpoints.commit(step, phase.tag, state, previous=self.digest, weights=result.weights)
         self.digest = commit.digest
         phase.committed(self)
         self.ledger.set_labels(self.labels_bought)
         seconds = time.perf_counter() - started
         self.store.timing.add(step, phase.tag, seconds)
-        self.notify.on_phase_finished(
-            PhaseFinished(step, phase.tag, seconds, self.labels_bought, dict(self.ledger.metrics))
-        )
+        self.notify.tell(PhaseFinished, seconds=seconds)
 
     def _announce(self) -> None:
         """Say once where this session begins to do something new."""
         if not self._announced:
             self._announced = True
-            step, labels, resumed = self.active_learning_step_idx, self.labels_bought, bool(self.digest)
-            self.notify.on_run_started(RunStarted(self.log_dir, step, labels, self.settings.budget, resumed))
+            resumed, open_log = bool(self.digest), self.store.open_log
+            self.notify.tell(RunStarted, phase="", log_dir=self.log_dir, resumed=resumed, open_log=open_log)
+            self._tell_again()
+
+    def _tell_again(self) -> None:
+        """Tell callbacks whose state is that of the last commit what was told behind it, before the run was cut."""
+        if self._replayed_last is None:
+            return
+        step, phase = self._replayed_last
+        self.notify.tell(PhaseFinished, again=True, step=step, phase=phase, seconds=0.0)
+        if phase == PHASES[-1].tag or self.stop_reason:
+            self.notify.tell(StepFinished, again=True, step=step, phase="")
 
     def _replayed(self, phase: Phase, step: int) -> bool:
         checkpoints = self.store.checkpoints
@@ -122,12 +135,15 @@ class Driver(Host):
         if commit is None:
             return False
         try:
-            states = matched_states(self.strategies, commit.state())
+            state = commit.state()
+            states = matched_states(self.strategies, state)
             phase.restore(self, commit)
         except CorruptionError as error:
             checkpoints.set_aside(step, phase.tag, str(error))
             return False
         restore_states(states)
+        restore_callbacks(self.notify, state)
+        self._replayed_last = (step, phase.tag)
         self.digest = commit.digest
         phase.committed(self)
         self.ledger.set_labels(self.labels_bought)

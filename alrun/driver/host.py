@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.events import Callback, PhaseProgress
+from alrun.core.events import PhaseProgress
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.seeding import Seeds
 from alrun.driver.ledger import Ledger
-from alrun.driver.notify import CallbackList
+from alrun.driver.notify import Notifier
 from alrun.driver.predictor import StreamedPredictor
 from alrun.driver.queues import FifoQueue
 from alrun.driver.settings import Components, Settings
 from alrun.driver.signals import SignalGuard
+from alrun.driver.watch import WatchedPredictor
 from alrun.driver.weights import copy_weights
 from alrun.store.records import read_json_records, write_json_records
 from alrun.store.run_store import RunStore
@@ -52,6 +53,8 @@ class Host:
         last_reports: What the query strategies said of their last choice.
         digest: Digest of the last commit that has been run or replayed.
         restart_step: Step from which weights are read when commits are replayed.
+        notify: Tells callbacks what happens.
+        evaluation: Name of the metrology strategy that measures; empty while none does.
         training_epoch: Epoch (0-based) of the training phase that is running, or was last.
     """
 
@@ -82,7 +85,6 @@ class Host:
         self.label_queue = FifoQueue()
         self.active_learning_step_idx = 0
         self.current_phase: ActiveLearningPhase | None = None
-        self.notify: Callback = CallbackList(components.callbacks)
         self.signals = SignalGuard()
         self.ledger = Ledger(str(self.training.reset))
         self.device = _device(settings.device)
@@ -94,7 +96,10 @@ class Host:
         self.last_reports: list[Any] = []
         self.digest = ""
         self.restart_step = 0
-        self.predictor = StreamedPredictor(
+        self.evaluation = ""
+        self._setup_logger()
+        self.notify = Notifier(components.callbacks, self._place, self.logger)
+        predictor = StreamedPredictor(
             self.learner,
             components.inference,
             batch_size=settings.predict_batch_size,
@@ -102,7 +107,7 @@ class Host:
             seeds=lambda: self.seeds,
             progress=self._predicted,
         )
-        self._setup_logger()
+        self.predictor = WatchedPredictor(predictor, self.notify, lambda: self.evaluation)
         self.attach_strategies()
 
     def _setup_logger(self) -> None:
@@ -179,9 +184,18 @@ class Host:
         """Return what ``save_records`` wrote."""
         return read_json_records(path)
 
+    def _place(self) -> Mapping[str, Any]:
+        """Return what every event says."""
+        return {
+            "step": self.active_learning_step_idx,
+            "phase": str(self.current_phase or ""),
+            "labels": self.labels_bought,
+            "budget": self.settings.budget,
+            "metrics": self.ledger.metrics,
+        }
+
     def _predicted(self, done: int, total: int) -> None:
-        step, phase = self.active_learning_step_idx, self.current_phase or ""
-        self.notify.on_phase_progress(PhaseProgress(step, phase, done, total))
+        self.notify.tell(PhaseProgress, done=done, total=total)
         self.signals.check()
 
 

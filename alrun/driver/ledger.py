@@ -33,14 +33,21 @@ class Ledger:
         """Say how many labels have been bought by now."""
         self._labels = labels
 
-    def add_records(self, step: int, strategy: str, records: Sequence[Any]) -> None:
-        """Add what a metrology strategy recorded: alrun's own records, or a mapping with numbers in it."""
+    def add_records(self, step: int, strategy: str, records: Sequence[Any]) -> dict[str, float]:
+        """Add what a metrology strategy recorded: alrun's own records, or a mapping with numbers in it.
+
+        Returns:
+            The value of each metric among them, the last where there are several.
+        """
+        values: dict[str, float] = {}
         for record in records:
             for row in _rows(record):
                 self._records.append(
                     {"step": step, "labels": self._labels, "strategy": strategy, "reset": self._reset, **row}
                 )
-                self.metrics[row["metric"]] = row["value"]
+                values[row["metric"]] = row["value"]
+        self.metrics |= values
+        return values
 
     def add_requests(self, step: int, state: Mapping[str, Any]) -> None:
         """Add what a query phase chose."""

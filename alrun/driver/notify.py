@@ -1,67 +1,111 @@
-"""Events to callbacks, in their order."""
+"""Events to callbacks, in their order; to those alone that listen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from alrun.core.events import (
-    Callback,
-    EpochFinished,
-    LabelsReceived,
-    PhaseFinished,
-    PhaseProgress,
-    PhaseStarted,
-    RunFinished,
-    RunStarted,
-)
+from alrun.core.events import Event, RunFinished
+from alrun.driver.listener import Listener
 
-__all__ = ["CallbackList"]
+__all__ = ["Notifier", "named"]
 
 
-class CallbackList(Callback):
-    """A callback that passes every event on to several."""
+def named(callbacks: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
+    """Return ``callbacks`` by name; where they come without, by class name, numbered where one comes again."""
+    if isinstance(callbacks, Mapping):
+        return dict(callbacks)
+    names: dict[str, Any] = {}
+    for callback in callbacks:
+        base = name = type(callback).__name__
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{base} {number}"
+        names[name] = callback
+    return names
 
-    def __init__(self, callbacks: Sequence[Callback]) -> None:
-        """Pass events to ``callbacks``, in order."""
-        self._callbacks = tuple(callbacks)
 
-    def on_run_started(self, event: RunStarted) -> None:
-        """Pass on."""
-        for callback in self._callbacks:
-            callback.on_run_started(event)
+class Notifier:
+    """Makes an event of what happened, where somebody listens, and tells it.
 
-    def on_phase_started(self, event: PhaseStarted) -> None:
-        """Pass on."""
-        for callback in self._callbacks:
-            callback.on_phase_started(event)
+    Which events a callback listens to is looked up once: methods that it is given later are not seen.
+    """
 
-    def on_phase_progress(self, event: PhaseProgress) -> None:
-        """Pass on."""
-        for callback in self._callbacks:
-            callback.on_phase_progress(event)
+    def __init__(
+        self,
+        callbacks: Mapping[str, Any] | Sequence[Any],
+        place: Callable[[], Mapping[str, Any]],
+        logger: logging.Logger,
+    ) -> None:
+        """Tell ``callbacks``, in order.
 
-    def on_train_epoch_finished(self, event: EpochFinished) -> None:
-        """Pass on."""
-        for callback in self._callbacks:
-            callback.on_train_epoch_finished(event)
+        Args:
+            callbacks: By name, or as they are.
+            place: Returns what every event says: step, phase, labels, budget and metrics.
+            logger: Where callbacks that may fail are reported.
+        """
+        self._logger = logger
+        self._place = place
+        self._listeners = [Listener(name, callback, logger) for name, callback in named(callbacks).items()]
+        hooks = {hook for listener in self._listeners for hook in listener.hooks}
+        self._by_hook = {hook: [one for one in self._listeners if hook in one.hooks] for hook in hooks}
 
-    def on_labels_received(self, event: LabelsReceived) -> None:
-        """Pass on."""
-        for callback in self._callbacks:
-            callback.on_labels_received(event)
+    def listens(self, *kinds: type[Event]) -> bool:
+        """Return whether anybody listens to one of ``kinds``."""
+        return any(kind.hook in self._by_hook for kind in kinds)
 
-    def on_phase_finished(self, event: PhaseFinished) -> None:
-        """Pass on."""
-        for callback in self._callbacks:
-            callback.on_phase_finished(event)
+    def tell(self, kind: type[Event], *, again: bool = False, **values: Any) -> None:
+        """Tell whoever listens that something of ``kind`` happened.
 
-    def on_run_finished(self, event: RunFinished) -> None:
-        """Pass on, to every callback even when one raises; the first error is raised afterwards."""
+        Args:
+            kind: Class of the event.
+            again: Tell only those whose state was put back to before it.
+            **values: Fields of the event, beyond or in place of those that every event has.
+
+        Raises:
+            StrategyError: A callback failed.
+        """
+        listeners = self._by_hook.get(kind.hook)
+        if listeners and again:
+            listeners = [listener for listener in listeners if listener.has_state]
+        if not listeners:
+            return
+        event = kind(**{**self._place(), **values})
+        if kind is RunFinished:
+            self._tell_all(listeners, event)
+            return
+        for listener in listeners:
+            listener.tell(event)
+
+    def _tell_all(self, listeners: Sequence[Listener], event: Event) -> None:
+        """Tell every one, even when another fails; the first error is raised afterwards."""
         errors: list[Exception] = []
-        for callback in self._callbacks:
+        for listener in listeners:
             try:
-                callback.on_run_finished(event)
+                listener.tell(event)
             except Exception as error:
                 errors.append(error)
+        for further in errors[1:]:
+            self._logger.error("%s", further)
         if errors:
             raise errors[0]
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of each callback that has one, by name, for a commit.
+
+        Raises:
+            StrategyError: A callback failed, or has a state that cannot be stored.
+        """
+        return {one.name: one.state() for one in self._listeners if one.has_state}
+
+    def load_state(self, states: Mapping[str, Any]) -> None:
+        """Put every callback back to where ``state`` was taken; one that was not there then starts afresh.
+
+        Raises:
+            StrategyError: A callback failed.
+        """
+        for listener in self._listeners:
+            if listener.has_state and listener.name in states:
+                listener.load_state(states[listener.name])

@@ -6,8 +6,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError
-from alrun.core.events import EpochFinished, PhaseProgress
+from alrun.core.events import (
+    EpochFinished,
+    EpochStarted,
+    EvalFinished,
+    EvalStarted,
+    EvalStepFinished,
+    EvalStepStarted,
+    PhaseProgress,
+    TrainStepFinished,
+    TrainStepStarted,
+)
 from alrun.core.seeding import Seeds
+from alrun.driver.states import callback_states, restore_callbacks
+from alrun.driver.watch import watch
 
 if TYPE_CHECKING:
     from alrun.driver.host import Host
@@ -15,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["EpochSession"]
 
 PREFIX = "training.epoch_"
+VALIDATION = "validation"
 
 
 class EpochSession:
@@ -22,6 +35,7 @@ class EpochSession:
 
     Attributes:
         seeds: Streams of the phase.
+        last_logged: What the learner itself logged in the last epoch, by split and name; empty where it logged nothing.
     """
 
     def __init__(self, driver: Host) -> None:
@@ -29,6 +43,11 @@ class EpochSession:
         self._driver = driver
         self._store = driver.store.checkpoints
         self.seeds: Seeds = driver.seeds
+        self.last_logged: Mapping[str, Mapping[str, float]] = {}
+        self.train_batches = watch(driver.notify, TrainStepStarted, TrainStepFinished)
+        self.eval_batches = watch(driver.notify, EvalStepStarted, EvalStepFinished, name=VALIDATION)
+        self._begun = -1
+        self._callbacks_restored = False
 
     def _epochs(self) -> list[int]:
         names = self._store.phases(self.seeds.step)
@@ -47,9 +66,20 @@ class EpochSession:
             except CorruptionError as error:
                 self._store.set_aside(step, f"{PREFIX}{epoch}", str(error))
                 continue
+            self.last_logged = state.get("logged", {})
             self._driver.logger.info("step %d training continues after epoch %d", step, epoch)
+            self._restore_callbacks(epoch, state)
             return state
         return None
+
+    def _restore_callbacks(self, epoch: int, state: Mapping[str, Any]) -> None:
+        """Put callbacks back to where the state was saved, and tell them what was told behind it."""
+        if self._callbacks_restored:
+            return
+        self._callbacks_restored = True
+        restore_callbacks(self._driver.notify, state)
+        if "report" in state:
+            self._driver.notify.tell(EpochFinished, again=True, epoch=epoch - 1, **state["report"])
 
     def due(self, epoch: int) -> bool:
         """Return whether to save after ``epoch`` finished epochs."""
@@ -61,7 +91,8 @@ class EpochSession:
         older = self._epochs()
         name = f"{PREFIX}{epoch}"
         if self._store.find(self.seeds.step, name, previous=self._driver.digest) is None:
-            self._store.commit(self.seeds.step, name, dict(state), previous=self._driver.digest)
+            whole = dict(state) | {"logged": self.last_logged} | callback_states(self._driver.notify)
+            self._store.commit(self.seeds.step, name, whole, previous=self._driver.digest)
         for number in older:
             if number != epoch:
                 self._store.discard(self.seeds.step, f"{PREFIX}{number}")
@@ -71,15 +102,29 @@ class EpochSession:
         for number in self._epochs():
             self._store.discard(self.seeds.step, f"{PREFIX}{number}")
 
+    def logged(self, values: Mapping[str, Mapping[str, float]]) -> None:
+        """Keep the newest values for the records."""
+        self.last_logged = {split: dict(named) for split, named in values.items() if named}
+
     def epoch_started(self, epoch: int) -> None:
-        """Seed the global generators for ``epoch``."""
+        """Seed the global generators for ``epoch``; a loop may do so more than once."""
         self._driver.training_epoch = epoch
         self.seeds.seed_global_generators(f"epoch {epoch}")
+        if epoch != self._begun:
+            self._begun = epoch
+            self._driver.notify.tell(EpochStarted, epoch=epoch, metrics={})
+
+    def eval_started(self, epoch: int) -> None:
+        """Report that the validation of ``epoch`` begins."""
+        self._driver.notify.tell(EvalStarted, name=VALIDATION, epoch=epoch, metrics={})
+
+    def eval_finished(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Report what the validation of ``epoch`` measured."""
+        self._driver.notify.tell(EvalFinished, name=VALIDATION, epoch=epoch, metrics=metrics)
 
     def epoch_finished(self, epoch: int, max_epochs: int, metrics: Mapping[str, float]) -> None:
         """Report the epoch; raises ``Interrupted`` when the run was asked to stop."""
-        step, phase = self.seeds.step, self.seeds.phase
         notify = self._driver.notify
-        notify.on_train_epoch_finished(EpochFinished(step, epoch, max_epochs, metrics))
-        notify.on_phase_progress(PhaseProgress(step, phase, epoch + 1, max_epochs))
+        notify.tell(EpochFinished, epoch=epoch, max_epochs=max_epochs, metrics=metrics)
+        notify.tell(PhaseProgress, done=epoch + 1, total=max_epochs)
         self._driver.signals.check()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alrun.core.events import Callback
+    from alrun.core.callback import Callback
     from alrun.core.protocols import (
         InferenceModule,
         LabelStrategy,
@@ -102,6 +102,6 @@ class Components:
     label_strategy: LabelStrategy | None = None
     metrology_strategies: Sequence[MetrologyStrategy] = ()
     stopping: Sequence[StoppingCriterion] = ()
-    callbacks: Sequence[Callback] = ()
+    callbacks: Mapping[str, Callback] | Sequence[Callback] = ()
     spec: TaskSpec | None = None
     extra: dict[str, Any] = field(default_factory=dict)

@@ -1,15 +1,19 @@
-"""State that strategies keep between steps, saved with every commit so that it survives a resume."""
+"""State that strategies and callbacks keep, saved with every commit so that it survives a resume."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError
 
-__all__ = ["matched_states", "restore_states", "saved_states"]
+if TYPE_CHECKING:
+    from alrun.driver.notify import Notifier
+
+__all__ = ["callback_states", "matched_states", "restore_callbacks", "restore_states", "saved_states"]
 
 KEY = "strategy_states"
+CALLBACKS = "callback_states"
 
 
 def _stateful(strategies: Sequence[Any]) -> list[Any]:
@@ -39,3 +43,18 @@ def restore_states(matched: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
     """Give every strategy its state back."""
     for strategy, saved in matched:
         strategy.load_state_dict(saved)
+
+
+def callback_states(notify: Notifier) -> dict[str, Any]:
+    """Return what a commit holds of the callbacks that have a state, by name, or nothing at all."""
+    states = notify.state()
+    return {CALLBACKS: states} if states else {}
+
+
+def restore_callbacks(notify: Notifier, state: Mapping[str, Any]) -> None:
+    """Give every callback the state that the commit of ``state`` holds of it; who listens may change between sessions.
+
+    Raises:
+        StrategyError: A callback refuses its state.
+    """
+    notify.load_state(state.get(CALLBACKS, {}))

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from alrun.config.listeners import deaf, without_on_error
+from alrun.core.callback import hooks_of
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.protocols.pool import Pools, is_data_source
 from alrun.core.seeding import Role, Seeds
@@ -69,7 +71,7 @@ class Builder:
             label_strategy=self._single("label"),
             metrology_strategies=self._several("metrology"),
             stopping=self._several("stopping"),
-            callbacks=[*self._several("logger"), *self._several("callbacks")],
+            callbacks=self._listeners("logger") | self._listeners("callbacks"),
             spec=self._spec,
         )
         if not self._problems:
@@ -116,6 +118,20 @@ class Builder:
         nodes = self._config.get(group) or {}
         return [self._build(node, f"{group}.{name}") for name, node in nodes.items()]
 
+    def _listeners(self, group: str) -> dict[str, Any]:
+        """Return the callbacks of ``group`` by name; ``on_error`` may stand beside the arguments of any of them."""
+        listeners: dict[str, Any] = {}
+        for name, node in (self._config.get(group) or {}).items():
+            callback = self._build(without_on_error(node), f"{group}.{name}")
+            if callback is None:
+                continue
+            if "on_error" in node:
+                callback.on_error = node["on_error"]
+            if not hooks_of(callback):
+                self._problems.append(deaf(type(callback), f"{group}.{name}"))
+            listeners[f"{group}.{name}"] = callback
+        return listeners
+
     def _build(self, node: Mapping[str, Any], where: str) -> Any:
         from hydra.errors import InstantiationException
         from hydra.utils import instantiate
@@ -148,7 +164,6 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from optimizer_problems(config)
     yield from _size_problems(components, config)
     yield from _monitor_problems(components)
-    yield from _lacking_problems(components)
     yield from _fit_problems(components)
     yield from _inference_problems(components)
 
@@ -198,15 +213,6 @@ def _inference_problems(components: Components) -> Iterator[Problem]:
             validate(components.learner)
         except ConfigError as error:
             yield from error.problems
-
-
-def _lacking_problems(components: Components) -> Iterator[Problem]:
-    """Yield strategies that need something of the learner that it does not have."""
-    for strategy in components.query_strategies:
-        for part in sorted(getattr(strategy, "requires_learner", ())):
-            if not hasattr(components.learner, part):
-                what = f"{_name(strategy)} needs a learner with a {part}, and {_name(components.learner)} has none"
-                yield Problem(what, "query", "learner=adversarial" if part == "discriminator" else "")
 
 
 def _name(value: Any) -> str:

@@ -29,8 +29,7 @@ def drive(directory: RunDirectory, components: Components, settings: Settings, j
     try:
         with RunStore(directory, logger) as store:
             driver = Driver(components, settings, store)
-            error = _ended_by(driver)
-            _close(driver, journal, error)
+            error = _closed(driver, journal, _ended_by(driver))
     finally:
         logger.removeHandler(handler)
         handler.close()
@@ -54,7 +53,8 @@ def _ended_by(driver: Driver) -> AlrunError | None:
     return None
 
 
-def _close(driver: Driver, journal: Journal, error: AlrunError | None) -> None:
+def _closed(driver: Driver, journal: Journal, error: AlrunError | None) -> AlrunError | None:
+    """Write how the run ended and tell it; return what ended it, which may be a callback that failed at being told."""
     from alrun.core.events import RunFinished
 
     status = "finished" if error is None else "interrupted" if isinstance(error, Interrupted) else "failed"
@@ -67,4 +67,11 @@ def _close(driver: Driver, journal: Journal, error: AlrunError | None) -> None:
         metrics=dict(driver.ledger.metrics),
         step=driver.active_learning_step_idx,
     )
-    driver.notify.on_run_finished(RunFinished(driver.active_learning_step_idx, driver.labels_bought, status, reason))
+    try:
+        driver.notify.tell(RunFinished, phase="", status=status, reason=reason)
+    except AlrunError as failure:
+        driver.logger.error("%s", failure)
+        if error is None:
+            journal.close("failed", str(failure))
+        return error or failure
+    return error

@@ -21,7 +21,7 @@ from alrun.store.lock import RunLock
 from alrun.store.rundir import RunDirectory
 
 if TYPE_CHECKING:
-    from alrun.core.events import Callback
+    from alrun.core.callback import Callback
     from alrun.driver.settings import Components, Settings
 
 __all__ = ["Experiment", "Outcome"]
@@ -157,10 +157,13 @@ class Experiment:
     def _run_built(
         self, components: Components, settings: Settings, fingerprint: str | None, listeners: Sequence[Callback]
     ) -> Outcome:
+        from alrun.driver.notify import named
+
         stored = self._stored(fingerprint)
         info = stored or new_info(self.config, self._composed.choices, fingerprint)
         journal = Journal(self.directory, info | extent(self.config) | {"status": "running", "reason": ""})
-        components.callbacks = [journal, *listeners, *components.callbacks]
+        own = {f"_{name}": one for name, one in named([journal, *listeners]).items()}
+        components.callbacks = own | named(components.callbacks)
         self._write_config()
         error = drive(self.directory, components, settings, journal)
         return Outcome(self.directory.path, journal.info, exit_code=error.exit_code if error else 0, error=error)

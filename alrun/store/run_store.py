@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 from types import TracebackType
 from typing import Self
 
+from alrun.core.errors import StoreError
 from alrun.store.checkpoints import CheckpointStore
+from alrun.store.files import AppendLog
 from alrun.store.labels import LabelLog
 from alrun.store.records import Timing
 from alrun.store.rundir import RunDirectory
 
 __all__ = ["RunStore"]
+
+_NAME = re.compile(r"\w[\w.-]*")
 
 
 class RunStore:
@@ -31,6 +36,19 @@ class RunStore:
         self.checkpoints = CheckpointStore(directory.checkpoints, logger)
         self.labels = LabelLog(directory.labels, logger)
         self.timing = Timing(directory.timing)
+        self._logs: dict[str, AppendLog] = {}
+
+    def open_log(self, name: str) -> AppendLog:
+        """Return a log that appends to ``callbacks/<name>``; closed with the store.
+
+        Raises:
+            StoreError: ``name`` leads elsewhere, or the file cannot be written.
+        """
+        if not _NAME.fullmatch(name):
+            raise StoreError(f"{name!r} is no name of a file: letters, digits, '.', '_' and '-'")
+        if name not in self._logs:
+            self._logs[name] = AppendLog(self.directory.path / "callbacks" / name, durable=False)
+        return self._logs[name]
 
     def __enter__(self) -> Self:
         """Return the store."""
@@ -42,3 +60,5 @@ class RunStore:
         """Close all files."""
         self.labels.close()
         self.timing.close()
+        for log in self._logs.values():
+            log.close()

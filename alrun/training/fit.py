@@ -94,13 +94,15 @@ class Fit:
         engine, meter, see = self.engine, LossMeter(self.engine.device), self.logbook.see
         after_batch = self.schedule.after_batch if self.schedule.by_batch and follow else None
         starting, ended = self.hooks.own("on_train_batch_start"), self.hooks.own("on_train_batch_end")
-        before = self.steps
+        before, told = self.steps, self.session.train_batches
         set_epoch(loader, self.epoch)
         for index, batch in enumerate(islice(loader, self.limits.steps_left(self.steps))):
             batch = engine.place(batch)
             see(batch)
             if starting is not None and starting(batch, index) == -1:
                 break
+            if told is not None:
+                told.started(self.epoch, index)
             output = engine.compute(step, batch, index)
             loss = loss_of(output)
             if loss is not None:
@@ -113,6 +115,8 @@ class Fit:
             self.steps += 1
             if ended is not None:
                 ended(self.hooks.shown(output), batch, index)
+            if told is not None:
+                told.finished(self.epoch, index, batch_size(batch), {"train_loss": loss})
         see(None)
         if self.steps == before:
             raise StrategyError("the training data loader yields no batches")
@@ -121,7 +125,9 @@ class Fit:
     def _validate(self, loader: Any, step: Step) -> dict[str, float]:
         model, meter = self.engine.model, LossMeter(self.engine.device)
         starting, ended = self.hooks.own("on_validation_batch_start"), self.hooks.own("on_validation_batch_end")
+        told = self.session.eval_batches
         modes = [(module, module.training) for module in model.modules()]
+        self.session.eval_started(self.epoch)
         model.eval()
         self.logbook.at(VALIDATION)
         with torch.no_grad():
@@ -131,15 +137,21 @@ class Fit:
                 self.logbook.see(batch)
                 if starting is not None:
                     starting(batch, index)
+                if told is not None:
+                    told.started(self.epoch, index)
                 output = self.engine.compute(step, batch, index)
                 meter.add(loss_of(output), batch_size(batch))
                 if ended is not None:
                     ended(output, batch, index)
+                if told is not None:
+                    told.finished(self.epoch, index, batch_size(batch), {"val_loss": loss_of(output)})
             self.logbook.see(None)
             self.hooks.call("on_validation_epoch_end", "on_validation_end")
         for module, training in modes:
             module.training = training
-        return meter.named("val_loss")
+        metrics = meter.named("val_loss")
+        self.session.eval_finished(self.epoch, metrics | self.logbook.values(VALIDATION))
+        return metrics
 
     def _finish(self, metrics: dict[str, float], epochs: int) -> None:
         epoch, self.epoch = self.epoch, self.epoch + 1
@@ -152,7 +164,8 @@ class Fit:
             self.schedule.after_epoch(epoch, metrics)
         self.session.logged(logged)
         if self.session.due(self.epoch):
-            self.session.save(self.epoch, self._state())
+            report = {"max_epochs": epochs, "metrics": dict(metrics)}
+            self.session.save(self.epoch, {**self._state(), "report": report})
         self.session.epoch_finished(epoch, epochs, metrics)
 
     def _state(self) -> Mapping[str, Any]:

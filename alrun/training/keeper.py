@@ -82,6 +82,8 @@ class Keeper(EarlyStopping):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Show the batch to the logbook."""
         self.logbook.see(batch)
+        if self.session.train_batches is not None:
+            self.session.train_batches.started(self._epoch(trainer), batch_idx)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -90,17 +92,23 @@ class Keeper(EarlyStopping):
         self._meters["train_loss"].add(loss_of(outputs), batch_size(batch))
         if self.limits.max_train_steps is not None and self._batches(trainer) + 1 >= self.limits.max_train_steps:
             trainer.should_stop = True
+        if self.session.train_batches is not None:
+            values = {"train_loss": loss_of(outputs)}
+            self.session.train_batches.finished(self._epoch(trainer), batch_idx, batch_size(batch), values)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin a new mean."""
         self._meters["val_loss"] = LossMeter(self._device)
         self.logbook.at(VALIDATION)
+        self.session.eval_started(self._epoch(trainer))
 
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Show the batch to the logbook."""
         self.logbook.see(batch)
+        if self.session.eval_batches is not None:
+            self.session.eval_batches.started(self._epoch(trainer), batch_idx)
 
     def on_validation_batch_end(
         self,
@@ -113,12 +121,16 @@ class Keeper(EarlyStopping):
     ) -> None:
         """Count the loss."""
         self._meters["val_loss"].add(loss_of(outputs), batch_size(batch))
+        if self.session.eval_batches is not None:
+            values = {"val_loss": loss_of(outputs)}
+            self.session.eval_batches.finished(self._epoch(trainer), batch_idx, batch_size(batch), values)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Offer the mean to callbacks that look at it here; epochs are judged at their end."""
         self._offer(trainer, "val_loss")
-        self._logged[VALIDATION] = self.logbook.values(VALIDATION)
+        logged = self._logged[VALIDATION] = self.logbook.values(VALIDATION)
         self.logbook.at(TRAINING)
+        self.session.eval_finished(self._epoch(trainer), self._meters["val_loss"].named("val_loss") | logged)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Collect what was logged, judge the epoch and decide whether it was the last."""
@@ -146,7 +158,7 @@ class Keeper(EarlyStopping):
         self.loader.set_epoch(epoch)
         self._meters = {"train_loss": LossMeter(self._device)}
         self.logbook.begin_epoch(self._device)
-        self._logged = {}
+        self._logged = {TRAINING: {}, VALIDATION: {}}
         self._metrics = learning_rate(trainer.optimizers)
 
     def _offer(self, trainer: Trainer, name: str) -> None:
@@ -160,15 +172,21 @@ class Keeper(EarlyStopping):
         if self._pending is None:
             return
         epoch, self._pending = self._pending, None
+        epochs = self.limits.epochs(self.loader, epoch)
         self.session.logged(self._logged)
         if self.session.due(epoch + 1):
             state = trainer_state(trainer, self.model, self._others(trainer), epoch + 1)
-            self.session.save(epoch + 1, {**state, "watch": self.watch.state_dict()})
-        self.session.epoch_finished(epoch, self.limits.epochs(self.loader, epoch), self._metrics)
+            report = {"max_epochs": epochs, "metrics": dict(self._metrics)}
+            self.session.save(epoch + 1, {**state, "watch": self.watch.state_dict(), "report": report})
+        self.session.epoch_finished(epoch, epochs, self._metrics)
 
     def _others(self, trainer: Trainer) -> list[Any]:
         callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
         return [callback for callback in callbacks if callback is not self]
+
+    @staticmethod
+    def _epoch(trainer: Trainer) -> int:
+        return trainer.fit_loop.epoch_progress.total.completed
 
     @staticmethod
     def _batches(trainer: Trainer) -> int:

@@ -16,7 +16,7 @@ from alrun.callbacks.progress_view import clock
 from alrun.core.events import (
     Callback,
     EpochFinished,
-    LabelsReceived,
+    LabelReceived,
     PhaseFinished,
     PhaseProgress,
     PhaseStarted,
@@ -26,15 +26,17 @@ from alrun.core.events import (
 from alrun.core.types import Annotation, LabelStatus
 
 METRICS = {"accuracy": 0.875, "nll": 0.5, "count_pool_0": 7.0}
-STARTED = RunStarted(Path("outputs/default/digits-mlp-entropy-s0-1a2b3c4d"), 0, 0, 40, resumed=False)
-FINISHED = RunFinished(1, 40, "finished", "the budget of 40 labels is spent")
+STARTED = RunStarted(
+    log_dir=Path("outputs/default/digits-mlp-entropy-s0-1a2b3c4d"), step=0, labels=0, budget=40, resumed=False
+)
+FINISHED = RunFinished(step=1, labels=40, status="finished", reason="the budget of 40 labels is spent")
 
 
 def run_a_step(callback: Callback, step: int, labels: int, phases: Sequence[str]) -> None:
     for phase in phases:
-        callback.on_phase_started(PhaseStarted(step, phase))
+        callback.on_phase_started(PhaseStarted(step=step, phase=phase))
         metrics = METRICS if phase == "metrology" else {}
-        callback.on_phase_finished(PhaseFinished(step, phase, 0.5, labels, metrics))
+        callback.on_phase_finished(PhaseFinished(step=step, phase=phase, seconds=0.5, labels=labels, metrics=metrics))
 
 
 def drawn(display: LiveDisplay, width: int) -> str:
@@ -54,9 +56,11 @@ def test_display_shows_what_is_going_on(display: LiveDisplay, width: int) -> Non
     display.on_run_started(STARTED)
     try:
         assert "starting" in drawn(display, width)
-        display.on_phase_finished(PhaseFinished(3, "metrology", 0.1, 20, METRICS))
-        display.on_phase_started(PhaseStarted(3, "training"))
-        display.on_train_epoch_finished(EpochFinished(3, 30, 50, {"lr": 0.001, "train_loss": 0.0252}))
+        display.on_phase_finished(PhaseFinished(step=3, phase="metrology", seconds=0.1, labels=20, metrics=METRICS))
+        display.on_phase_started(PhaseStarted(step=3, phase="training"))
+        display.on_train_epoch_finished(
+            EpochFinished(step=3, epoch=30, max_epochs=50, metrics={"lr": 0.001, "train_loss": 0.0252})
+        )
         screen = drawn(display, width)
     finally:
         display.on_run_finished(FINISHED)
@@ -76,12 +80,13 @@ def test_display_follows_labels_as_they_arrive(display: LiveDisplay) -> None:
     display.on_run_started(STARTED)
     try:
         run_a_step(display, 0, 0, ["query"])
-        display.on_phase_started(PhaseStarted(0, "labeling"))
+        display.on_phase_started(PhaseStarted(step=0, phase="labeling"))
         answers = [Annotation(1, 3), Annotation(2, 4), Annotation(5, status=LabelStatus.FAILED)]
-        display.on_labels_received(LabelsReceived(0, answers))
-        display.on_phase_finished(PhaseFinished(0, "labeling", 0.1, 0))
+        for order, answer in enumerate(answers):
+            display.on_label_received(LabelReceived(step=0, order=order, annotation=answer))
+        display.on_phase_finished(PhaseFinished(step=0, phase="labeling", seconds=0.1, labels=0))
         assert "2/40" in drawn(display, 80)
-        display.on_phase_finished(PhaseFinished(0, "data_integration", 0.1, 2))
+        display.on_phase_finished(PhaseFinished(step=0, phase="data_integration", seconds=0.1, labels=2))
         assert "2/40" in drawn(display, 80)
     finally:
         display.on_run_finished(FINISHED)
@@ -90,10 +95,10 @@ def test_display_follows_labels_as_they_arrive(display: LiveDisplay) -> None:
 def test_a_new_phase_starts_an_empty_bar(display: LiveDisplay) -> None:
     display.on_run_started(STARTED)
     try:
-        display.on_phase_started(PhaseStarted(1, "query"))
-        display.on_phase_progress(PhaseProgress(1, "query", 700, 1400))
+        display.on_phase_started(PhaseStarted(step=1, phase="query"))
+        display.on_phase_progress(PhaseProgress(step=1, phase="query", done=700, total=1400))
         assert "700/1400" in drawn(display, 80)
-        display.on_phase_started(PhaseStarted(1, "labeling"))
+        display.on_phase_started(PhaseStarted(step=1, phase="labeling"))
         assert "700/1400" not in drawn(display, 80)
     finally:
         display.on_run_finished(FINISHED)
@@ -124,7 +129,7 @@ def test_plain_log_prints_one_line_a_step() -> None:
     console = Console(file=io.StringIO(), record=True, width=40)
     log = PlainLog(console)
     log.on_run_started(STARTED)
-    log.on_phase_finished(PhaseFinished(0, "metrology", 0.0, 0, {}))
+    log.on_phase_finished(PhaseFinished(step=0, phase="metrology", seconds=0.0, labels=0, metrics={}))
     run_a_step(log, 0, 20, ["query", "labeling", "data_integration"])
     run_a_step(log, 1, 20, ["training", "metrology"])
     run_a_step(log, 1, 40, ["query", "labeling", "data_integration"])
@@ -141,7 +146,7 @@ def test_plain_log_prints_one_line_a_step() -> None:
 
 def test_plain_log_says_where_a_run_goes_on() -> None:
     console = Console(file=io.StringIO(), record=True)
-    PlainLog(console).on_run_started(RunStarted(Path("run"), 3, 60, 200, resumed=True))
+    PlainLog(console).on_run_started(RunStarted(log_dir=Path("run"), step=3, labels=60, budget=200, resumed=True))
     assert console.export_text() == "run continues at step 3: 60 of 200 labels\n"
 
 

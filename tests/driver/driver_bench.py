@@ -106,8 +106,8 @@ class Events(Callback):
     def on_phase_finished(self, event: Any) -> None:
         self.told.append(f"{event.step} {event.phase} finished, {event.labels} labels")
 
-    def on_labels_received(self, event: Any) -> None:
-        self.told.append(f"{event.step} received {len(event.annotations)}")
+    def on_label_received(self, event: Any) -> None:
+        self.told.append(f"{event.step} received {event.order}")
 
 
 class Hook(Callback):

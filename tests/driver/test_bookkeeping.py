@@ -88,6 +88,14 @@ def test_a_run_in_which_every_request_fails_ends_and_says_why(tmp_path: Path) ->
         run(tmp_path, label=label)
 
 
+def test_a_step_in_which_every_request_failed_is_asked_again(tmp_path: Path) -> None:
+    with pytest.raises(StrategyError, match="none of the 6 label requests"):
+        run(tmp_path / "mended", label=failing(lambda row: True))
+    mended, whole = run(tmp_path / "mended"), run(tmp_path / "whole")
+    assert acquisitions(mended).equals(acquisitions(whole))
+    assert mended.labels_bought == 20
+
+
 def test_what_is_not_answered_is_skipped(tmp_path: Path) -> None:
     label = Answer(lambda item, truth: Annotation(item, truth) if item % 2 else None)
     driver = run(tmp_path, budget=50, stopping=[Steps(3)], label=label)
@@ -164,7 +172,7 @@ def test_events_come_in_order(tmp_path: Path) -> None:
         for phase in PHASES if step < 2 else PHASES[:2]:
             labels = before + 6 if phase == "data_integration" else before
             expected += [f"{step} {phase} started"]
-            expected += [f"{step} received 6"] if phase == "labeling" else []
+            expected += [f"{step} received {order}" for order in range(6)] if phase == "labeling" else []
             expected += [f"{step} {phase} finished, {labels} labels"]
     assert events.told == expected
     events = Events()

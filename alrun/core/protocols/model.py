@@ -85,7 +85,7 @@ class BatchWatch(Protocol):
         ...
 
     def finished(self, epoch: int, index: int, samples: int, metrics: Mapping[str, Any]) -> None:
-        """Report that it has ended; ``metrics`` (numbers or scalar tensors; ``None`` is left out) are read at once."""
+        """Report that it has ended; numbers and scalar tensors of ``metrics`` are read at once."""
         ...
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError, StrategyError
-from alrun.core.events import LabelsReceived, PhaseProgress
+from alrun.core.events import LabelReceived, PhaseProgress
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.driver.phases.base import PhaseResult
@@ -32,6 +32,11 @@ class LabelingPhase:
         if driver.label_strategy is None:
             return PhaseResult({"answers": 0, "digest": driver.store.labels.digest(step)})
         known = driver.store.labels.answers(step)
+        if not _any_labelled(known):
+            # All failed when the run was ended for it: whoever starts it again wants them asked again.
+            known = {}
+        for order, annotation in known.items():
+            driver.notify.tell(LabelReceived, again=True, order=order, annotation=annotation)
         outstanding = [(order, item) for order, item in requests if order not in known]
         strategy = driver.label_strategy
         answers = DurableQueue(
@@ -43,7 +48,9 @@ class LabelingPhase:
         if outstanding:
             strategy.label(FifoQueue(item for _, item in outstanding), answers)
             answers.put_many(_skipped(item) for _, item in answers.open_requests)
-        _refuse_passed_through(driver, list(driver.store.labels.answers(step).values()))
+        received = driver.store.labels.answers(step)
+        _refuse_passed_through(driver, list(received.values()))
+        _refuse_all_failed(received, step)
         self._collect(driver)
         return PhaseResult({"answers": len(requests), "digest": driver.store.labels.digest(step)})
 
@@ -65,12 +72,31 @@ class LabelingPhase:
 
 def _acknowledge(driver: Host, total: int, answers: Sequence[tuple[int, Annotation]]) -> None:
     step = driver.active_learning_step_idx
-    _refuse_passed_through(driver, [annotation for _, annotation in answers])
+    annotations = [annotation for _, annotation in answers]
+    _refuse_passed_through(driver, annotations)
+    check = getattr(driver.training_pool, "check", None)
+    if check is not None:
+        check(annotations)
     driver.store.labels.append(step, answers)
     done = len(driver.store.labels.answers(step))
-    driver.notify.on_labels_received(LabelsReceived(step, [annotation for _, annotation in answers]))
-    driver.notify.on_phase_progress(PhaseProgress(step, ActiveLearningPhase.LABELING, done, total))
+    for order, annotation in answers:
+        driver.notify.tell(LabelReceived, order=order, annotation=annotation)
+    driver.notify.tell(PhaseProgress, done=done, total=total)
     driver.signals.check()
+
+
+def _any_labelled(answers: Mapping[int, Annotation]) -> bool:
+    return any(answer.status is LabelStatus.LABELLED for answer in answers.values())
+
+
+def _refuse_all_failed(answers: Mapping[int, Annotation], step: int) -> None:
+    """End the run where not one request was answered: nothing would change by going on."""
+    if answers and not _any_labelled(answers):
+        first = answers[min(answers)]
+        raise StrategyError(
+            f"none of the {len(answers)} label requests of step {step} was answered; "
+            f"the first: {first.status}, {first.reason}\n    → mend the label strategy and type the same command again"
+        )
 
 
 def _skipped(item: Any) -> Annotation:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError
+from alrun.core.events import EvalFinished, EvalStarted
 from alrun.core.phases import ActiveLearningPhase
 from alrun.driver.phases.base import PhaseResult
 
@@ -26,11 +29,13 @@ class MetrologyPhase:
             return PhaseResult({"records": []})
         fresh: list[Any] = []
         for strategy in driver.metrology_strategies:
-            before = len(strategy.records)
-            strategy.compute()
+            before, name = len(strategy.records), type(strategy).__name__
+            with _evaluating(driver, name):
+                strategy.compute()
             new = list(strategy.records[before:])
-            fresh.append([type(strategy).__name__, new])
-            driver.ledger.add_records(driver.active_learning_step_idx, type(strategy).__name__, new)
+            fresh.append([name, new])
+            measured = driver.ledger.add_records(driver.active_learning_step_idx, name, new)
+            driver.notify.tell(EvalFinished, name=name, metrics=measured)
             strategy.serialize_records()
         return PhaseResult({"records": fresh})
 
@@ -45,3 +50,14 @@ class MetrologyPhase:
 
     def committed(self, driver: Host) -> None:
         """Nothing to tidy."""
+
+
+@contextmanager
+def _evaluating(driver: Host, name: str) -> Iterator[None]:
+    """Tell that the strategy ``name`` begins; what is predicted meanwhile is its evaluation."""
+    driver.notify.tell(EvalStarted, name=name, metrics={})
+    driver.evaluation = name
+    try:
+        yield
+    finally:
+        driver.evaluation = ""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StrategyError
+from alrun.core.events import QueryFinished, QueryStarted
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import QueryReport
 from alrun.driver.phases.base import PhaseResult
@@ -32,12 +33,14 @@ class QueryPhase:
         reports: list[QueryReport] = []
         for strategy in strategies:
             before = len(driver.query_queue)
+            driver.notify.tell(QueryStarted, strategy=type(strategy).__name__)
             strategy.sample(driver.query_queue)
             report = getattr(strategy, "report", None) or QueryReport()
             added = len(driver.query_queue) - before
             authors += [type(strategy).__name__] * added
             scores += (list(report.scores) + [float("nan")] * added)[:added]
             reports.append(report)
+            _tell(driver, strategy, added, scores, report)
         items = driver.query_queue.to_list()[: driver.remaining_budget]
         if not driver.pools_own_their_labels:
             items = [_request(item) for item in items]
@@ -65,6 +68,18 @@ class QueryPhase:
         rows = driver.pool_rows(state["items"])
         if rows is not None and driver.unlabeled_pool is not None:
             driver.unlabeled_pool.take(rows)
+
+
+def _tell(driver: Host, strategy: QueryStrategy, added: int, scores: Sequence[float], report: QueryReport) -> None:
+    if driver.notify.listens(QueryFinished):
+        first = len(driver.query_queue) - added
+        driver.notify.tell(
+            QueryFinished,
+            strategy=type(strategy).__name__,
+            items=driver.query_queue.to_list()[first:],
+            scores=scores[first:],
+            pool_mean=report.pool_mean,
+        )
 
 
 def _request(item: Any) -> Any:

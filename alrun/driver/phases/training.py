@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StrategyError
+from alrun.core.events import TrainFinished, TrainStarted
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.seeding import Role
 from alrun.driver.loader import BatchLoader
@@ -25,13 +27,15 @@ class TrainingPhase:
     tag = ActiveLearningPhase.TRAINING
 
     def run(self, driver: Host) -> PhaseResult:
-        """Train; commits the weights."""
+        """Train; commits the weights and what the learner logged in the last epoch."""
         if driver.step_is_cold_start:
             return PhaseResult({"skipped": True, "pool": len(driver.training_pool)})
         settings = driver.training
         reset_weights(driver.learner, driver.initial_weights, settings, driver.seeds)
         _fit_statistics(driver)
         optimizer, scheduler = _configured_optimizer(driver)
+        samples, session = len(driver.training_pool), EpochSession(driver)
+        driver.notify.tell(TrainStarted, samples=samples, max_epochs=settings.max_epochs)
         settings.loop(
             driver.learner,
             optimizer,
@@ -44,21 +48,34 @@ class TrainingPhase:
             max_val_steps=settings.max_val_steps,
             lr_scheduler=scheduler,
             device=driver.device,
-            session=EpochSession(driver),
+            session=session,
         )
-        return PhaseResult({"skipped": False, "pool": len(driver.training_pool)}, dict(driver.learner.state_dict()))
+        driver.notify.tell(TrainFinished, samples=samples)
+        logged = {"logged": session.last_logged} if session.last_logged else {}
+        driver.ledger.add_records(driver.active_learning_step_idx, str(self.tag), _records(session.last_logged))
+        return PhaseResult({"skipped": False, "pool": samples, **logged}, dict(driver.learner.state_dict()))
 
     def restore(self, driver: Host, commit: Commit) -> None:
         """Load the weights, where they are still needed, and the size the training pool had at the start."""
         state = commit.state()
         if commit.step == 0:
             driver.initial_pool_size = state["pool"]
+        driver.ledger.add_records(commit.step, str(self.tag), _records(state.get("logged", {})))
         if commit.has_weights and commit.step >= driver.restart_step:
             driver.learner.load_state_dict(commit.weights())
 
     def committed(self, driver: Host) -> None:
         """Remove the checkpoints inside the phase, which its commit replaces."""
         EpochSession(driver).discard()
+
+
+def _records(logged: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
+    """Return one record a value that the learner logged in the last epoch, in the order of splits and names."""
+    return [
+        {"split": split, "metric": name, "value": value, "higher_is_better": None}
+        for split, values in sorted(logged.items())
+        for name, value in sorted(values.items())
+    ]
 
 
 def _fit_statistics(driver: Host) -> None:
@@ -98,12 +115,13 @@ def _configured_optimizer(driver: Host) -> tuple[Any, Any]:
 def _split_lightning(configured: Any) -> tuple[Any, Any]:
     """Take apart the forms that ``configure_optimizers`` may return for one optimiser."""
     if isinstance(configured, dict):
-        return configured["optimizer"], configured.get("lr_scheduler")
+        scheduler = configured.get("lr_scheduler")
+        if scheduler is not None and "monitor" in configured and not isinstance(scheduler, dict):
+            scheduler = {"scheduler": scheduler, "monitor": configured["monitor"]}
+        return configured["optimizer"], scheduler
     if isinstance(configured, tuple) and len(configured) == 2 and isinstance(configured[0], list):
         optimizers, schedulers = configured
         return optimizers[0], schedulers[0] if schedulers else None
     if isinstance(configured, list | tuple):
-        if len(configured) > 1:
-            return None, None
-        return configured[0], None
+        return _split_lightning(configured[0]) if len(configured) == 1 else (None, None)
     return configured, None

@@ -1,0 +1,49 @@
+"""What a config may say of any callback or logger, and which classes can be one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from alrun.config.suggest import did_you_mean
+from alrun.core.callback import HOOKS
+from alrun.core.errors import Problem
+
+__all__ = ["LISTENING", "deaf", "is_listener", "on_error_problems", "without_on_error"]
+
+#: Groups whose options are callbacks.
+LISTENING = ("logger", "callbacks")
+ON_ERROR = ("raise", "warn")
+
+
+def is_listener(where: str) -> bool:
+    """Return whether the node at ``where`` (``callbacks.mine``) is a callback."""
+    return where.count(".") == 1 and where.split(".")[0] in LISTENING
+
+
+def without_on_error(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``node`` without the key that is no argument of the class."""
+    return {key: value for key, value in node.items() if key != "on_error"}
+
+
+def on_error_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield values of ``on_error`` that are none."""
+    for group in LISTENING:
+        chosen = config.get(group)
+        for name, node in chosen.items() if isinstance(chosen, Mapping) else ():
+            value = node.get("on_error", "raise") if isinstance(node, Mapping) else "raise"
+            if value not in ON_ERROR:
+                where = f"{group}.{name}.on_error"
+                yield Problem(f"{value!r} is neither raise nor warn", where, f"{where}=warn")
+
+
+def deaf(kind: type, where: str) -> Problem:
+    """Return the problem of a class that listens to no event: a Lightning callback, or a misspelt method."""
+    what = f"{kind.__name__} is no alrun callback: it listens to no event"
+    if any(base.__module__.startswith(("lightning.", "pytorch_lightning.")) for base in kind.__mro__):
+        return Problem(
+            what, f"{where}._target_", "Lightning's own go here: training=trainer training.loop.callbacks=[…]"
+        )
+    tried = [name for name in dir(kind) if name.startswith("on_") and name not in (*HOOKS, "on_error")]
+    hint = did_you_mean(tried[0], HOOKS) if tried else f"give it one of {', '.join(HOOKS[:4])} …"
+    return Problem(what, f"{where}._target_", hint)

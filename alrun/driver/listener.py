@@ -1,0 +1,120 @@
+"""One callback: what it listens to, what happens when it fails, and its state."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from alrun.core.callback import hooks_of
+from alrun.core.errors import Interrupted, StoreError, StrategyError
+from alrun.core.events import Event
+from alrun.store import codec
+
+__all__ = ["Listener", "rank", "undisturbed"]
+
+
+class Listener:
+    """A callback of any class, as the driver deals with it.
+
+    Attributes:
+        name: Its name in the config.
+        hooks: Its methods that listen, by name.
+        has_state: Whether it keeps state across a resume.
+    """
+
+    def __init__(self, name: str, callback: Any, logger: logging.Logger) -> None:
+        """Deal with ``callback``; what it fails at is said to ``logger``."""
+        self.name = name
+        self.hooks = hooks_of(callback)
+        self.has_state = all(callable(getattr(callback, word, None)) for word in ("state_dict", "load_state_dict"))
+        self._callback = callback
+        self._title = type(callback).__name__
+        self._logger = logger
+        self._warned: set[tuple[str, int]] = set()
+
+    def tell(self, event: Event) -> None:
+        """Call the callback's method for ``event``, in the process of rank 0 unless it ``is_distributed``."""
+        if rank() == 0 or getattr(self._callback, "is_distributed", False):
+            self._guarded(event.hook, lambda: self.hooks[event.hook](event), event.step)
+
+    def state(self) -> Mapping[str, Any] | None:
+        """Return its state, of values that can be stored; ``None`` where that failed and may fail."""
+        state: Mapping[str, Any] | None = self._guarded("state_dict", self._storable_state)
+        return state
+
+    def load_state(self, state: Mapping[str, Any] | None) -> None:
+        """Put it back to ``state``."""
+        if state is not None:
+            self._guarded("load_state_dict", lambda: self._callback.load_state_dict(state))
+
+    def _storable_state(self) -> dict[str, Any]:
+        state = dict(self._callback.state_dict())
+        try:
+            codec.encode(state, {})
+        except StoreError as error:
+            raise TypeError(str(error)) from error
+        return state
+
+    def _guarded(self, method: str, call: Callable[[], Any], step: int = -1) -> Any:
+        """Return what ``call`` returns, the global generators left alone; its errors bear the callback's name."""
+        try:
+            with undisturbed():
+                return call()
+        except (Interrupted, StoreError) as error:
+            if isinstance(error, Interrupted) or not self._may_fail:
+                raise
+            self._warn(method, error, step)
+        except Exception as error:
+            if not self._may_fail:
+                self._logger.exception("%s.%s failed", self._title, method)
+                raise StrategyError(self._words(method, error)) from error
+            self._warn(method, error, step)
+        return None
+
+    @property
+    def _may_fail(self) -> bool:
+        return getattr(self._callback, "on_error", "raise") == "warn"
+
+    def _words(self, method: str, error: Exception) -> str:
+        hint = f"traceback in alrun.log; {self.name}.on_error=warn lets the run go on in spite of it"
+        return f"callback {self._title}.{method}: {type(error).__name__}: {error}\n    → {hint}"
+
+    def _warn(self, method: str, error: Exception, step: int) -> None:
+        """Say what failed, once a method and step: some are called for each batch."""
+        if (method, step) not in self._warned:
+            trace = error if not self._warned else None
+            self._warned.add((method, step))
+            self._logger.warning(
+                "callback %s.%s failed: %s: %s", self._title, method, type(error).__name__, error, exc_info=trace
+            )
+
+
+def rank() -> int:
+    """Return this process's rank in a distributed run, 0 where there is none; never imports ``torch.distributed``."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return 0
+    return int(distributed.get_rank())
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put the global generators of python, numpy and torch back at the end, as they were."""
+    import random
+
+    import numpy as np
+    import torch
+
+    python, legacy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - legacy global state is what foreign code draws from
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002
+        torch.set_rng_state(cpu)
+        if devices:
+            torch.cuda.set_rng_state_all(devices)
