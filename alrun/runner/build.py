@@ -164,6 +164,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from optimizer_problems(config)
     yield from _size_problems(components, config)
     yield from _monitor_problems(components)
+    yield from _lacking_problems(components)
     yield from _fit_problems(components)
     yield from _inference_problems(components)
 
@@ -213,6 +214,15 @@ def _inference_problems(components: Components) -> Iterator[Problem]:
             validate(components.learner)
         except ConfigError as error:
             yield from error.problems
+
+
+def _lacking_problems(components: Components) -> Iterator[Problem]:
+    """Yield strategies that need something of the learner that it does not have."""
+    for strategy in components.query_strategies:
+        for part in sorted(getattr(strategy, "requires_learner", ())):
+            if not hasattr(components.learner, part):
+                what = f"{_name(strategy)} needs a learner with a {part}, and {_name(components.learner)} has none"
+                yield Problem(what, "query", "learner=adversarial" if part == "discriminator" else "")
 
 
 def _name(value: Any) -> str:
