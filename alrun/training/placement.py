@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,9 @@ class Placement:
             index = torch.cuda.current_device() if place.type == "cuda" and place.index is None else place.index
             chosen = {"accelerator": place.type, "devices": 1 if place.type != "cuda" else [index]}
         true = {torch.float64: "64-true", torch.bfloat16: "bf16-true", torch.float16: "16-true"}
-        return {**chosen, "precision": true.get(dtype, self.precision), "strategy": self.strategy}  # type: ignore[arg-type]
+        # Lightning attaches accelerator and model to a strategy: one that was used cannot be given to the next phase.
+        strategy = copy.deepcopy(self.strategy)
+        return {**chosen, "precision": true.get(dtype, self.precision), "strategy": strategy}  # type: ignore[arg-type]
 
     def refuse_many(self, world_size: int) -> None:
         """Raise ``ConfigError`` when more than one process would train."""

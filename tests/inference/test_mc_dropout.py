@@ -208,10 +208,12 @@ def test_prob_overrides_the_layers_own() -> None:
         (nn.FeatureAlphaDropout(0.3), functional.feature_alpha_dropout, (6, 1)),
         (nn.Dropout(0.3), functional.dropout, (6, 4)),
         (nn.Dropout1d(0.3), functional.dropout1d, (6, 1)),
+        (nn.Dropout2d(0.3), functional.dropout2d, (6, 1, 1)),
+        (nn.Dropout3d(0.3), functional.dropout3d, (6, 1, 1, 1)),
     ],
 )
 def test_the_arithmetic_is_that_of_torch(layer: nn.Module, function: Callable[..., Tensor], shape: tuple[int]) -> None:
-    inputs = 5 + torch.rand(64, 6, 4, generator=torch.Generator().manual_seed(3))
+    inputs = 5 + torch.rand(64, *(6, 4, 3, 2)[: len(shape)], generator=torch.Generator().manual_seed(3))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         expected = function(inputs, 0.3, training=True)

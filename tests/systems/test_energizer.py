@@ -1,0 +1,305 @@
+"""What Energizer does, end to end: plain LightningModules on both loops, MC dropout, Lightning's extras, its knobs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+PACKAGE = '''
+import torch
+from lightning.pytorch import Callback, LightningModule
+from torch import nn
+from torch.nn import functional
+from torchmetrics.classification import MulticlassAccuracy
+
+
+class Classifier(LightningModule):
+    """Written for a plain Trainer: logs as it likes, has hooks, its own optimiser and a plateau on what it logs."""
+
+    def __init__(self, width=32, lr=0.01):
+        super().__init__()
+        self.save_hyperparameters()
+        self.net = nn.Sequential(
+            nn.Linear(64, width), nn.ReLU(), nn.Dropout(0.1), nn.Linear(width, width), nn.SELU(),
+            nn.AlphaDropout(0.1), nn.Linear(width, 10),
+        )
+        self.accuracy = MulticlassAccuracy(10, average="micro")
+        self.seen = []
+
+    def forward(self, x):
+        return self.net(x)
+
+    def on_train_epoch_start(self):
+        self.seen = []
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        loss = functional.cross_entropy(self(x), y)
+        self.log("train_loss", loss, prog_bar=True)
+        self.seen.append(len(x))
+        return loss
+
+    def validation_step(self, batch, batch_idx):
+        x, y = batch
+        logits = self(x)
+        self.accuracy(logits, y)
+        self.log("val_acc", self.accuracy, on_epoch=True, prog_bar=True)
+        self.log("val_loss", functional.cross_entropy(logits, y))
+
+    def on_train_epoch_end(self):
+        self.log_dict({"rows": float(sum(self.seen)), "epoch_number": float(self.current_epoch)})
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.Adam(self.parameters(), lr=self.hparams.lr)
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode="max", patience=0)
+        return {"optimizer": optimizer, "lr_scheduler": plateau, "monitor": "val_acc"}
+
+
+class TwoPlayers(LightningModule):
+    """Two optimisers and a scheduler by manual optimisation."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.body = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Dropout(0.1), nn.Linear(32, 10))
+        self.critic = nn.Linear(10, 1)
+
+    def forward(self, x):
+        return self.body(x)
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        player, critic = self.optimizers()
+        loss = functional.cross_entropy(self(x), y)
+        player.zero_grad()
+        self.manual_backward(loss)
+        player.step()
+        judged = self.critic(self(x).detach()).squeeze(1)
+        score = functional.mse_loss(judged, (y > 4).float())
+        critic.zero_grad()
+        self.manual_backward(score)
+        critic.step()
+        self.log_dict({"loss/player": loss, "loss/critic": score})
+
+    def on_train_epoch_end(self):
+        self.lr_schedulers().step()
+        self.log("updates", float(self.global_step))
+
+    def configure_optimizers(self):
+        player = torch.optim.Adam(self.body.parameters(), lr=0.01)
+        critic = torch.optim.SGD(self.critic.parameters(), lr=0.05, momentum=0.9)
+        return [player, critic], [torch.optim.lr_scheduler.ExponentialLR(player, 0.9)]
+
+
+class NoDropout(Classifier):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(64, 10)
+
+
+class Counts(Callback):
+    """Logs through the module how many batches it saw; what it counted survives a resume."""
+
+    def __init__(self):
+        self.batches = 0
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        self.batches += 1
+
+    def on_train_epoch_end(self, trainer, module):
+        module.log("batches_seen", float(self.batches))
+
+    def state_dict(self):
+        return {"batches": self.batches}
+
+    def load_state_dict(self, state):
+        self.batches = state["batches"]
+'''
+
+LEARNERS = {"classifier": "Classifier", "two_players": "TwoPlayers", "no_dropout": "NoDropout"}
+COMMON = ("--config-dir", "conf", "--trust", "my_lit", "data.validation_size=0.1", "+training.validate=true")
+KNOBS = ("initial_size=20", "query_size=20", "budget=80", "training.max_epochs=6", "progress=false")
+EXTRAS = (
+    "training=trainer",
+    "training.loop.callbacks=[{_target_: my_lit.Counts}, "
+    "{_target_: lightning.pytorch.callbacks.LearningRateMonitor}, "
+    "{_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: val_loss, patience: 2}]",
+    "training.loop.logger={_target_: lightning.pytorch.loggers.CSVLogger, save_dir: logs}",
+    "training.loop.strategy={_target_: lightning.pytorch.strategies.SingleDeviceStrategy, device: cpu}",
+    "+training.loop.trainer_kwargs.log_every_n_steps=1",
+)
+MC = ("inference=mc_dropout", "inference.num_passes=4")
+
+
+class System:
+    """A folder of the user's, where commands run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "my_lit.py").write_text(PACKAGE)
+        (folder / "conf" / "learner").mkdir(parents=True)
+        for name, target in LEARNERS.items():
+            (folder / "conf" / "learner" / f"{name}.yaml").write_text(f"_target_: my_lit.{target}\n")
+        command = [sys.executable, str(Path(__file__).with_name("forked.py"))]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=folder)
+        assert self._line() == "ready"
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def start(self, *words: str, kill_at: str | None = None) -> tuple[int, str]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([[*COMMON, *KNOBS, *words], kill_at]) + "\n")
+        self._process.stdin.flush()
+        code, told = json.loads(self._line())
+        return int(code), str(told)
+
+    def finish(self, name: str, *words: str) -> Path:
+        code, told = self.start(f"name={name}", *words)
+        assert code == 0, told
+        (found,) = (self.folder / "outputs" / name).glob("*/run.json")
+        return found.parent
+
+    def finish_in_two(self, name: str, *words: str) -> Path:
+        """Kill the run inside the training of its third step, then let it go on."""
+        pattern = f"outputs/{name}/*/checkpoints/step_2/training.epoch_2"
+        code, told = self.start(f"name={name}", *words, kill_at=pattern)
+        assert code == -9, told
+        return self.finish(name, *words)
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    started = System(tmp_path_factory.mktemp("energizer"))
+    yield started
+    started.close()
+
+
+def promised(run: Path) -> Mapping[str, str]:
+    """Return the SHA-256 of all that a resumed run shares with one that was never interrupted."""
+    names = [run / "records.parquet", run / "acquisitions.parquet", run / "labels" / "labels.jsonl"]
+    files = [*names, *run.glob("checkpoints/step_*/*/*")]
+    return {str(path.relative_to(run)): sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
+
+
+def logged(run: Path) -> pd.DataFrame:
+    """Return what the learner itself logged: a column a name, a row a step."""
+    records = pd.read_parquet(run / "records.parquet")
+    own = records[records["strategy"] == "training"]
+    return own.pivot(index="labels", columns=["split", "metric"], values="value")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("learner", ["classifier", "two_players"])
+def test_a_plain_module_runs_on_both_loops_and_resumes_exactly(system: System, learner: str) -> None:
+    tables = []
+    for loop in ("fabric", "trainer"):
+        words = (f"learner={learner}", f"training={loop}", "training.checkpoint_every=2", "training.reset=warm")
+        whole = system.finish(f"{learner}_{loop}_whole", *words)
+        assert promised(system.finish_in_two(f"{learner}_{loop}_killed", *words)) == promised(whole)
+        tables.append(logged(whole))
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    assert list(tables[0].index) == [20, 40, 60, 80]
+    names = {
+        "classifier": [("training", name) for name in ("epoch_number", "rows", "train_loss")]
+        + [("validation", "val_acc"), ("validation", "val_loss")],
+        "two_players": [("training", name) for name in ("loss/critic", "loss/player", "updates")],
+    }
+    assert set(tables[0].columns.to_flat_index()) == set(names[learner])
+    if learner == "classifier":
+        assert tables[0]["training", "rows"].tolist() == [20, 40, 60, 80]
+        assert tables[0]["training", "epoch_number"].unique().tolist() == [5.0]
+    else:
+        assert tables[0]["training", "updates"].tolist() == [2 * 6 * batches for batches in (1, 2, 2, 3)]
+
+
+@pytest.mark.slow
+def test_callbacks_loggers_and_strategies_of_lightning_come_from_the_config(system: System) -> None:
+    words = ("learner=classifier", *EXTRAS, "training.checkpoint_every=2", "training.max_epochs=8")
+    whole = system.finish("extras_whole", *words)
+    (table,) = (system.folder / "logs").rglob("metrics.csv")
+    told = pd.read_csv(table)
+    assert {"train_loss", "val_acc", "val_loss", "lr-Adam", "batches_seen"} <= set(told.columns)
+    assert promised(system.finish_in_two("extras_killed", *words)) == promised(whole)
+    seen = logged(whole)["training", "batches_seen"]
+    epochs = logged(whole)["training", "epoch_number"] + 1
+    assert seen.tolist() == [count * batches for count, batches in zip(epochs, (1, 2, 2, 3), strict=True)]
+
+
+@pytest.mark.slow
+def test_every_acquisition_works_over_mc_dropout_whose_probability_may_be_set(system: System) -> None:
+    chosen = {}
+    for query in ("bald", "entropy", "least_confidence", "margin", "random"):
+        run = system.finish(f"mc_{query}", "learner=classifier", *MC, f"query={query}", "budget=40")
+        acquired = pd.read_parquet(run / "acquisitions.parquet")
+        chosen[query] = acquired.loc[acquired["step"] == 1, "index"].tolist()
+        assert acquired["index"].nunique() == 40
+    assert len({tuple(rows) for rows in chosen.values()}) == 5
+    sharper = system.finish("mc_prob", "learner=classifier", *MC, "query=bald", "budget=40", "inference.prob=0.5")
+    assert pd.read_parquet(sharper / "acquisitions.parquet").loc[20:, "index"].tolist() != chosen["bald"]
+    code, told = system.start("name=none", "learner=no_dropout", *MC, "query=bald")
+    assert code == 2
+    assert "MC dropout needs a learner with dropout layers" in told
+
+
+@pytest.mark.slow
+def test_the_knobs_of_its_loop(system: System) -> None:
+    """Labels a step and in all, epochs between them, what training starts from; a last fit and test at the end."""
+    common = ("learner=classifier", "training.max_epochs=2", "query_size=15", "budget=65", "query=margin")
+    runs = {reset: system.finish(f"knobs_{reset}", *common, f"training.reset={reset}") for reset in ("scratch", "warm")}
+    for reset, run in runs.items():
+        records = pd.read_parquet(run / "records.parquet")
+        assert set(records["reset"]) == {reset}
+        tested = records[(records["metric"] == "accuracy") & (records["split"] == "test")]
+        assert tested["labels"].tolist() == [20, 35, 50, 65]
+        assert logged(run)["training", "epoch_number"].tolist() == [1.0] * 4
+        assert json.loads((run / "run.json").read_text())["labels"] == 65
+    losses = {reset: logged(run)["training", "train_loss"].iloc[-1] for reset, run in runs.items()}
+    assert losses["warm"] < losses["scratch"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loop", ["fabric", "trainer"])
+def test_several_losses_and_any_torchmetrics_metric_are_in_the_records(system: System, loop: str) -> None:
+    words = [
+        f"training={loop}",
+        "training.checkpoint_every=2",
+        "+learner.losses.ce._target_=alrun.learner.losses.CrossEntropy",
+        "+learner.losses.ce.loss_reweight=0.5",
+        "+learner.losses.margin._target_=alrun.learner.losses.Weighted",
+        "+learner.losses.margin.loss._target_=torch.nn.MultiMarginLoss",
+        "+metrology.f1._target_=torchmetrics.classification.MulticlassF1Score",
+        "+metrology.f1.num_classes=10",
+        "+metrology.recall._target_=torchmetrics.classification.MulticlassRecall",
+        "+metrology.recall.num_classes=10",
+        "+metrology.recall.average=none",
+    ]
+    whole = system.finish(f"losses_{loop}_whole", *words)
+    assert promised(system.finish_in_two(f"losses_{loop}_killed", *words)) == promised(whole)
+    own = logged(whole)
+    for split, name in (("training", "train"), ("validation", "val")):
+        raw, weighted = own[split, f"{name}/ce"], own[split, f"{name}/ce_weighted"]
+        assert weighted.tolist() == pytest.approx((raw / 2).tolist())
+        total = weighted + own[split, f"{name}/margin_weighted"]
+        assert own[split, f"{name}/loss"].tolist() == pytest.approx(total.tolist())
+    records = pd.read_parquet(whole / "records.parquet")
+    latest = records[records["labels"] == 80].set_index("metric")["value"]
+    assert latest["f1"] == pytest.approx(latest["macro_f1"])
+    assert latest[[f"recall_{number}" for number in range(10)]].between(0, 1).all()
+    assert set(records.loc[records["metric"] == "f1", "higher_is_better"]) == {True}
+    code, told = system.start("name=wrong", words[-1], *words[-3:-1], "+metrology.f1._target_=torchmetrics.F1")
+    assert (code, "F1" in told) == (2, True)
+    code, told = system.start("name=wrong", *words[6:7], "+metrology.f1.num_classes=3")
+    assert (code, "metrology.f1.num_classes=10" in told) == (2, True)
