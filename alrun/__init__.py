@@ -14,6 +14,7 @@ A folder is a room. It imports the rooms in the last column, never one beside it
     report      records of many runs to tables; no torch        store  core
     config      compose, check, did-you-mean, trust             core
     driver      the loop and its five phases                    store  core
+    backbone    what the heads of a multi-task learner share    learner  core
     data  learner  training  inference  query  cold_start  label  metrology  stopping  callbacks
                 strategies, one a file                          core
     store       checkpoints, label log, records, lock           core

@@ -46,12 +46,14 @@ class Balanced(ColdStart):
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION})
 
     def pick(self, rows: Tensor, positions: Tensor, n: int, seed: int) -> Tensor:
-        """Return ``n`` rows, one of each class in turn.
+        """Return ``n`` rows, one of each class (of the first of several tasks) in turn.
 
         Raises:
             StrategyError: When the targets are not classes.
         """
         classes = self.driver.unlabeled_pool.reveal(rows)
+        if self.driver.spec is not None and self.driver.spec.tasks:
+            classes = classes[:, 0]
         if classes.is_floating_point() or classes.ndim != 1:
             raise StrategyError("cold_start=balanced needs classes; say cold_start=random for a regression")
         return rows[balanced_order(classes, torch.from_numpy(row_uniforms(rows, seed)))[:n]]

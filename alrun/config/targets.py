@@ -16,6 +16,7 @@ __all__ = ["Trust", "iterate_targets", "load_target"]
 
 ROOMS = (
     "data",
+    "backbone",
     "learner",
     "training",
     "inference",

@@ -1,6 +1,7 @@
 """From raw learner outputs to probabilities and moments: the one place that knows the convention.
 
 Classification outputs are logits ``[..., C]`` (one column stands for the logit of the second of two classes).
+Several classifications have their logits side by side, ``[..., sum C]``, in the order of ``TaskSpec.tasks``.
 Regression outputs are ``[..., T]`` means, or ``[..., 2T]`` means followed by log-variances, in the units of the target.
 """
 
@@ -8,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alrun.core.types import Moments
+from alrun.core.types import Moments, TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["gaussian_moments", "mixture", "probabilities"]
+__all__ = ["gaussian_moments", "mixture", "probabilities", "task_outputs"]
 
 
 def probabilities(logits: Tensor) -> Tensor:
@@ -24,6 +25,17 @@ def probabilities(logits: Tensor) -> Tensor:
 
     positive = logits.sigmoid()
     return torch.cat([1 - positive, positive], dim=-1)
+
+
+def task_outputs(outputs: Tensor, spec: TaskSpec) -> tuple[Tensor, ...]:
+    """Return the logits ``[..., C_t]`` of each of ``spec.tasks``, views of ``outputs`` ``[..., sum C]``.
+
+    A spec without several tasks has one, whose outputs are all there are.
+    """
+    if not spec.tasks:
+        return (outputs,)
+    parts: tuple[Tensor, ...] = outputs.split([part.num_outputs for part in spec.tasks], dim=-1)
+    return parts
 
 
 def gaussian_moments(outputs: Tensor, num_targets: int) -> Moments:

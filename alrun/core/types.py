@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Annotation", "LabelStatus", "Moments", "Prediction", "QueryReport", "Split", "Task", "TaskSpec"]
+__all__ = ["Annotation", "LabelStatus", "Moments", "Prediction", "QueryReport", "Split", "Task", "TaskPart", "TaskSpec"]
 
 
 class Task(StrEnum):
@@ -18,6 +18,23 @@ class Task(StrEnum):
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
+
+
+@dataclass(frozen=True)
+class TaskPart:
+    """One of several tasks that share their inputs.
+
+    Attributes:
+        name: What the task is called in records, requests and the ledger.
+        task: What its targets are.
+        num_outputs: Number of its classes, or 1 for a regression.
+        class_names: One name a class, or empty.
+    """
+
+    name: str
+    task: Task
+    num_outputs: int
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,6 +48,8 @@ class TaskSpec:
         standardize: Column numbers of a flat input that want zero mean and unit variance. The learner takes the
             statistics from the training pool when a training phase begins, never from rows it was not given.
         class_names: One name a class, or empty.
+        tasks: Several classifications of the same inputs, ``T`` of them; empty for a single task. Targets are then
+            ``[N, T]`` ``int64`` with -1 where a label is missing, and ``num_outputs`` is the sum of their classes.
     """
 
     task: Task
@@ -38,6 +57,7 @@ class TaskSpec:
     num_outputs: int
     standardize: tuple[int, ...] = ()
     class_names: tuple[str, ...] = ()
+    tasks: tuple[TaskPart, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

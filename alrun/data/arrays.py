@@ -68,7 +68,7 @@ class Arrays(ArraySource):
         outputs = len(names) if wanted is Task.CLASSIFICATION else values.shape[1]
         columns = tuple(range(inputs.shape[1])) if standardize else ()
         spec = TaskSpec(wanted, tuple(inputs.shape[1:]), outputs, columns, names)
-        sizes = {"validation_size": validation_size, "test_size": test_size}
+        sizes: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size}
         super().__init__(_held(inputs), values, spec, labeled=labeled, scale=scale, **sizes)
 
 

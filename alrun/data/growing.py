@@ -25,6 +25,14 @@ class GrowingTensor:
         """The rows so far, ``[n, *shape]``: a view, to be read only."""
         return self._buffer[: self._size]
 
+    def __getitem__(self, position: int) -> Tensor:
+        """Return one row, a view."""
+        return self.view[position]
+
+    def select(self, positions: Tensor) -> Tensor:
+        """Return the rows ``[n, *shape]`` at ``positions``."""
+        return self.view.index_select(0, positions)
+
     def extend(self, block: Tensor) -> None:
         """Add the rows of ``block`` ``[n, *shape]`` at the end."""
         size = self._size + len(block)

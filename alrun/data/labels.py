@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +12,9 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import StrategyError
-from alrun.core.types import Task, TaskSpec
+from alrun.core.types import Annotation, LabelStatus, Task, TaskSpec
 
-__all__ = ["encode_targets", "is_point", "row_number", "stack_points"]
+__all__ = ["encode_targets", "is_point", "num_classes", "refuse_unlabelled", "row_number", "stack_points"]
 
 
 def is_point(item: Any) -> bool:
@@ -29,6 +30,13 @@ def row_number(item: Any) -> int:
         raise StrategyError(
             f"a label request must be a row number or the inputs of a new point, not {item!r}"
         ) from None
+
+
+def refuse_unlabelled(annotations: Sequence[Annotation]) -> None:
+    """Raise ``StrategyError`` when one of ``annotations`` is not labelled."""
+    refused = next((one for one in annotations if one.status != LabelStatus.LABELLED), None)
+    if refused is not None:
+        raise StrategyError(f"request {refused.item!r} was {refused.status}: it has no label to add")
 
 
 def stack_points(points: Sequence[Any], spec: TaskSpec) -> Tensor:
@@ -47,8 +55,13 @@ def stack_points(points: Sequence[Any], spec: TaskSpec) -> Tensor:
     return block
 
 
+def num_classes(spec: TaskSpec) -> Tensor:
+    """Return the number of classes as a scalar tensor, or of each task ``[T]`` where there are several."""
+    return torch.tensor([part.num_outputs for part in spec.tasks] if spec.tasks else spec.num_outputs)
+
+
 def encode_targets(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
-    """Return labels as ``[n]`` ``int64`` classes or ``[n, T]`` finite ``float32``.
+    """Return labels: ``[n]`` ``int64`` classes, ``[n, T]`` of them for several tasks, or ``[n, T]`` finite ``float32``.
 
     Numbers are converted in one go; tensors and arrays (as for ``T > 1``) are stacked.
 
@@ -66,14 +79,16 @@ def encode_targets(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
 
 
 def _classes(block: Tensor, spec: TaskSpec) -> Tensor:
-    count = len(block)
-    if block.numel() != count:
-        raise StrategyError(f"one class a label is expected, not {tuple(block.shape[1:])} values")
-    classes = block.reshape(count).to(torch.int64)
-    wrong = (classes != block.reshape(count)) | (classes < 0) | (classes >= spec.num_outputs)
+    shape = (len(block), len(spec.tasks)) if spec.tasks else (len(block),)
+    if block.numel() != math.prod(shape):
+        wanted = f"{len(spec.tasks)} classes" if spec.tasks else "one class"
+        raise StrategyError(f"{wanted} a label {'are' if spec.tasks else 'is'} expected, not {tuple(block.shape[1:])}")
+    given = block.reshape(shape)
+    classes, limit = given.to(torch.int64), num_classes(spec).expand(shape)
+    wrong = (classes != given) | (classes < 0) | (classes >= limit)
     if wrong.any():
-        value = block.reshape(count)[wrong][0].item()
-        raise StrategyError(f"label {value!r} is not a class of the data (0 to {spec.num_outputs - 1})")
+        value, most = given[wrong][0].item(), int(limit[wrong][0]) - 1
+        raise StrategyError(f"label {value!r} is not a class of the data (0 to {most})")
     return classes
 
 

@@ -15,6 +15,8 @@ from torch import Tensor
 from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Seeds
 from alrun.core.types import Split, Task, TaskSpec
+from alrun.data.labels import num_classes
+from alrun.data.partial import PartialTrainingPool, PartialUnlabeledPool
 from alrun.data.pools import EvaluationPool, TrainingPool, UnlabeledPool
 from alrun.data.problems import fail
 from alrun.data.rows import as_rows
@@ -49,17 +51,20 @@ class ArraySource:
         test_size: float = 0.2,
         labeled: Sequence[int] | None = None,
         scale: float = 1.0,
+        partial_labels: bool = False,
     ) -> None:
         """Hold the data and check that it can be used.
 
         Args:
             inputs: ``[N, *input_shape]``, real numbers.
-            targets: ``[N]`` ``int64`` classes ``0 … C-1``, or ``[N, T]`` ``float32``.
+            targets: ``[N]`` ``int64`` classes ``0 … C-1``, ``[N, T]`` ``float32``, or ``[N, T]`` ``int64`` classes of
+                several tasks.
             spec: Task, shapes and names that fit both.
             validation_size: Rows for validation: a fraction below 1 or a count; 0 for no validation pool.
             test_size: Rows for test, likewise.
             labeled: Rows whose labels are known from the start.
             scale: Factor that inputs are multiplied by as they are read, e.g. 1/255 for images of bytes.
+            partial_labels: Whether requests name a row and one of several tasks, rather than all tasks of a row.
 
         Raises:
             DataError: Lengths differ, a value is not finite, there is one class only, or too few rows for the split.
@@ -67,6 +72,7 @@ class ArraySource:
         self.array, self._targets, self.spec = inputs, targets, spec
         self.validation_size, self.test_size, self._scale = validation_size, test_size, scale
         self._labeled = np.asarray([] if labeled is None else list(labeled), dtype=np.int64)
+        self.partial_labels = partial_labels
         self._fingerprint: str | None = None
         self._check()
 
@@ -89,9 +95,10 @@ class ArraySource:
     def pools(self, seeds: Seeds) -> Pools:
         """Split the rows and return the pools that view them; ``None`` for validation or test without rows."""
         split = self.split(seeds)
+        partial = self.partial_labels
         return Pools(
-            training=TrainingPool(self, split.labeled),
-            unlabeled=UnlabeledPool(self, split),
+            training=PartialTrainingPool(self, split.labeled) if partial else TrainingPool(self, split.labeled),
+            unlabeled=PartialUnlabeledPool(self, split) if partial else UnlabeledPool(self, split),
             validation=EvaluationPool(self, split.validation) if len(split.validation) else None,
             test=EvaluationPool(self, split.test) if len(split.test) else None,
         )
@@ -101,7 +108,8 @@ class ArraySource:
         if self._fingerprint is None:
             dtype = str(self.array.dtype).removeprefix("torch.")
             head = (self.spec, tuple(self.array.shape), dtype, self._scale, self._labeled.tolist())
-            digest = hashlib.sha256(repr(head).encode())
+            described = repr((*head, self.spec.tasks) if self.spec.tasks else head)
+            digest = hashlib.sha256(described.encode())
             for block in chain((self.array[chunk] for chunk in self._chunks()), [self._targets]):
                 raw = np.ascontiguousarray(block.numpy() if isinstance(block, Tensor) else block)
                 digest.update(raw.reshape(-1).view(np.uint8).data)
@@ -124,23 +132,32 @@ class ArraySource:
 
     def _strata(self) -> npt.NDArray[np.int64]:
         if self.spec.task is Task.CLASSIFICATION:
-            strata: npt.NDArray[np.int64] = self._targets.numpy()
+            # Of several tasks the first: their combinations may be as many as there are rows.
+            strata: npt.NDArray[np.int64] = (self._targets[:, 0] if self.spec.tasks else self._targets).numpy()
             return strata
         return np.zeros(len(self), dtype=np.int64)
 
     def _check(self) -> None:
         if len(self.array) != len(self._targets):
             raise fail(f"{len(self.array)} rows of inputs, but {len(self._targets)} targets", "data")
-        if self.spec.task is Task.CLASSIFICATION and self.spec.num_outputs < 2:
-            raise fail(
-                "all rows are of one class: there is nothing to learn", "data", "check the target column or array"
-            )
+        self._check_tasks()
         self._check_values()
         outside = self._labeled[(self._labeled < 0) | (self._labeled >= len(self))]
         if len(outside):
             raise fail(f"there is no row {outside[0]} among {len(self)}", "data.labeled", "rows count from 0")
         free = np.delete(self._strata(), np.unique(self._labeled))
         check_sizes(np.bincount(free, minlength=1), self.validation_size, self.test_size)
+
+    def _check_tasks(self) -> None:
+        hint = "check the target column or array"
+        if self.spec.task is Task.CLASSIFICATION and self.spec.num_outputs < 2:
+            raise fail("all rows are of one class: there is nothing to learn", "data", hint)
+        for part in self.spec.tasks:
+            if part.num_outputs < 2:
+                raise fail(f"all rows are of one class of {part.name!r}: there is nothing to learn", "data", hint)
+        if self.partial_labels and not self.spec.tasks:
+            what = "there is one task alone, so that a request cannot name one of several"
+            raise fail(what, "data.partial_labels", "data.partial_labels=false")
 
     def _check_values(self) -> None:
         for chunk in self._chunks():
@@ -149,7 +166,7 @@ class ArraySource:
                 raise fail("an input is missing or not finite", where, "fill it in, or leave the row out")
         wrong = ~self._targets.isfinite()
         if self.spec.task is Task.CLASSIFICATION:
-            wrong |= (self._targets < 0) | (self._targets >= self.spec.num_outputs)
+            wrong |= (self._targets < 0) | (self._targets >= num_classes(self.spec))
         if wrong.any():
             row = int(wrong.nonzero()[0, 0])
             raise fail("the target is missing, not finite, or no class of the data", f"row {row}", "leave the row out")

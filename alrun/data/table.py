@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from alrun.core.types import Task, TaskSpec
+from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.data.columns import SUFFIXES, choose_columns, dummies, numbers, read_table
 from alrun.data.encoding import encode_classes, encode_values, guess_task
 from alrun.data.problems import existing_file, fail, parse_task
@@ -41,6 +41,7 @@ class Table(ArraySource):
         categorical: Sequence[str] | None = None,
         drop: Sequence[str] = (),
         labeled: Sequence[int] | None = None,
+        partial_labels: bool = False,
         validation_size: float = 0.1,
         test_size: float = 0.2,
     ) -> None:
@@ -48,12 +49,14 @@ class Table(ArraySource):
 
         Args:
             path: A ``.csv``, ``.csv.gz``, ``.tsv``, ``.parquet`` or ``.pq`` file.
-            target: The column to predict; several for a regression with several targets.
-            task: ``classification``, ``regression``, or ``auto`` for what the target looks like (``guess_task``).
+            target: The column to predict; several for several classifications, or a regression with several targets.
+            task: ``classification``, ``regression``, or ``auto`` for what the target looks like (``guess_task``);
+                several targets are classifications where each of them looks like one.
             numeric: Columns that are numbers; ``None`` for all of a numeric type that have no other role.
             categorical: Columns that are categories; ``None`` for all others, except dates.
             drop: Columns to leave out.
             labeled: See ``ArraySource``.
+            partial_labels: See ``ArraySource``.
             validation_size: See ``ArraySource``.
             test_size: See ``ArraySource``.
 
@@ -68,19 +71,13 @@ class Table(ArraySource):
             raise fail("names no column", "data.target", f"one of {', '.join(map(str, frame.columns))}")
         numeric, categorical = (names if names is None else _listed(names) for names in (numeric, categorical))
         columns = choose_columns(frame, targets, numeric, categorical, _listed(drop))
-        values, outputs, names = _targets(frame, targets, wanted, str(file))
+        values, described = _targets(frame, targets, wanted, str(file))
         inputs = np.concatenate(
             [numbers(frame, columns.numeric, str(file)), dummies(frame, columns.categorical)], axis=1
         )
-        spec = TaskSpec(
-            Task.REGRESSION if values.ndim == 2 else Task.CLASSIFICATION,
-            (inputs.shape[1],),
-            outputs,
-            standardize=tuple(range(len(columns.numeric))),
-            class_names=names,
-        )
-        sizes = {"validation_size": validation_size, "test_size": test_size}
-        super().__init__(torch.from_numpy(inputs), values, spec, labeled=labeled, **sizes)
+        spec = TaskSpec(input_shape=(inputs.shape[1],), standardize=tuple(range(len(columns.numeric))), **described)
+        options: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size, "partial_labels": partial_labels}
+        super().__init__(torch.from_numpy(inputs), values, spec, labeled=labeled, **options)
 
 
 def _listed(names: object) -> list[str]:
@@ -88,27 +85,28 @@ def _listed(names: object) -> list[str]:
     return [str(name) for name in (names if isinstance(names, list | tuple) else [names])]
 
 
-def _targets(
-    frame: pd.DataFrame, names: list[str], task: Task | None, where: str
-) -> tuple[Tensor, int, tuple[str, ...]]:
-    """Return the encoded targets, the number of outputs, and the class names."""
+def _targets(frame: pd.DataFrame, names: list[str], task: Task | None, where: str) -> tuple[Tensor, dict[str, Any]]:
+    """Return the encoded targets and what the ``TaskSpec`` says of them."""
     for name in names:
         missing = np.flatnonzero(frame[name].isna().to_numpy())
         if len(missing):
             more = f" (and in {len(missing) - 1} more rows)" if len(missing) > 1 else ""
             what = f"the target {name!r} is missing in row {missing[0]}{more}"
             raise fail(what, where, "leave such rows out of the file")
-    task = task or guess_task(_plain(frame, names))
+    guesses = {guess_task(_plain(frame[name])) for name in names}
+    task = task or (Task.CLASSIFICATION if guesses == {Task.CLASSIFICATION} else Task.REGRESSION)
     if task is Task.REGRESSION:
         values = encode_values(numbers(frame, names, where), where)
-        return values, values.shape[1], ()
-    classes, found = encode_classes(_plain(frame, names), f"{where}, column {names[0]!r}")
-    return classes, len(found), found
+        return values, {"task": task, "num_outputs": values.shape[1]}
+    encoded = [encode_classes(_plain(frame[name]), f"{where}, column {name!r}") for name in names]
+    if len(names) == 1:
+        classes, found = encoded[0]
+        return classes, {"task": task, "num_outputs": len(found), "class_names": found}
+    parts = tuple(TaskPart(name, task, len(found), found) for name, (_, found) in zip(names, encoded, strict=True))
+    total = sum(part.num_outputs for part in parts)
+    return torch.stack([classes for classes, _ in encoded], dim=1), {"task": task, "num_outputs": total, "tasks": parts}
 
 
-def _plain(frame: pd.DataFrame, names: list[str]) -> npt.NDArray[Any]:
-    """Return one column ``[N]`` as numbers or text, or several ``[N, T]``."""
-    if len(names) > 1:
-        return frame[names].to_numpy()
-    column = frame[names[0]]
+def _plain(column: pd.Series[Any]) -> npt.NDArray[Any]:
+    """Return a column ``[N]`` as numbers or text."""
     return column.to_numpy() if column.dtype.kind in "biuf" else column.astype(str).to_numpy(dtype=str)

@@ -11,7 +11,8 @@ from torch import Tensor
 from alrun.core.errors import StrategyError
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.data.growing import GrowingTensor
-from alrun.data.labels import encode_targets, is_point, row_number, stack_points
+from alrun.data.labels import encode_targets, is_point, refuse_unlabelled, row_number, stack_points
+from alrun.data.large import LargeRows, is_large
 from alrun.data.rows import RowSource, as_rows, has_repeats
 
 __all__ = ["TrainingPool"]
@@ -22,7 +23,7 @@ class TrainingPool:
 
     Inputs stay in the source, except those of new points that no source holds: these are kept here, and have the
     indices -1, -2, … in the order of their arrival. A datum is ``(x, y)`` with ``x`` ``[*input_shape]`` ``float32`` and
-    ``y`` a 0-d ``int64`` class or ``[T]`` ``float32``.
+    ``y`` a 0-d ``int64`` class, ``[T]`` ``int64`` classes of several tasks, or ``[T]`` ``float32``.
     """
 
     def __init__(self, source: RowSource, labeled: Sequence[int] | Tensor = ()) -> None:
@@ -32,9 +33,11 @@ class TrainingPool:
         self._held = torch.zeros(len(source), dtype=torch.bool)
         classify = source.spec.task is Task.CLASSIFICATION
         self._indices = GrowingTensor((), torch.int64)
-        self._targets = GrowingTensor(
-            () if classify else (source.spec.num_outputs,), torch.int64 if classify else torch.float32
-        )
+        several = (len(source.spec.tasks),) if source.spec.tasks else ()
+        shape = several if classify else (source.spec.num_outputs,)
+        self._targets: Any = GrowingTensor(shape, torch.int64 if classify else torch.float32)
+        if is_large(source.spec):
+            self._targets = LargeRows(source.spec.num_outputs)
         self._points = GrowingTensor(source.spec.input_shape, torch.float32)
         rows = as_rows(labeled)
         self._add(rows, source.targets(rows))
@@ -53,7 +56,7 @@ class TrainingPool:
         row = self.indices[position : position + 1 or None]
         if len(row) == 0:
             raise IndexError(f"position {position} of a training pool of {len(self)}")
-        return self._lookup(row)[0], self._targets.view[position]
+        return self._lookup(row)[0], self._targets[position]
 
     def __getitems__(self, positions: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
         """Return the batch ``(x [n, *input_shape], y [n] or [n, T])`` at ``positions``."""
@@ -70,7 +73,8 @@ class TrainingPool:
 
     def targets(self, positions: Sequence[int] | Tensor) -> Tensor:
         """Return the labels ``[n]`` ``int64`` or ``[n, T]`` ``float32`` at ``positions``."""
-        return self._targets.view.index_select(0, as_rows(positions))
+        targets: Tensor = self._targets.select(as_rows(positions))
+        return targets
 
     def append(self, item: Annotation | tuple[Any, Any]) -> None:
         """Add one labelled annotation, or a new point given as ``(x, y)``.
@@ -79,6 +83,16 @@ class TrainingPool:
             StrategyError: See ``extend``.
         """
         self.extend([item if isinstance(item, Annotation) else Annotation(torch.as_tensor(item[0]), item[1])])
+
+    def check(self, annotations: Sequence[Annotation]) -> None:
+        """Refuse labels that the pool could not take, before they are acknowledged; adds nothing.
+
+        Raises:
+            StrategyError: A label is not what the data's ``TaskSpec`` asks for.
+        """
+        targets = [one.target for one in annotations if one.status is LabelStatus.LABELLED]
+        if targets:
+            self._as_held(targets)
 
     def extend(self, annotations: Sequence[Annotation]) -> None:
         """Add labelled annotations, all or none of them.
@@ -89,18 +103,22 @@ class TrainingPool:
         """
         if not annotations:
             return
-        refused = next((one for one in annotations if one.status != LabelStatus.LABELLED), None)
-        if refused is not None:
-            raise StrategyError(f"request {refused.item!r} was {refused.status}: it has no label to add")
+        refuse_unlabelled(annotations)
         new = torch.tensor([is_point(one.item) for one in annotations])
         points = stack_points([one.item for one in annotations if is_point(one.item)], self.spec)
         indices = torch.empty(len(annotations), dtype=torch.int64)
         indices[~new] = as_rows([row_number(one.item) for one in annotations if not is_point(one.item)])
         self._check_new(indices[~new])
         indices[new] = -1 - len(self._points) - torch.arange(len(points))
-        self._add(indices, encode_targets([one.target for one in annotations], self.spec), points)
+        self._add(indices, self._as_held([one.target for one in annotations]), points)
 
-    def _add(self, indices: Tensor, targets: Tensor, points: Tensor | None = None) -> None:
+    def _as_held(self, targets: Sequence[Any]) -> Any:
+        """Return labels as they are kept, or raise ``StrategyError``."""
+        if isinstance(self._targets, LargeRows):
+            return self._targets.checked(targets)
+        return encode_targets(targets, self.spec)
+
+    def _add(self, indices: Tensor, targets: Any, points: Tensor | None = None) -> None:
         rows = indices[indices >= 0]
         self._check_new(rows)
         self._held[rows] = True

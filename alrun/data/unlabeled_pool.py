@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -13,7 +13,7 @@ from alrun.core.errors import StrategyError
 from alrun.core.types import Split
 from alrun.data.rows import RowSource, as_rows, has_repeats
 
-__all__ = ["RowStatus", "UnlabeledPool"]
+__all__ = ["RowStatus", "UnlabeledPool", "change_status"]
 
 
 class RowStatus(IntEnum):
@@ -23,6 +23,26 @@ class RowStatus(IntEnum):
     PENDING = 1
     LABELLED = 2
     HELD_OUT = 3
+
+
+def change_status(
+    status: Tensor, places: Tensor, before: RowStatus, after: RowStatus, name: Callable[[int], str]
+) -> None:
+    """Set ``status`` ``[M]`` at ``places`` ``[n]`` from ``before`` to ``after``, all or none.
+
+    Raises:
+        StrategyError: One does not stand at ``before``, or is named twice; ``name`` says which.
+    """
+    found = status[places]
+    wrong = (found != int(before)).nonzero()
+    if len(wrong):
+        first = int(wrong[0])
+        stands = RowStatus(int(found[first])).name.lower().replace("_", " ")
+        what = f"{name(int(places[first]))} is {stands}"
+        raise StrategyError(f"{what}; only {before.name.lower()} rows may become {after.name.lower()}")
+    if has_repeats(places):
+        raise StrategyError(f"a row was named twice among those that become {after.name.lower()}")
+    status[places] = int(after)
 
 
 class UnlabeledPool:
@@ -93,7 +113,7 @@ class UnlabeledPool:
             StrategyError: One is not a row of the source, or is held out for validation or test.
         """
         known = self._known(rows)
-        held_out = self._status[known] == int(RowStatus.HELD_OUT)
+        held_out = self._status[known].reshape(len(known), self._status[:1].numel())[:, 0] == int(RowStatus.HELD_OUT)
         if held_out.any():
             raise StrategyError(f"row {int(known[held_out][0])} is held out: its label is not for sale")
         return self._source.targets(known)
@@ -124,17 +144,7 @@ class UnlabeledPool:
 
     def _move(self, rows: Sequence[int] | Tensor, before: RowStatus, after: RowStatus) -> None:
         known = self._known(rows)
-        status = self._status[known]
-        wrong = (status != int(before)).nonzero()
-        if len(wrong):
-            first = int(wrong[0])
-            name = RowStatus(int(status[first])).name.lower().replace("_", " ")
-            raise StrategyError(
-                f"row {int(known[first])} is {name}; only {before.name.lower()} rows may become {after.name.lower()}"
-            )
-        if has_repeats(known):
-            raise StrategyError(f"a row was named twice among those that become {after.name.lower()}")
-        self._status[known] = int(after)
+        change_status(self._status, known, before, after, lambda row: f"row {row}")
         self._indices = None
 
     def _known(self, rows: Sequence[int] | Tensor) -> Tensor:

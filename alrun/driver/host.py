@@ -169,9 +169,16 @@ class Host:
         return not hasattr(self.training_pool, "extend") or self.unlabeled_pool is None
 
     def pool_rows(self, items: Sequence[Any]) -> Tensor | None:
-        """Return the source rows among queue items, ``[n]`` ``int64``; ``None`` when no pool keeps account of rows."""
-        if not hasattr(self.unlabeled_pool, "take"):
+        """Return the source rows among queue items, ``[n]`` ``int64``; ``None`` when no pool keeps account of rows.
+
+        Where the pool keeps account of the tasks of a row, these are the keys that it gives to the requests.
+        """
+        pool: Any = self.unlabeled_pool
+        if not hasattr(pool, "take"):
             return None
+        if hasattr(pool, "request_keys"):
+            keys: Tensor = pool.request_keys(items)
+            return keys
         import torch
 
         return torch.tensor([item for item in items if isinstance(item, int)], dtype=torch.int64)

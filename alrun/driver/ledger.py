@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alrun.core.requests import is_pair
 from alrun.core.types import Annotation
 from alrun.store import codec
 from alrun.store.records import write_acquisitions, write_records
 from alrun.store.rundir import RunDirectory
 
 __all__ = ["Ledger"]
+
+MANY_VALUES = 1024
 
 
 class Ledger:
@@ -94,22 +98,32 @@ def _is_number(value: Any) -> bool:
 def _acquisition(
     step: int, order: int, item: Any, state: Mapping[str, Any], answer: Annotation | None
 ) -> dict[str, Any]:
+    item, task = (item[0], str(item[1])) if is_pair(item) else (item, None)
     is_row = isinstance(item, int) or getattr(item, "shape", None) == ()
     return {
         "step": step,
         "order": order,
         "index": int(item) if is_row else None,
-        "uuid": str(int(item)) if is_row else f"{step}-{order}",
+        "uuid": _uuid(state, order) or (str(int(item)) if is_row else f"{step}-{order}"),
         "score": state["scores"][order],
         "strategy": state["strategies"][order],
         "label": _label(answer.target) if answer else "null",
         "annotator": answer.annotator if answer else "",
         "cost": answer.cost if answer else 0.0,
         "status": str(answer.status) if answer else "",
+        "task": task,
     }
 
 
+def _uuid(state: Mapping[str, Any], order: int) -> str | None:
+    uuids: Sequence[str | None] = state.get("uuids", ())
+    return uuids[order] if uuids else None
+
+
 def _label(target: Any) -> str:
+    """Return a label as JSON; of one with many values what it is, as the values are in the label log."""
+    if math.prod(getattr(target, "shape", ())) > MANY_VALUES:
+        return codec.canonical_json({"shape": list(target.shape), "dtype": str(target.dtype)}).decode()
     plain = target.tolist() if hasattr(target, "tolist") and target.size != 0 else target
     try:
         return codec.canonical_json(plain).decode()

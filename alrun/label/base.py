@@ -22,8 +22,11 @@ def plain_targets(targets: Tensor) -> list[Any]:
         targets: ``[n]`` or ``[n, T]``.
 
     Returns:
-        Python ints for ``[n]`` integers, python floats for one float a row, tensors ``[T]`` otherwise.
+        Python ints for ``[n]`` integers, lists of them for ``[n, T]``; python floats for one float a row, tensors
+        ``[T]`` for several.
     """
+    if not targets.is_floating_point():
+        return targets.tolist()
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets.squeeze(1)
     return targets.tolist() if targets.ndim == 1 else [row.clone() for row in targets]

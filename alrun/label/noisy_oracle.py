@@ -77,6 +77,8 @@ class NoisyOracle(Oracle):
             raise ConfigError(Problem(f"{sigma} is no standard deviation", "label.sigma", "zero or more"))
         if sigma is None and spec is not None and spec.task is Task.REGRESSION:
             raise ConfigError(Problem("a regression needs the size of the error", "label.sigma", "say label.sigma=0.1"))
+        if confusion is not None and spec is not None and spec.tasks:
+            raise ConfigError(Problem("several tasks have no one matrix", "label.confusion", "label.flip_rate=0.1"))
         classes = spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else None
         self.confusion = None if confusion is None else _checked_confusion(confusion, classes)
         self.flip_rate = flip_rate
@@ -88,6 +90,12 @@ class NoisyOracle(Oracle):
         key = self.driver.seeds.at(0).integer(Role.LABEL, "noise")
         if true.is_floating_point():
             return true + self._errors(true, rows, key)
+        parts = self.driver.spec.tasks
+        if parts:
+            keys = [self.driver.seeds.at(0).integer(Role.LABEL, f"noise {part.name}") for part in parts]
+            columns = zip(true.unbind(dim=1), parts, keys, strict=True)
+            noisy = [flipped(one, part.num_outputs, self.flip_rate, rows, own) for one, part, own in columns]
+            return torch.stack(noisy, dim=1)
         if self.confusion is not None:
             return confused(true, self.confusion, rows, key)
         return flipped(true, self.driver.spec.num_outputs, self.flip_rate, rows, key)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alrun.core.requests import is_pair, task_of
 from alrun.core.types import Annotation, LabelStatus
 from alrun.label.base import BatchLabels, plain_targets
 
@@ -19,7 +20,8 @@ _NEW_POINT = "the data set holds no label for a new point"
 class Oracle(BatchLabels):
     """Reveals the target that the source holds for each requested row.
 
-    A request for a new point, which no source holds, is skipped.
+    Of a request for one task of a row it reveals that task alone. A request for a new point, which no source holds, is
+    skipped.
 
     Args:
         cost: What one label costs, in a unit of your choice.
@@ -38,12 +40,26 @@ class Oracle(BatchLabels):
         return revealed
 
     def answer(self, items: list[Any]) -> list[Annotation]:
-        """Return one annotation an item, in order: the label of each row, new points as skipped."""
-        rows = [int(item) for item in items if isinstance(item, Integral)]
-        labels = iter(plain_targets(self.targets(torch.tensor(rows, dtype=torch.int64))) if rows else ())
+        """Return one annotation an item, in order: the label of each row or task of a row, new points as skipped."""
+        labels = iter(self._labels([item for item in items if _is_known(item)]))
         return [
             Annotation(item, next(labels), self.annotator, self.cost)
-            if isinstance(item, Integral)
+            if _is_known(item)
             else Annotation(item, None, self.annotator, 0.0, LabelStatus.SKIPPED, _NEW_POINT)
             for item in items
         ]
+
+    def _labels(self, items: list[Any]) -> list[Any]:
+        """Return the label of each row; of a pair ``(row, task)`` that of the task alone."""
+        if not items:
+            return []
+        rows = [int(item[0] if is_pair(item) else item) for item in items]
+        whole = plain_targets(self.targets(torch.tensor(rows, dtype=torch.int64)))
+        spec = self.driver.spec
+        return [
+            label[task_of(item[1], spec)] if is_pair(item) else label for item, label in zip(items, whole, strict=True)
+        ]
+
+
+def _is_known(item: Any) -> bool:
+    return isinstance(item, Integral) or is_pair(item)

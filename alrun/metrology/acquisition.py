@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from alrun.core.types import QueryReport, Task
+from alrun.core.types import QueryReport, Task, TaskSpec
 from alrun.metrology.base import Metrology
 
 if TYPE_CHECKING:
@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 __all__ = ["Acquisition", "class_counts", "mean_nearest_distance", "mean_scores"]
 
 _BLOCK_BYTES = 2**24
+
+
+def task_class_counts(targets: Tensor, spec: TaskSpec, name: str) -> dict[str, float]:
+    """Return ``class_counts`` of targets ``[N]``; of several tasks, ``[N, T]``, those of each as ``<name>_<task>``.
+
+    Missing labels (-1) do not count.
+    """
+    if not spec.tasks:
+        return class_counts(targets, spec.num_outputs, name)
+    counts: dict[str, float] = {}
+    for part, classes in zip(spec.tasks, targets.unbind(dim=1), strict=True):
+        counts |= class_counts(classes[classes >= 0], part.num_outputs, f"{name}_{part.name}")
+    return counts
 
 
 def class_counts(classes: Tensor, num_classes: int, name: str) -> dict[str, float]:
@@ -74,7 +87,7 @@ class Acquisition(Metrology):
     they were bought, never of the source's own; a regression has none. Uses nothing but what a resumed driver restores.
     """
 
-    metrics: ClassVar[dict[str, bool | None]] = {
+    metrics: Mapping[str, bool | None] = {
         "mean_score_picks": None,
         "mean_score_pool": None,
         "nearest_distance_picks": None,
@@ -85,14 +98,15 @@ class Acquisition(Metrology):
         import torch
 
         pool, last = self.driver.training_pool, int(self.driver.last_batch)
-        picks = torch.arange(len(pool) - last, len(pool))
+        picks = pool.newest if hasattr(pool, "newest") else torch.arange(len(pool) - last, len(pool))
         values: dict[str, float] = {}
         if pool.spec.task is Task.CLASSIFICATION:
             targets = pool.targets(torch.arange(len(pool)))
-            values |= class_counts(targets, pool.spec.num_outputs, "pool")
-            values |= class_counts(targets[len(pool) - last :], pool.spec.num_outputs, "picks")
+            values |= task_class_counts(targets, pool.spec, "pool")
+            values |= task_class_counts(targets[picks], pool.spec, "picks")
         values |= mean_scores(self.driver.last_reports)
-        distance = mean_nearest_distance(pool.inputs(picks))
+        inputs = pool.inputs(picks)
+        distance = mean_nearest_distance(inputs) if isinstance(inputs, torch.Tensor) else None
         if distance is not None:
             values["nearest_distance_picks"] = distance
         self.record("training", values)

@@ -31,7 +31,7 @@ class Metrology(MetrologyStrategy):
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
-    metrics: ClassVar[Mapping[str, bool | None]] = {}
+    metrics: Mapping[str, bool | None] = {}
     _args: dict[str, Any]
 
     def __init__(self) -> None:

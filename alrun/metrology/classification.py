@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from alrun.core.outputs import probabilities
-from alrun.core.types import Prediction, Task
+from alrun.core.outputs import probabilities, task_outputs
+from alrun.core.types import Prediction, Task, TaskSpec
 from alrun.metrology.base import Metrology
+from alrun.metrology.tasks import by_task, task_metrics
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torchmetrics import Metric
 
-__all__ = ["Classification", "classification_metrics", "predictive_probabilities"]
+__all__ = ["Classification", "ClassificationMeters", "classification_metrics", "predictive_probabilities"]
+
+_METRICS: Mapping[str, bool | None] = {"accuracy": True, "macro_f1": True, "nll": False, "brier": False, "ece": False}
 
 
 def predictive_probabilities(prediction: Prediction) -> Tensor:
     """Return class probabilities ``[B, C]`` ``float64``; the mean over the ``K`` samples of a stochastic prediction."""
-    values = probabilities(prediction.outputs.detach().cpu().double())
-    if prediction.stochastic:
+    return _probabilities(prediction.outputs, prediction.stochastic)
+
+
+def _probabilities(outputs: Tensor, stochastic: bool) -> Tensor:
+    values = probabilities(outputs.detach().cpu().double())
+    if stochastic:
         values = values.mean(dim=0)
     # Rounding may exceed one, which torchmetrics would take for logits.
     return values.clamp(0.0, 1.0)
@@ -39,8 +46,8 @@ def _meters(num_classes: int) -> dict[str, Metric]:
     }
 
 
-def classification_metrics(batches: Iterable[tuple[Tensor, Tensor]], num_classes: int) -> dict[str, float]:
-    """Measure predicted probabilities against classes, batch by batch; batches may differ in size.
+class ClassificationMeters:
+    """Running measures of predicted probabilities against classes; batches may differ in size.
 
     * ``accuracy``: fraction of rows whose most probable class is the true one.
     * ``macro_f1``: mean F1 over the classes that occur in the targets or in the predictions.
@@ -48,36 +55,54 @@ def classification_metrics(batches: Iterable[tuple[Tensor, Tensor]], num_classes
     * ``brier``: mean squared distance of the probabilities from the one-hot class, summed over classes, 0 to 2
       (Brier 1950, Monthly Weather Review 78, p. 1; for two classes twice the halved form in common use).
     * ``ece``: expected calibration error of the top class, 15 equal bins, L1 (Guo et al. 2017, eq. 3).
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        """Measure ``num_classes`` classes; nothing seen yet."""
+        self._meters = _meters(num_classes)
+
+    def update(self, predicted: Tensor, classes: Tensor) -> None:
+        """Take in probabilities ``[B, C]`` ``float64`` and classes ``[B]`` ``int64``."""
+        import torch
+
+        classes = classes.cpu()
+        true = predicted.gather(1, classes[:, None])[:, 0]
+        for name in ("accuracy", "macro_f1", "ece"):
+            self._meters[name].update(predicted, classes)
+        self._meters["nll"].update(-true.clamp_min(torch.finfo(predicted.dtype).tiny).log())
+        # ||p - e_y||² without the one-hot matrix.
+        self._meters["brier"].update(predicted.square().sum(dim=1) - 2 * true + 1)
+
+    def compute(self) -> dict[str, float]:
+        """Return the values over all that was taken in."""
+        return {name: float(meter.compute()) for name, meter in self._meters.items()}
+
+
+def classification_metrics(batches: Iterable[tuple[Tensor, Tensor]], num_classes: int) -> dict[str, float]:
+    """Return the values of ``ClassificationMeters`` over all batches.
 
     Args:
         batches: Pairs of probabilities ``[B, C]`` ``float64`` and classes ``[B]`` ``int64``.
         num_classes: ``C``.
     """
-    import torch
-
-    meters = _meters(num_classes)
+    meters = ClassificationMeters(num_classes)
     for predicted, classes in batches:
-        classes = classes.cpu()
-        true = predicted.gather(1, classes[:, None])[:, 0]
-        for name in ("accuracy", "macro_f1", "ece"):
-            meters[name].update(predicted, classes)
-        meters["nll"].update(-true.clamp_min(torch.finfo(predicted.dtype).tiny).log())
-        # ||p - e_y||² without the one-hot matrix.
-        meters["brier"].update(predicted.square().sum(dim=1) - 2 * true + 1)
-    return {name: float(meter.compute()) for name, meter in meters.items()}
+        meters.update(predicted, classes)
+    return meters.compute()
 
 
 class Classification(Metrology):
-    """Accuracy, macro F1, negative log-likelihood, Brier score and calibration error on the test pool."""
+    """Accuracy, macro F1, negative log-likelihood, Brier score and calibration error on the test pool.
+
+    Of data with several tasks, each of them as ``accuracy/<task>`` and their mean as ``accuracy``, and so on.
+    """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION})
-    metrics: ClassVar[dict[str, bool | None]] = {
-        "accuracy": True,
-        "macro_f1": True,
-        "nll": False,
-        "brier": False,
-        "ece": False,
-    }
+
+    def __init__(self, spec: TaskSpec | None = None) -> None:
+        """Measure the tasks of ``spec``, which comes from the data."""
+        super().__init__()
+        self.metrics = task_metrics(_METRICS, spec)
 
     def compute(self, *args: Any, **kwargs: Any) -> None:
         """Measure the learner on the test pool, or else on the validation pool, and append one record a metric.
@@ -87,8 +112,20 @@ class Classification(Metrology):
             StrategyError: The learner's outputs are not finite.
         """
         split, pool = self.measured_pool()
+        if pool.spec.tasks:
+            self.record(split, self._of_tasks(pool))
+            return
         self.record(split, classification_metrics(self._batches(pool), pool.spec.num_outputs))
 
     def _batches(self, pool: Any) -> Iterator[tuple[Tensor, Tensor]]:
         for prediction, targets in self.predictions(pool):
             yield predictive_probabilities(prediction), targets
+
+    def _of_tasks(self, pool: Any) -> dict[str, float]:
+        """Measure all tasks in one pass."""
+        meters = {part.name: ClassificationMeters(part.num_outputs) for part in pool.spec.tasks}
+        for prediction, targets in self.predictions(pool):
+            outputs = task_outputs(prediction.outputs, pool.spec)
+            for meter, logits, classes in zip(meters.values(), outputs, targets.unbind(dim=1), strict=True):
+                meter.update(_probabilities(logits, prediction.stochastic), classes)
+        return by_task({name: meter.compute() for name, meter in meters.items()})

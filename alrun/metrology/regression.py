@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from alrun.core.outputs import gaussian_moments, mixture
@@ -88,7 +88,7 @@ class Regression(Metrology):
     """RMSE, MAE, R², negative log predictive density and 90% coverage on the test pool."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REGRESSION})
-    metrics: ClassVar[dict[str, bool | None]] = {
+    metrics: Mapping[str, bool | None] = {
         "rmse": False,
         "mae": False,
         "r2": True,

@@ -27,10 +27,16 @@ def checked_max_samples(max_samples: int) -> int:
     return max_samples
 
 
-def queued_rows(queue: AbstractQueue[Any]) -> Tensor:
-    """Return the row numbers ``[q]`` that earlier strategies have put in ``queue`` (none if it cannot tell)."""
+def queued_rows(queue: AbstractQueue[Any], pool: Any = None) -> Tensor:
+    """Return the row numbers ``[q]`` that earlier strategies have put in ``queue`` (none if it cannot tell).
+
+    Of a ``pool`` that sells labels by the task these are the keys of the requests.
+    """
     to_list = getattr(queue, "to_list", None)
     items = to_list() if to_list else []
+    if hasattr(pool, "request_keys"):
+        keys: Tensor = pool.request_keys([pair for item in items for pair in pool.requests(item)])
+        return keys
     return torch.tensor([item for item in items if isinstance(item, Integral)], dtype=torch.int64)
 
 
@@ -40,12 +46,14 @@ class ScoreQuery(QueryStrategy):
     Attributes:
         tasks: Tasks that the score is defined for.
         requires_stochastic: Whether the score needs several posterior samples.
+        multi_task: Whether it is defined for several tasks at once.
         needs_embeddings: Whether predictions are to carry the latents of the rows.
         report: Scores of the last picks and the mean over the pool.
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION})
     requires_stochastic: ClassVar[bool] = False
+    multi_task: ClassVar[bool] = False
     needs_embeddings: ClassVar[bool] = False
     _args: dict[str, Any]
 
@@ -89,7 +97,11 @@ class ScoreQuery(QueryStrategy):
         scores = self.score(prediction).detach().cpu()
         if scores.shape != prediction.indices.shape:
             raise StrategyError(f"{name} gave scores {list(scores.shape)} for {len(prediction.indices)} rows")
-        if scores.isnan().any():
-            row = int(prediction.indices[scores.isnan().nonzero()[0, 0]])
-            raise StrategyError(f"{name} scored row {row} as NaN; its outputs are not finite, look at the learner")
+        self.refuse_nan(scores, prediction.indices)
         return scores
+
+    def refuse_nan(self, scores: Tensor, rows: Tensor) -> None:
+        """Raise ``StrategyError`` when one of ``scores`` ``[B]`` is NaN, naming its row."""
+        if scores.isnan().any():
+            row, name = int(rows[scores.isnan().nonzero()[0, 0]]), type(self).__name__
+            raise StrategyError(f"{name} scored row {row} as NaN; its outputs are not finite, look at the learner")

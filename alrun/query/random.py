@@ -20,7 +20,8 @@ __all__ = ["Random"]
 class Random(QueryStrategy):
     """Rows drawn uniformly without replacement; no forward pass.
 
-    Each row's chance is a function of seed, step and row number, so the order of the pool changes nothing.
+    Each row's chance is a function of seed, step and row number, so the order of the pool changes nothing. From a pool
+    that sells labels by the task it draws pairs ``(row, task)`` likewise.
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
@@ -34,10 +35,12 @@ class Random(QueryStrategy):
 
     def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:
         """Put random rows of the unlabeled pool in ``query_queue``, as python ints, none that is in it already."""
-        rows = self.driver.unlabeled_pool.indices
-        rows = rows[~torch.isin(rows, queued_rows(query_queue))].sort().values
-        key = self.driver.seeds.integer(Role.QUERY, type(self).__name__)
-        picks = rows[top_k(torch.from_numpy(row_uniforms(rows, key)), self.max_samples)].tolist()
-        for row in picks:
-            query_queue.put(row)
+        pool = self.driver.unlabeled_pool
+        by_task = hasattr(pool, "open_keys")
+        keys = pool.open_keys if by_task else pool.indices
+        keys = keys[~torch.isin(keys, queued_rows(query_queue, pool))].sort().values
+        stream = self.driver.seeds.integer(Role.QUERY, type(self).__name__)
+        picks = keys[top_k(torch.from_numpy(row_uniforms(keys, stream)), self.max_samples)].tolist()
+        for key in picks:
+            query_queue.put(pool.request(key) if by_task else key)
         self.report = QueryReport([float("nan")] * len(picks))

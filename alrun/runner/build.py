@@ -61,15 +61,16 @@ class Builder:
             ConfigError: With everything that is wrong.
         """
         pools = self._pools()
+        learner = self._learner()
         components = Components(
-            learner=self._learner(),
+            learner=learner,
             pools=pools,
             query_strategies=self._several("query"),
-            training=self._training(pools),
+            training=self._training(pools, learner),
             inference=self._single("inference"),
             cold_start=self._single("cold_start"),
             label_strategy=self._single("label"),
-            metrology_strategies=self._several("metrology"),
+            metrology_strategies=self._metrology(),
             stopping=self._several("stopping"),
             callbacks=self._listeners("logger") | self._listeners("callbacks"),
             spec=self._spec,
@@ -97,18 +98,23 @@ class Builder:
         self._seeds.seed_global_generators(Role.INIT)
         return self._single("learner")
 
-    def _training(self, pools: Pools) -> TrainingSettings:
+    def _training(self, pools: Pools, learner: Any) -> TrainingSettings:
         options = dict(self._config["training"])
         options["loop"] = self._build(options["loop"], "training.loop")
         for name in ("train_step_fn", "validate_step_fn", "optimizer"):
             if options.get(name) is not None:
                 options[name] = self._build(options[name], f"training.{name}")
         options["reset"] = Reset(options["reset"])
-        monitor = getattr(options["loop"], "monitor", None) or ""
-        options["validate"] = bool(options.get("validate")) or str(monitor).startswith("val")
+        watching = {
+            "training.loop.monitor": str(getattr(options["loop"], "monitor", None) or ""),
+            "learner.scheduler_monitor": str(getattr(learner, "scheduler_monitor", None) or ""),
+        }
+        validating = [key for key, value in watching.items() if value.startswith("val")]
+        options["validate"] = bool(options.get("validate")) or bool(validating)
         if options["validate"] and not pools.validation:
-            hint = "data.validation_size=0.1"
-            self._problems.append(Problem("there is no validation pool to monitor", "training.loop.monitor", hint))
+            where = [*validating, "training.loop.monitor"][0]
+            self._problems.append(Problem("there is no validation pool to monitor", where, "data.validation_size=0.1"))
+        self._problems += _scheduler_problems(options["loop"], watching["learner.scheduler_monitor"])
         return TrainingSettings(**options)
 
     def _single(self, group: str) -> Any:
@@ -117,6 +123,14 @@ class Builder:
     def _several(self, group: str) -> list[Any]:
         nodes = self._config.get(group) or {}
         return [self._build(node, f"{group}.{name}") for name, node in nodes.items()]
+
+    def _metrology(self) -> list[Any]:
+        """Build the metrology strategies; what is only a metric is wrapped in one that feeds it."""
+        strategies = []
+        for name, node in (self._config.get("metrology") or {}).items():
+            built = self._build(node, f"metrology.{name}")
+            strategies.append(self._build(_fed(built, name), f"metrology.{name}") if _is_metric(built) else built)
+        return strategies
 
     def _listeners(self, group: str) -> dict[str, Any]:
         """Return the callbacks of ``group`` by name; ``on_error`` may stand beside the arguments of any of them."""
@@ -152,6 +166,25 @@ class Builder:
         return None
 
 
+def _scheduler_problems(loop: Any, monitor: str) -> Iterator[Problem]:
+    """Yield a value that a scheduler watches and that the training loop never has."""
+    from alrun.config.suggest import did_you_mean
+
+    known = getattr(loop, "monitors", None)
+    if monitor and known is not None and monitor not in known:
+        where = "learner.scheduler_monitor"
+        yield Problem(f"{_name(loop)} has no value {monitor!r} to watch", where, did_you_mean(monitor, known))
+
+
+def _is_metric(built: Any) -> bool:
+    """Return whether ``built`` is a metric by its methods, and no strategy."""
+    return not hasattr(built, "attach") and all(hasattr(built, name) for name in ("update", "compute", "reset"))
+
+
+def _fed(metric: Any, name: str) -> Mapping[str, Any]:
+    return {"_target_": "alrun.metrology.torchmetric.TorchMetric", "metric": metric, "name": name}
+
+
 def _injected(target: Callable[..., Any], spec: TaskSpec | None, seeds: Seeds) -> dict[str, Any]:
     parameters = inspect.signature(target).parameters
     offered = {"spec": spec, "seeds": seeds}
@@ -166,7 +199,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from _monitor_problems(components)
     yield from _lacking_problems(components)
     yield from _fit_problems(components)
-    yield from _inference_problems(components)
+    yield from _learner_problems(components)
 
 
 def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -195,6 +228,7 @@ def _monitor_problems(components: Components) -> Iterator[Problem]:
 
 def _fit_problems(components: Components) -> Iterator[Problem]:
     task = components.spec.task if components.spec else None
+    several = len(components.spec.tasks) if components.spec else 0
     groups = {
         "query": components.query_strategies,
         "metrology": components.metrology_strategies,
@@ -205,15 +239,19 @@ def _fit_problems(components: Components) -> Iterator[Problem]:
             tasks = getattr(value, "tasks", None)
             if task and tasks and task not in tasks:
                 yield Problem(f"{_name(value)} does not fit a {task}", group, f"see: alrun ls {group}")
+            if several and getattr(value, "multi_task", None) is False:
+                yield Problem(f"{_name(value)} does not fit data with {several} tasks", group, f"{group}=multitask")
 
 
-def _inference_problems(components: Components) -> Iterator[Problem]:
-    validate = getattr(components.inference, "validate", None)
-    if callable(validate):
-        try:
-            validate(components.learner)
-        except ConfigError as error:
-            yield from error.problems
+def _learner_problems(components: Components) -> Iterator[Problem]:
+    """Yield why inference or training loop cannot work with the learner."""
+    for part in (components.inference, components.training.loop):
+        validate = getattr(part, "validate", None)
+        if callable(validate):
+            try:
+                validate(components.learner)
+            except ConfigError as error:
+                yield from error.problems
 
 
 def _lacking_problems(components: Components) -> Iterator[Problem]:

@@ -52,6 +52,7 @@ def _acquisition_schema() -> pa.Schema:
             ("annotator", pa.string()),
             ("cost", pa.float64()),
             ("status", pa.string()),
+            ("task", pa.string()),
         ]
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import alrun.backbone.mlp
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Role, Seeds
@@ -26,6 +27,7 @@ from alrun.label.oracle import Oracle
 from alrun.learner.adversarial import Adversarial
 from alrun.learner.base import Learner
 from alrun.learner.mlp import MLP
+from alrun.learner.multitask import MultiTask
 from alrun.store.run_store import RunStore
 from alrun.store.rundir import RunDirectory
 from alrun.training.fabric import FabricLoop
@@ -64,6 +66,9 @@ def _learner(spec: TaskSpec, seeds: Seeds, needs: frozenset[str]) -> Learner:
         torch.manual_seed(seeds.integer(Role.INIT))
         if "discriminator" in needs:
             return Adversarial(spec, partial(torch.optim.Adam, lr=0.01), hidden=(16, 16), dropout=0.2)
+        if spec.tasks:
+            body = partial(alrun.backbone.mlp.MLP, hidden=(16, 16), dropout=0.2)
+            return MultiTask(spec, body, partial(torch.optim.Adam, lr=0.01))
         return MLP(spec, partial(torch.optim.Adam, lr=0.01), hidden=(16, 16), dropout=0.2)
 
 
@@ -92,6 +97,7 @@ def hosted(
     label: Any | None = None,
     metrology: Sequence[Any] = (),
     stopping: Sequence[Any] = (),
+    data: ArraySource | None = None,
     needs: frozenset[str] = frozenset(),
 ) -> Iterator[Driver]:
     """Open an experiment in its query phase: an untrained learner, a pool in chunks of 32 rows.
@@ -107,9 +113,10 @@ def hosted(
         label: Label strategy; the oracle by default.
         metrology: Metrology strategies.
         stopping: Stopping criteria, for hosts that are run.
+        data: Rows to work on, in place of the host's own for ``task``.
         needs: What the learner must have, as ``requires_learner`` of a query strategy names it.
     """
-    data = source(task)
+    data = source(task) if data is None else data
     pools = data.pools(Seeds(seed))
     if not cold:
         _label_some(pools)

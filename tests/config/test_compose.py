@@ -19,6 +19,8 @@ COMPANY = {
     ("data", "arrays"): ["data.path=x.npz"],
     ("data", "table"): ["data.path=x.csv", "data.target=y"],
     ("experiment", "table"): ["data.path=x.csv", "data.target=y"],
+    ("backbone", "cnn"): ["data=digits_multitask"],
+    ("backbone", "mlp"): ["data=digits_multitask"],
     ("label", "function"): ["data=function", "label.function._target_=alrun.data.simulators.branin"],
     ("metrology", "regression"): ["data=diabetes"],
     ("query", "bald"): ["inference=mc_dropout"],
@@ -79,8 +81,8 @@ def test_jobs_of_a_sweep_come_in_the_order_in_which_hydra_runs_them() -> None:
 
 
 def test_a_sweep_over_all_options() -> None:
-    jobs = Composer(Trust()).compose_sweep(["query=glob(*,exclude=[bald,variance])"])
-    assert [job.choices["query"] for job in jobs] == ["entropy", "least_confidence", "margin", "random"]
+    jobs = Composer(Trust()).compose_sweep(["query=glob(*,exclude=[adversarial,bald,criterion,variance])"])
+    assert [job.choices["query"] for job in jobs] == ["entropy", "least_confidence", "margin", "multitask", "random"]
 
 
 def test_a_config_folder_adds_options(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ RECORD = {
 }
 RECORD |= {"higher_is_better": None, "reset": "scratch"}
 ACQUIRED = {"step": 0, "order": 0, "index": None, "uuid": "0-0", "score": float("nan"), "strategy": "Random"}
-ACQUIRED |= {"label": "[1.5]", "annotator": "simulator", "cost": 1.0, "status": "labelled"}
+ACQUIRED |= {"label": "[1.5]", "annotator": "simulator", "cost": 1.0, "status": "labelled", "task": None}
 
 
 def test_info(tmp_path: Path) -> None:

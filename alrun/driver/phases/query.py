@@ -6,9 +6,10 @@ import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.errors import StrategyError
+from alrun.core.errors import DataError, Problem, StrategyError
 from alrun.core.events import QueryFinished, QueryStarted
 from alrun.core.phases import ActiveLearningPhase
+from alrun.core.requests import is_pair
 from alrun.core.types import QueryReport
 from alrun.driver.phases.base import PhaseResult
 
@@ -37,26 +38,31 @@ class QueryPhase:
             strategy.sample(driver.query_queue)
             report = getattr(strategy, "report", None) or QueryReport()
             added = len(driver.query_queue) - before
-            authors += [type(strategy).__name__] * added
-            scores += (list(report.scores) + [float("nan")] * added)[:added]
+            given = (list(report.scores) + [float("nan")] * added)[:added]
+            given = _by_task(driver, strategy, before, given)
+            authors += [type(strategy).__name__] * len(given)
+            scores += given
             reports.append(report)
-            _tell(driver, strategy, added, scores, report)
+            _tell(driver, strategy, len(given), scores, report)
         items = driver.query_queue.to_list()[: driver.remaining_budget]
         if not driver.pools_own_their_labels:
-            items = [_request(item) for item in items]
+            items = [_request(driver.unlabeled_pool, item) for item in items]
         _check(driver, items, authors)
         state = {
             "items": items,
             "strategies": authors[: len(items)],
             "scores": scores[: len(items)],
             "reports": reports,
+            **_uuids(driver, items),
         }
         self._apply(driver, state)
         return PhaseResult(state)
 
     def restore(self, driver: Host, commit: Commit) -> None:
         """Put the committed choice back in the queue."""
-        self._apply(driver, commit.state())
+        state = commit.state()
+        _refuse_renamed(driver, state)
+        self._apply(driver, state)
 
     def committed(self, driver: Host) -> None:
         """Nothing to tidy."""
@@ -68,6 +74,23 @@ class QueryPhase:
         rows = driver.pool_rows(state["items"])
         if rows is not None and driver.unlabeled_pool is not None:
             driver.unlabeled_pool.take(rows)
+
+
+def _by_task(driver: Host, strategy: QueryStrategy, before: int, scores: list[float]) -> list[float]:
+    """Take apart what a strategy chose, where labels are sold by the task; return the scores of the requests.
+
+    A row stands for all its tasks that are open. ``max_samples`` then counts requests.
+    """
+    pool: Any = driver.unlabeled_pool
+    if not hasattr(pool, "requests"):
+        return scores
+    items = driver.query_queue.to_list()
+    earlier = set(items[:before])
+    chosen = zip(items[before:], scores, strict=True)
+    pairs = [(pair, score) for item, score in chosen for pair in pool.requests(item) if pair not in earlier]
+    pairs = pairs[: getattr(strategy, "max_samples", len(pairs))]
+    driver.query_queue.from_list([*items[:before], *(pair for pair, _ in pairs)])
+    return [score for _, score in pairs]
 
 
 def _tell(driver: Host, strategy: QueryStrategy, added: int, scores: Sequence[float], report: QueryReport) -> None:
@@ -82,12 +105,30 @@ def _tell(driver: Host, strategy: QueryStrategy, added: int, scores: Sequence[fl
         )
 
 
-def _request(item: Any) -> Any:
-    """Return a row number as a python int, whatever kind of integer it is; new points as they are."""
+def _request(pool: Any, item: Any) -> Any:
+    """Return a row number as a python int, whatever kind of integer it is; points as they are; other data by uuid."""
     try:
         return operator.index(item) if getattr(item, "shape", ()) == () else item
     except TypeError:
-        return item
+        named = getattr(pool, "asked_as", None)
+        return item if named is None else named(item)
+
+
+def _uuids(driver: Host, items: Sequence[Any]) -> dict[str, Any]:
+    """Return the uuids of the requests, where the data have such."""
+    uuids = getattr(driver.unlabeled_pool, "uuids", None)
+    return {} if uuids is None else {"uuids": uuids(items)}
+
+
+def _refuse_renamed(driver: Host, state: dict[str, Any]) -> None:
+    """Refuse to go on with data whose numbers mean something else by now."""
+    if "uuids" not in state:
+        return
+    now = _uuids(driver, state["items"])["uuids"]
+    for item, before, uuid in zip(state["items"], state["uuids"], now, strict=True):
+        if before != uuid:
+            what = f"row {item} was {before!r} when it was chosen, and is {uuid!r} now"
+            raise DataError(Problem(what, "data", "bring back the order of the data, or fresh=true to start over"))
 
 
 def _strategies(driver: Host) -> Sequence[QueryStrategy]:
@@ -99,22 +140,40 @@ def _strategies(driver: Host) -> Sequence[QueryStrategy]:
 
 
 def _check(driver: Host, items: Sequence[Any], authors: Sequence[str]) -> None:
-    """Refuse rows that are chosen twice or are not in the unlabeled pool, naming the strategy."""
+    """Refuse requests that are made twice or that the unlabeled pool cannot meet, naming the strategy."""
     rows = driver.pool_rows(items)
     if rows is None or len(rows) == 0 or driver.unlabeled_pool is None:
+        _refuse_pairs(driver, items, authors)
         return
     import torch
 
-    available = torch.isin(rows, driver.unlabeled_pool.indices)
+    pool = driver.unlabeled_pool
+    by_task = hasattr(pool, "open_keys")
+    if not by_task:
+        _refuse_pairs(driver, items, authors)
+    available = torch.isin(rows, pool.open_keys if by_task else pool.indices)
     if not bool(available.all()):
-        bad = int(rows[~available][0])
-        raise StrategyError(f"{_author(items, authors, bad)} chose row {bad}, which is not in the unlabeled pool")
+        author, what = _named(driver, items, authors, int(rows[~available][0]))
+        raise StrategyError(f"{author} chose {what}, which is not in the unlabeled pool")
     values, counts = rows.unique(return_counts=True)
     if bool((counts > 1).any()):
-        bad = int(values[counts > 1][0])
-        raise StrategyError(f"{_author(items, authors, bad)} chose row {bad} twice")
+        author, what = _named(driver, items, authors, int(values[counts > 1][0]))
+        raise StrategyError(f"{author} chose {what} twice")
 
 
-def _author(items: Sequence[Any], authors: Sequence[str], row: int) -> str:
-    positions = [position for position, item in enumerate(items) if isinstance(item, int) and item == row]
-    return authors[positions[-1]] if positions else "a query strategy"
+def _refuse_pairs(driver: Host, items: Sequence[Any], authors: Sequence[str]) -> None:
+    pairs = [position for position, item in enumerate(items) if is_pair(item)]
+    if pairs and hasattr(driver.unlabeled_pool, "take"):
+        raise StrategyError(
+            f"{authors[pairs[0]]} asks for one task of a row, {items[pairs[0]]!r}, but whole rows are labelled here\n"
+            "    → data.partial_labels=true, where the data have several tasks"
+        )
+
+
+def _named(driver: Host, items: Sequence[Any], authors: Sequence[str], key: int) -> tuple[str, str]:
+    """Return who made the request of ``key`` last, and what it is."""
+    pool: Any = driver.unlabeled_pool
+    wanted = pool.request(key) if hasattr(pool, "open_keys") else key
+    positions = [position for position, item in enumerate(items) if type(item) is type(wanted) and item == wanted]
+    what = f"task {wanted[1]!r} of row {wanted[0]}" if isinstance(wanted, tuple) else f"row {wanted}"
+    return (authors[positions[-1]] if positions else "a query strategy"), what
