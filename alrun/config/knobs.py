@@ -43,6 +43,7 @@ KNOBS: Mapping[str, Knob] = {
     "output_dir": Knob(str, identity=False),
     "device": Knob(str),
     "threads": Knob(int, 1, optional=True),
+    "validation_from_budget": Knob(bool),
     "fresh": Knob(bool, identity=False),
     "progress": Knob(bool, identity=False),
 }

@@ -20,6 +20,7 @@ from alrun.data.partial import PartialTrainingPool, PartialUnlabeledPool
 from alrun.data.pools import EvaluationPool, TrainingPool, UnlabeledPool
 from alrun.data.problems import fail
 from alrun.data.rows import as_rows
+from alrun.data.sold_validation import SoldValidationPool
 from alrun.data.split import check_sizes, split_rows
 
 __all__ = ["ArraySource"]
@@ -92,10 +93,19 @@ class ArraySource:
         """Return the rows of each pool, drawn from the split stream of ``seeds``; stratified where classes exist."""
         return split_rows(self._strata(), self.validation_size, self.test_size, seeds, self._labeled)
 
-    def pools(self, seeds: Seeds) -> Pools:
-        """Split the rows and return the pools that view them; ``None`` for validation or test without rows."""
+    def pools(self, seeds: Seeds, *, validation_from_budget: bool = False) -> Pools:
+        """Split the rows and return the pools that view them; ``None`` for validation or test without rows.
+
+        With ``validation_from_budget`` the validation rows start without labels, for sale like those of training.
+        """
         split = self.split(seeds)
         partial = self.partial_labels
+        if validation_from_budget and partial:
+            what = "labels of validation rows are bought by the row, those of training by the task"
+            raise fail(what, "validation_from_budget", "validation_from_budget=false or data.partial_labels=false")
+        if validation_from_budget and len(split.validation):
+            test = EvaluationPool(self, split.test) if len(split.test) else None
+            return Pools(TrainingPool(self, split.labeled), SoldValidationPool(self, split), TrainingPool(self), test)
         return Pools(
             training=PartialTrainingPool(self, split.labeled) if partial else TrainingPool(self, split.labeled),
             unlabeled=PartialUnlabeledPool(self, split) if partial else UnlabeledPool(self, split),

@@ -10,7 +10,7 @@ from alrun.core.errors import CorruptionError
 from alrun.core.events import PhaseFinished, PhaseStarted, RunStarted, StepFinished, StepStarted
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.stopping import Progress
-from alrun.driver.host import Host
+from alrun.driver.interactive import Interactive
 from alrun.driver.phases.base import Phase
 from alrun.driver.phases.integration import IntegrationPhase
 from alrun.driver.phases.labeling import LabelingPhase
@@ -28,7 +28,7 @@ __all__ = ["Driver"]
 PHASES: tuple[Phase, ...] = (TrainingPhase(), MetrologyPhase(), QueryPhase(), LabelingPhase(), IntegrationPhase())
 
 
-class Driver(Host):
+class Driver(Interactive):
     """Runs one experiment to its end, from wherever its run directory says that it is.
 
     A phase whose commit is on disk and holds is replayed; any other is run and committed. That is all there is to
@@ -49,6 +49,7 @@ class Driver(Host):
         super().__init__(components, settings, store)
         self.stop_reason = ""
         self._announced = False
+        self._next_step = 0
         self._replayed_last: tuple[int, str] | None = None
 
     def run(self) -> None:
@@ -64,7 +65,7 @@ class Driver(Host):
         )
         threads = computing_threads(self.settings.threads, self.learner, self.training.batch_size)
         with self.signals, threads:
-            for step in count():
+            for step in count(self._next_step):
                 self.active_learning_step_idx = step
                 self.active_learning_step()
                 if self.stop_reason:
@@ -75,6 +76,27 @@ class Driver(Host):
     def __call__(self) -> None:
         """Same as ``run``."""
         self.run()
+
+    def query_and_update(self, count: int) -> int:
+        """Bring the current step to its end, with ``count`` labels in place of what the strategies are set to.
+
+        The same five phases as in ``run``, committed or replayed likewise; ``run`` goes on behind them. Stopping
+        criteria are not asked.
+
+        Returns:
+            How many labels were bought.
+        """
+        before, self.requested = self.labels_bought, count
+        self.active_learning_step_idx = self._next_step
+        try:
+            with self.signals, computing_threads(self.settings.threads, self.learner, self.training.batch_size):
+                for phase in PHASES:
+                    self._advance(phase)
+        finally:
+            self.requested, self.current_phase = None, None
+        self._next_step += 1
+        self.active_learning_step_idx = self._next_step
+        return self.labels_bought - before
 
     def active_learning_step(self) -> None:
         """Run one pass of the five phases; ends after metrology when a stopping criterion is met."""

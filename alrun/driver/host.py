@@ -39,7 +39,7 @@ class Host:
         label_queue: What has been answered.
         metrology_strategies: Run in order after training.
         training_pool: What is labelled.
-        validation_pool: Never changed, or ``None``.
+        validation_pool: Never changed, unless its labels are bought from the budget; or ``None``.
         unlabeled_pool: What may be queried, or ``None``.
         test_pool: What metrology measures on, or ``None``.
         cold_start: Fills the queue while nothing is labelled.
@@ -55,6 +55,7 @@ class Host:
         restart_step: Step from which weights are read when commits are replayed.
         notify: Tells callbacks what happens.
         evaluation: Name of the metrology strategy that measures; empty while none does.
+        requested: Labels that the current step is to buy; ``None`` for what the strategies are set to.
         training_epoch: Epoch (0-based) of the training phase that is running, or was last.
     """
 
@@ -93,6 +94,7 @@ class Host:
         self.labels_bought = 0
         self.last_batch = 0
         self.training_epoch = 0
+        self.requested: int | None = None
         self.last_reports: list[Any] = []
         self.digest = ""
         self.restart_step = 0

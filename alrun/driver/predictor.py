@@ -56,8 +56,6 @@ class StreamedPredictor:
             pool: Rows to predict.
             embeddings: Also give the input of the embedding layer, ``[B, d]``, from a deterministic pass.
         """
-        import torch
-
         total = len(pool)
         seeds = self._seeds()
         rows = pool.indices

@@ -91,7 +91,23 @@ class Builder:
         self._spec = getattr(self.data, "spec", None)
         if not is_data_source(self.data):
             return Pools(training=self.data)
+        if self._config.get("validation_from_budget"):
+            return self._sold_pools()
         pools: Pools = self.data.pools(self._seeds)
+        return pools
+
+    def _sold_pools(self) -> Pools:
+        """Return pools whose validation rows are for sale; ``ConfigError`` where the data cannot do that."""
+        able = "validation_from_budget" in inspect.signature(self.data.pools).parameters
+        pools: Pools = self.data.pools(self._seeds, **({"validation_from_budget": True} if able else {}))
+        key, off = "validation_from_budget", "validation_from_budget=false"
+        if not able:
+            raise ConfigError(Problem(f"{_name(self.data)} does not sell labels of its validation rows", key, off))
+        if not hasattr(pools.unlabeled, "validation_indices"):
+            raise ConfigError(Problem("there are no validation rows to buy labels of", key, "data.validation_size=0.1"))
+        if len(pools.training) == 0 and self._config["initial_size"] < 2:
+            what = "one label cannot be divided between training and validation"
+            raise ConfigError(Problem(what, "initial_size", "initial_size=2"))
         return pools
 
     def _learner(self) -> Any:
@@ -111,7 +127,8 @@ class Builder:
         }
         validating = [key for key, value in watching.items() if value.startswith("val")]
         options["validate"] = bool(options.get("validate")) or bool(validating)
-        if options["validate"] and not pools.validation:
+        sold = hasattr(pools.unlabeled, "validation_indices") and len(pools.training) == 0
+        if options["validate"] and not pools.validation and not sold:
             where = [*validating, "training.loop.monitor"][0]
             self._problems.append(Problem("there is no validation pool to monitor", where, "data.validation_size=0.1"))
         self._problems += _scheduler_problems(options["loop"], watching["learner.scheduler_monitor"])

@@ -134,7 +134,7 @@ def test_strategy_ranks_by_the_criterion(tmp_path: Path) -> None:
         strategy = ByCriterion(7, expression)
         with hosted(tmp_path / type(expression).__name__) as driver:
             strategy.attach(driver)
-            chunks = list(driver.predictor(driver.unlabeled_pool))  # type: ignore[arg-type]
+            chunks = list(driver.predictor(driver.unlabeled_pool))
             expected = built.score(probabilities(torch.cat([chunk.outputs for chunk in chunks])))
             rows = torch.cat([chunk.indices for chunk in chunks])
             strategy(driver.query_queue)

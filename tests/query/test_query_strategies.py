@@ -27,7 +27,7 @@ from alrun.testing.host import hosted
 
 def everything(driver: Driver) -> tuple[torch.Tensor, torch.Tensor]:
     """All outputs of the unlabeled pool in one piece, samples first where there are any, and their rows."""
-    chunks = list(driver.predictor(driver.unlabeled_pool))  # type: ignore[arg-type]
+    chunks = list(driver.predictor(driver.unlabeled_pool))
     assert len(chunks) > 2
     return torch.cat([c.outputs for c in chunks], dim=-2), torch.cat([c.indices for c in chunks])
 

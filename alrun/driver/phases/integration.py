@@ -9,6 +9,7 @@ from alrun.core.errors import StrategyError
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import Annotation, LabelStatus
 from alrun.driver.phases.base import PhaseResult
+from alrun.driver.shares import sells_validation
 
 if TYPE_CHECKING:
     from alrun.driver.host import Host
@@ -42,16 +43,29 @@ class IntegrationPhase:
         """Nothing to tidy."""
 
     def _integrate(self, driver: Host, answers: Sequence[Annotation], labelled: Sequence[Annotation]) -> None:
-        _append(driver, labelled)
+        trained = _without_validation(driver, labelled)
+        _append(driver, trained)
         driver.label_queue.from_list([])
         driver.labels_bought += len(labelled)
-        driver.last_batch = len(labelled)
+        driver.last_batch = len(trained)
         pool = driver.unlabeled_pool
         rows = driver.pool_rows([answer.item for answer in labelled])
         returned = driver.pool_rows([a.item for a in answers if a.status is not LabelStatus.LABELLED])
         if pool is not None and rows is not None and returned is not None:
             pool.label(rows)
             pool.give_back(returned)
+
+
+def _without_validation(driver: Host, labelled: Sequence[Annotation]) -> Sequence[Annotation]:
+    """Move labels of validation rows to the validation pool; return the others."""
+    rows = driver.pool_rows([answer.item for answer in labelled]) if sells_validation(driver) else None
+    pool, sold = driver.validation_pool, driver.unlabeled_pool
+    if rows is None or pool is None or sold is None:
+        return labelled
+    held_out = set(rows[sold.is_validation(rows)].tolist())
+    bought = [answer for answer in labelled if isinstance(answer.item, int) and answer.item in held_out]
+    pool.extend(bought)
+    return [answer for answer in labelled if not (isinstance(answer.item, int) and answer.item in held_out)]
 
 
 def _append(driver: Host, labelled: Sequence[Annotation]) -> None:

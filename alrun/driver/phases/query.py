@@ -12,6 +12,7 @@ from alrun.core.phases import ActiveLearningPhase
 from alrun.core.requests import is_pair
 from alrun.core.types import QueryReport
 from alrun.driver.phases.base import PhaseResult
+from alrun.driver.shares import VALIDATION, shared
 
 if TYPE_CHECKING:
     from alrun.core.protocols import QueryStrategy
@@ -28,7 +29,10 @@ class QueryPhase:
 
     def run(self, driver: Host) -> PhaseResult:
         """Fill the queue, never beyond the budget, and take what was chosen out of the unlabeled pool."""
-        strategies = _strategies(driver)
+        with shared(driver, _strategies(driver), driver.requested) as strategies:
+            return self._fill(driver, strategies)
+
+    def _fill(self, driver: Host, strategies: Sequence[QueryStrategy]) -> PhaseResult:
         authors: list[str] = []
         scores: list[float] = []
         reports: list[QueryReport] = []
@@ -47,7 +51,7 @@ class QueryPhase:
         items = driver.query_queue.to_list()[: driver.remaining_budget]
         if not driver.pools_own_their_labels:
             items = [_request(driver.unlabeled_pool, item) for item in items]
-        _check(driver, items, authors)
+        _check(driver, [item for item, author in zip(items, authors, strict=False) if author != VALIDATION], authors)
         state = {
             "items": items,
             "strategies": authors[: len(items)],

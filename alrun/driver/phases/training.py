@@ -90,7 +90,7 @@ def _fit_statistics(driver: Host) -> None:
 
 def _validation_loader(driver: Host) -> BatchLoader | None:
     pool = driver.validation_pool
-    if not driver.training.validate or pool is None:
+    if not driver.training.validate or pool is None or len(pool) == 0:
         return None
     return BatchLoader(pool, driver.training.batch_size)
 

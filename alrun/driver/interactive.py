@@ -1,0 +1,55 @@
+"""What Python code asks of a driver between steps: what would be chosen, and the weights of the beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from alrun.driver.host import Host
+from alrun.driver.queues import FifoQueue
+from alrun.driver.shares import VALIDATION, Validation, in_query_phase, sells_validation, shared
+
+__all__ = ["Interactive"]
+
+
+class Interactive(Host):
+    """A host that answers questions. Nothing is bought, and no pool changes, until a step is run."""
+
+    def query(self, count: int) -> tuple[list[Any], list[int]]:
+        """Return what the next query would choose for ``count`` labels: training items and validation rows.
+
+        The labels are divided in proportion to what is left of both parts; all are for training where the labels of
+        validation rows are not bought. Never more than the budget holds.
+        """
+        queues = {True: FifoQueue(), False: FifoQueue()}
+        with in_query_phase(self), shared(self, self.query_strategies_now, count) as strategies:
+            for strategy in strategies:
+                strategy.sample(queues[type(strategy).__name__ == VALIDATION])
+        return queues[False].to_list(), queues[True].to_list()
+
+    def query_train(self, count: int) -> list[Any]:
+        """Return the ``count`` items that the strategies would choose next, all of them for training."""
+        queue = FifoQueue()
+        with in_query_phase(self), shared(self, self.query_strategies_now, count, validate=False) as strategies:
+            for strategy in strategies:
+                strategy.sample(queue)
+        return queue.to_list()
+
+    def query_val(self, count: int) -> list[int]:
+        """Return ``count`` validation rows that would be drawn next; none where their labels are not bought."""
+        queue = FifoQueue()
+        if sells_validation(self):
+            drawer = Validation(min(count, self.remaining_budget))
+            drawer.attach(self)
+            with in_query_phase(self):
+                drawer.sample(queue)
+        return queue.to_list()
+
+    def reset_model(self) -> None:
+        """Put back the learner's weights and buffers of step 0, exactly, at any step and after a resume."""
+        self.learner.load_state_dict(self.initial_weights)
+
+    @property
+    def query_strategies_now(self) -> Sequence[Any]:
+        """Whom the next query asks: the cold start strategy while nothing is labelled."""
+        return self.query_strategies if not self.step_is_cold_start or self.cold_start is None else [self.cold_start]

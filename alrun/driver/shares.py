@@ -1,0 +1,128 @@
+"""How many labels each strategy may ask for, where a step buys for training and for validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.phases import ActiveLearningPhase
+from alrun.core.protocols.strategies import QueryStrategy
+from alrun.core.row_random import row_uniforms
+from alrun.core.seeding import Role
+from alrun.core.types import QueryReport
+
+if TYPE_CHECKING:
+    from alrun.driver.host import Host
+
+__all__ = ["VALIDATION", "Validation", "apportioned", "in_query_phase", "sells_validation", "shared", "split_between"]
+
+VALIDATION = "validation"
+
+
+class Validation(QueryStrategy):
+    """Draws validation rows without labels, uniformly and without replacement.
+
+    A row's chance is a function of seed, step and row number, whatever the other strategies do.
+    """
+
+    def __init__(self, max_samples: int) -> None:
+        """Draw ``max_samples`` rows a call, or as many as there are."""
+        self.max_samples = max_samples
+        self.report = QueryReport()
+
+    def sample(self, query_queue: Any, *args: Any, **kwargs: Any) -> None:
+        """Put the rows in ``query_queue``, as python ints."""
+        rows = self.driver.unlabeled_pool.validation_indices
+        chances = row_uniforms(rows, self.driver.seeds.integer(Role.QUERY, VALIDATION))
+        drawn = rows[chances.argsort(kind="stable")[: self.max_samples]].tolist()
+        for row in drawn:
+            query_queue.put(row)
+        self.report = QueryReport([float("nan")] * len(drawn))
+
+
+# The ledger names requests after the class of who made them.
+Validation.__name__ = VALIDATION
+
+
+def sells_validation(driver: Host) -> bool:
+    """Return whether labels of validation rows are bought from the budget."""
+    return hasattr(driver.unlabeled_pool, "validation_indices")
+
+
+def split_between(count: int, training: int, validation: int, first: bool) -> tuple[int, int]:
+    """Divide ``count`` labels in proportion to what is left of each part, rounded to the nearest, halves to training.
+
+    Training gets at least one where it has any row left, and validation at least one the first time it can.
+
+    Args:
+        count: Labels to divide.
+        training: Training rows without a label.
+        validation: Validation rows without a label.
+        first: Whether no validation row has a label yet.
+    """
+    total = max(1, training + validation)
+    share = (2 * count * validation + total - 1) // (2 * total)
+    if first and share == 0 and validation > 0:
+        share = 1
+    share = min(share, validation, max(0, count - 1) if training else count)
+    chosen = min(count - share, training)
+    return chosen, min(count - chosen, validation)
+
+
+def apportioned(count: int, wanted: Sequence[int]) -> list[int]:
+    """Divide ``count`` in proportion to ``wanted``, by largest remainder, ties to the earlier."""
+    total = max(1, sum(wanted))
+    shares = [count * want // total for want in wanted]
+    by_remainder = sorted(range(len(wanted)), key=lambda place: -(count * wanted[place] % total))
+    for place in by_remainder[: count - sum(shares) if sum(wanted) else 0]:
+        shares[place] += 1
+    return shares
+
+
+@contextmanager
+def shared(
+    driver: Host, strategies: Sequence[QueryStrategy], requested: int | None = None, validate: bool = True
+) -> Iterator[Sequence[QueryStrategy]]:
+    """Yield whom to ask in this step: ``strategies``, and behind them whoever draws validation rows.
+
+    While the context lasts their ``max_samples`` are their shares of what is bought. Without validation for sale, and
+    with nothing ``requested``, all is left as it is.
+
+    Args:
+        driver: The experiment.
+        strategies: Who chooses training rows.
+        requested: Labels to ask for in all; ``None`` for the sum of the strategies' own ``max_samples``.
+        validate: Whether validation gets its share, where it is for sale.
+    """
+    if requested is None and not sells_validation(driver):
+        yield strategies
+        return
+    wanted = [strategy.max_samples for strategy in strategies]
+    count = min(sum(wanted) if requested is None else requested, driver.remaining_budget)
+    whom = list(strategies)
+    if validate and sells_validation(driver):
+        pool: Any = driver.unlabeled_pool
+        first = driver.validation_pool is not None and len(driver.validation_pool) == 0
+        count, drawn = split_between(count, len(pool), len(pool.validation_indices), first)
+        drawer = Validation(drawn)
+        drawer.attach(driver)
+        whom.append(drawer)
+    try:
+        for strategy, share in zip(strategies, apportioned(count, wanted), strict=True):
+            strategy.max_samples = share
+        yield whom
+    finally:
+        for strategy, number in zip(strategies, wanted, strict=True):
+            strategy.max_samples = number
+
+
+@contextmanager
+def in_query_phase(driver: Host) -> Iterator[None]:
+    """Let ``driver`` stand in the query phase of its step, so that strategies draw what they will draw there."""
+    before = driver.current_phase
+    driver.current_phase = ActiveLearningPhase.QUERY
+    try:
+        yield
+    finally:
+        driver.current_phase = before
