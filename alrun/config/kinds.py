@@ -20,7 +20,7 @@ _KINDS: Mapping[str, tuple[str, Sequence[Sequence[str]]]] = {
     "query": ("query strategy", [["attach", "sample"]]),
     "cold_start": ("query strategy", [["attach", "sample"]]),
     "label": ("label strategy", [["attach", "label"]]),
-    "metrology": ("metrology strategy", [["attach", "compute"]]),
+    "metrology": ("metrology strategy", [["attach", "compute"], ["update", "compute", "reset"]]),
     "stopping": ("stopping criterion", [["__call__"]]),
     "logger": ("alrun callback", [[hook] for hook in HOOKS]),
     "callbacks": ("alrun callback", [[hook] for hook in HOOKS]),
