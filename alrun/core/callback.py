@@ -24,7 +24,7 @@ class Callback:
     Attributes:
         is_distributed: Whether every process of a distributed run calls it, and not the one of rank 0 alone.
         on_error: What an exception in it does: ``raise`` ends the run as failed, to be resumed; ``warn`` is a line in
-            ``alrun.log``. In a config: ``callbacks.<name>.on_error=warn``, whatever the class.
+            ``alrun.log``. In a config ``on_error`` stands beside ``_target_``, whatever the class.
     """
 
     is_distributed: bool = False

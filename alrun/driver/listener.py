@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from alrun.core.callback import hooks_of
@@ -34,6 +34,9 @@ class Listener:
         self._title = type(callback).__name__
         self._logger = logger
         self._warned: set[tuple[str, int]] = set()
+        # alrun's own draw no random numbers, and hear of each label and epoch.
+        own = type(callback).__module__.startswith("alrun.")
+        self._guard: Callable[[], AbstractContextManager[None]] = nullcontext if own else undisturbed
 
     def tell(self, event: Event) -> None:
         """Call the callback's method for ``event``, in the process of rank 0 unless it ``is_distributed``."""
@@ -61,7 +64,7 @@ class Listener:
     def _guarded(self, method: str, call: Callable[[], Any], step: int = -1) -> Any:
         """Return what ``call`` returns, the global generators left alone; its errors bear the callback's name."""
         try:
-            with undisturbed():
+            with self._guard():
                 return call()
         except (Interrupted, StoreError) as error:
             if isinstance(error, Interrupted) or not self._may_fail:
@@ -79,7 +82,7 @@ class Listener:
         return getattr(self._callback, "on_error", "raise") == "warn"
 
     def _words(self, method: str, error: Exception) -> str:
-        hint = f"traceback in alrun.log; {self.name}.on_error=warn lets the run go on in spite of it"
+        hint = f"traceback in alrun.log; ++{self.name}.on_error=warn lets the run go on in spite of it"
         return f"callback {self._title}.{method}: {type(error).__name__}: {error}\n    → {hint}"
 
     def _warn(self, method: str, error: Exception, step: int) -> None:

@@ -125,6 +125,7 @@ class EpochSession:
     def epoch_finished(self, epoch: int, max_epochs: int, metrics: Mapping[str, float]) -> None:
         """Report the epoch; raises ``Interrupted`` when the run was asked to stop."""
         notify = self._driver.notify
-        notify.tell(EpochFinished, epoch=epoch, max_epochs=max_epochs, metrics=metrics)
+        # By name, as they come back from a checkpoint.
+        notify.tell(EpochFinished, epoch=epoch, max_epochs=max_epochs, metrics=dict(sorted(metrics.items())))
         notify.tell(PhaseProgress, done=epoch + 1, total=max_epochs)
         self._driver.signals.check()

@@ -28,12 +28,16 @@ class EventWatch:
     def finished(self, epoch: int, index: int, samples: int, metrics: Mapping[str, Any]) -> None:
         """Report its end; values on a device are waited for."""
         if self._hears_end:
-            values = {name: float(value) for name, value in metrics.items() if _is_number(value)}
+            values = {name: _number(value) for name, value in metrics.items() if _is_number(value)}
             self._notify.tell(self._finished, epoch=epoch, index=index, samples=samples, metrics=values, **self._fixed)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) or getattr(value, "ndim", None) == 0
+
+
+def _number(value: Any) -> float:
+    return float(value.detach() if hasattr(value, "detach") else value)
 
 
 def watch(notify: Notifier, started: type[Event], finished: type[Event], **fixed: Any) -> EventWatch | None:

@@ -1,0 +1,311 @@
+"""t3w's side effects, losses and metrics in alrun's terms: a package of one's own, through the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+PACKAGE = '''
+from hashlib import sha256
+
+import torch
+from torchmetrics import Metric
+
+from alrun import Callback
+
+
+class Progress(Callback):
+    """What t3w's progress bars do, with numbers: one a kind of event, and a chain over all of them."""
+
+    def __init__(self):
+        self.counts, self.chain, self.losses = {}, "", []
+
+    def _count(self, event, *words):
+        name = event.hook.removeprefix("on_")
+        self.counts[name] = self.counts.get(name, 0) + 1
+        text = "|".join(map(str, [self.chain, name, event.step, event.phase, event.labels, *words]))
+        self.chain = sha256(text.encode()).hexdigest()
+
+    def on_run_started(self, event):
+        self.log = event.open_log("progress.txt")
+
+    def on_train_started(self, event):
+        self._count(event, event.samples, event.max_epochs)
+
+    def on_train_epoch_started(self, event):
+        self._count(event, event.epoch)
+
+    def on_train_step_started(self, event):
+        self._count(event, event.epoch, event.index)
+
+    def on_train_step_finished(self, event):
+        self._count(event, event.epoch, event.index, event.samples, event.metrics["train_loss"])
+
+    def on_train_epoch_finished(self, event):
+        self._count(event, event.epoch, dict(event.metrics))
+        self.losses.append(event.metrics["train_loss"])
+
+    def on_train_finished(self, event):
+        self._count(event, event.samples)
+
+    def on_eval_started(self, event):
+        self._count(event, event.name, event.epoch)
+
+    def on_eval_step_started(self, event):
+        self._count(event, event.name, event.index)
+
+    def on_eval_step_finished(self, event):
+        self._count(event, event.name, event.index, event.samples)
+
+    def on_eval_finished(self, event):
+        self._count(event, event.name, event.epoch, dict(event.metrics))
+
+    def on_label_received(self, event):
+        self._count(event, event.order, event.annotation.item, event.annotation.target)
+
+    def on_step_finished(self, event):
+        self._count(event)
+        self.log.append(f"{event.step} {event.labels} {self.counts.get('train_step_finished', 0)}\\n".encode())
+
+    def state_dict(self):
+        return {"counts": dict(self.counts), "chain": self.chain, "losses": list(self.losses)}
+
+    def load_state_dict(self, state):
+        self.counts, self.chain, self.losses = dict(state["counts"]), state["chain"], list(state["losses"])
+
+
+class Best:
+    """Inherits from nothing and listens to one event, as t3w's keeper of the best model does."""
+
+    def __init__(self, metric, higher_better=True):
+        self.metric, self.sign, self.best = metric, 1 if higher_better else -1, None
+
+    def on_eval_finished(self, event):
+        value = event.metrics.get(self.metric)
+        if value is not None and (self.best is None or self.sign * value > self.sign * self.best[1]):
+            self.best = (event.step, value)
+
+    def state_dict(self):
+        return {"best": self.best}
+
+    def load_state_dict(self, state):
+        self.best = state["best"]
+
+
+class Ranked(Callback):
+    def __init__(self, is_distributed):
+        self.is_distributed = is_distributed
+
+    def on_run_started(self, event):
+        event.open_log(f"distributed-{self.is_distributed}.txt").append(b"called")
+
+
+class Fragile(Callback):
+    def on_train_epoch_finished(self, event):
+        if event.step == 2:
+            raise RuntimeError("the tracking server is away")
+
+
+class Smooth(torch.nn.Module):
+    """A loss with a weight of its own."""
+
+    loss_reweight = 0.25
+
+    def forward(self, logits, classes):
+        return logits.square().mean()
+
+
+class Confidence(Metric):
+    """The mean probability of the true class: a metric over unequal last batches, of which higher is better."""
+
+    higher_is_better = True
+
+    def __init__(self):
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("rows", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, probabilities, classes):
+        self.total = self.total + probabilities.gather(1, classes[:, None]).sum()
+        self.rows = self.rows + len(classes)
+
+    def compute(self):
+        return self.total / self.rows
+'''
+
+GROUPS = {
+    "callbacks/progress.yaml": "progress:\n  _target_: my_pkg.Progress\n",
+    "callbacks/best.yaml": "best:\n  _target_: my_pkg.Best\n  metric: accuracy\n",
+    "callbacks/fragile.yaml": "fragile:\n  _target_: my_pkg.Fragile\n",
+    "callbacks/ranked.yaml": "".join(
+        f"{name}:\n  _target_: my_pkg.Ranked\n  is_distributed: {value}\n"
+        for name, value in (("alone", "false"), ("everywhere", "true"))
+    ),
+    "metrology/confidence.yaml": "confidence:\n  _target_: my_pkg.Confidence\n",
+}
+KNOBS = [
+    "data=moons",
+    "data.n_samples=200",
+    "data.validation_size=0.1",
+    "learner.hidden=[8]",
+    "training.max_epochs=4",
+    "training.batch_size=8",
+    "training.checkpoint_every=1",
+    "training.loop.monitor=val_loss",
+    "metrology=[classification,confidence]",
+    "predict_batch_size=16",
+    "query_size=8",
+    "initial_size=10",
+    "budget=34",
+    "progress=false",
+]
+LOSSES = [
+    "++learner.losses.ce._target_=alrun.learner.losses.CrossEntropy",
+    "++learner.losses.smooth._target_=my_pkg.Smooth",
+]
+RANK_1 = """
+import sys
+from torch import distributed
+from torch.testing._internal.distributed.fake_pg import FakeStore
+distributed.init_process_group("fake", store=FakeStore(), rank=1, world_size=2)
+from alrun.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("t3w")
+    (place / "my_pkg.py").write_text(PACKAGE)
+    for name, text in GROUPS.items():
+        path = place / "conf" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return place
+
+
+def started(folder: Path, *words: str, program: Sequence[str] = ("-m", "alrun")) -> subprocess.Popen[str]:
+    command = [sys.executable, *program, "--config-dir", "conf", "--trust", "my_pkg", *KNOBS, *LOSSES, *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    told, _ = process.communicate(timeout=120)
+    return process.returncode, told
+
+
+def place_of(folder: Path, name: str) -> Path:
+    (path,) = (folder / "outputs" / name).glob("moons-mlp-entropy-s0-*")
+    return path
+
+
+def content(place: Path) -> Mapping[str, bytes]:
+    files = [*place.glob("*.parquet"), *place.glob("checkpoints/**/*"), *place.glob("labels/*")]
+    return {str(path.relative_to(place)): path.read_bytes() for path in files if path.is_file()}
+
+
+def kill(process: subprocess.Popen[str], folder: Path, name: str) -> None:
+    """Kill inside the training of step 2, when an epoch of it is on disk."""
+    deadline = time.monotonic() + 90
+    while not list((folder / "outputs" / name).glob("*/checkpoints/step_2/training*")):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("loop", "labels"), [("fabric", [10, 18, 26, 34]), ("trainer", [10, 18])])
+def test_side_effects_with_state_are_resumed_to_the_byte(folder: Path, loop: str, labels: list[int]) -> None:
+    words = [f"training={loop}", "callbacks=[progress,best]", f"budget={labels[-1]}"]
+    whole, cut = f"{loop}-whole", f"{loop}-cut"
+    code, told = ended(started(folder, *words, f"name={whole}"))
+    assert code == 0, told
+    kill(started(folder, *words, f"name={cut}"), folder, cut)
+    assert ended(started(folder, *words, f"name={cut}"))[0] == 0
+    place = place_of(folder, whole)
+    assert content(place_of(folder, cut)) == content(place)
+
+    steps = len(labels)
+    manifest = json.loads((place / f"checkpoints/step_{steps}/metrology/MANIFEST.json").read_text())
+    states = manifest["state"]["callback_states"]
+    assert set(states) == {"callbacks.progress", "callbacks.best"}
+    counts = states["callbacks.progress"]["counts"]
+    assert counts["train_started"] == counts["train_finished"] == steps
+    assert counts["train_epoch_started"] == counts["train_epoch_finished"] == 4 * steps
+    batches = sum(4 * -(-count // 8) for count in labels)
+    assert counts["train_step_started"] == counts["train_step_finished"] == batches
+    assert counts["label_received"] == labels[-1]
+    assert counts["eval_started"] == counts["eval_finished"] == (4 + 2) * steps
+    assert counts["eval_step_started"] == counts["eval_step_finished"]
+    written = [line.split()[:2] for line in (place / "callbacks/progress.txt").read_text().splitlines()]
+    bought = [*labels, labels[-1]]  # the last step trains and measures, and buys nothing
+    assert written == [[str(step), str(count)] for step, count in enumerate(bought)]
+
+    records = pd.read_parquet(place / "records.parquet")
+    accuracy = records[records["metric"] == "accuracy"]
+    assert states["callbacks.best"]["best"]["__tuple__"][1] == accuracy["value"].max()
+    check_losses_and_metrics(records, steps)
+
+
+def check_losses_and_metrics(records: pd.DataFrame, steps: int) -> None:
+    """A metric says whether higher is better; a loss is there raw and with the weight that it declares."""
+    measured = records[records["metric"] == "confidence"]
+    assert len(measured) == steps
+    assert measured["higher_is_better"].all()
+    assert measured["value"].between(0, 1).all()
+    last = records[(records["step"] == steps) & (records["split"] == "training")].set_index("metric")["value"]
+    assert last["train/smooth_weighted"] == pytest.approx(0.25 * last["train/smooth"], rel=1e-6)
+    assert last["train/loss"] == pytest.approx(last["train/ce_weighted"] + last["train/smooth_weighted"], rel=1e-6)
+
+
+@pytest.mark.slow
+def test_a_side_effect_that_fails_ends_the_run_unless_it_may(folder: Path) -> None:
+    code, told = ended(started(folder, "name=fragile", "callbacks=fragile"))
+    assert code == 1
+    assert "callback Fragile.on_train_epoch_finished: RuntimeError: the tracking server is away" in told
+    assert "++callbacks.fragile.on_error=warn" in told
+    assert "Traceback" not in told
+    place = place_of(folder, "fragile")
+    info = json.loads((place / "run.json").read_text())
+    assert (info["status"], info["step"]) == ("failed", 2)
+
+    code, told = ended(started(folder, "name=fragile", "callbacks=fragile", "++callbacks.fragile.on_error=warn"))
+    assert code == 0, told
+    log = (place / "alrun.log").read_text()
+    assert "WARNING" in log
+    assert "callback Fragile.on_train_epoch_finished failed: RuntimeError: the tracking server is away" in log
+    assert json.loads((place / "run.json").read_text())["status"] == "finished"
+
+
+@pytest.mark.slow
+def test_only_rank_0_calls_side_effects_that_are_not_distributed(folder: Path) -> None:
+    code, told = ended(started(folder, "name=rank", "callbacks=ranked", "budget=10", program=("-c", RANK_1)))
+    assert code == 0, told
+    written = [path.name for path in (place_of(folder, "rank") / "callbacks").iterdir()]
+    assert written == ["distributed-True.txt"]
+
+
+@pytest.mark.slow
+def test_what_is_no_side_effect_is_refused_before_anything_runs(folder: Path) -> None:
+    wrong = {"a": "lightning.pytorch.callbacks.Timer", "b": "my_pkg.Smooth", "c": "my_pkg.Prgress"}
+    words = [f"+callbacks.{name}._target_={target}" for name, target in wrong.items()]
+    code, told = ended(started(folder, "name=refused", *words, "+callbacks.b.on_error=ignore"))
+    assert code == 2
+    assert "Timer is no alrun callback" in told
+    assert "training=trainer training.loop.callbacks" in told
+    assert "Smooth is no alrun callback: it listens to no event" in told
+    assert "did you mean my_pkg.Progress?" in told
+    assert "'ignore' is neither raise nor warn" in told
+    assert not (folder / "outputs" / "refused").exists()
