@@ -15,7 +15,7 @@ from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.checks import choice_problems, factory_problems, raise_any, standardize_problems
 from alrun.learner.gaussian import bounded_log_variance, gaussian_nll
-from alrun.learner.losses import loss_problems, reweight
+from alrun.learner.losses import loss_problems, weighted_sum
 from alrun.learner.standardization import column_statistics
 
 __all__ = ["Learner", "OptimizerFactory", "SchedulerFactory"]
@@ -80,8 +80,7 @@ class Learner(LightningModule):
             *(factory_problems("learner.scheduler", scheduler, decay) if scheduler is not None else ()),
         ]
         gaussian = spec.task is Task.REGRESSION and likelihood == "gaussian"
-        several = loss_problems(losses, spec, gaussian)
-        raise_any(chain(problems, known, factories, standardize_problems(spec), several))
+        raise_any(chain(problems, known, factories, standardize_problems(spec), loss_problems(losses, spec, gaussian)))
         super().__init__()
         self.spec = spec
         self._make_optimizer = optimizer
@@ -148,10 +147,10 @@ class Learner(LightningModule):
             return {name: loss(logits, targets) for name, loss in self._losses.items()}
         standard = (targets.reshape(len(inputs), -1) - self.target_mean) / self.target_std
         moments = self._standard_moments(inputs) if self._gaussian else (self._raw(inputs),)
-        return {
-            name: loss(*(moments if getattr(loss, "moments", False) else moments[:1]), standard)
-            for name, loss in self._losses.items()
+        parts = {
+            name: moments if getattr(loss, "moments", False) else moments[:1] for name, loss in self._losses.items()
         }
+        return {name: loss(*parts[name], standard) for name, loss in self._losses.items()}
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int = 0) -> Tensor:
         """Return the loss of ``(inputs, targets)``. A single loss is not logged: the loop reports what it sums up."""
@@ -164,12 +163,10 @@ class Learner(LightningModule):
         return self._weighted_sum(inputs, targets, "val") if self._losses else self.loss(inputs, targets)
 
     def _weighted_sum(self, inputs: Tensor, targets: Tensor, split: str | None) -> Tensor:
-        terms = self.loss_terms(inputs, targets)
-        weighted = {f"{name}_weighted": reweight(self._losses[name]) * value for name, value in terms.items()}
-        total = torch.stack(list(weighted.values())).sum()
+        total, values = weighted_sum(self._losses, self.loss_terms(inputs, targets))
         if split is not None and self._trainer is not None:
-            values = {f"{split}/{name}": value.detach() for name, value in {**terms, **weighted, "loss": total}.items()}
-            self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(inputs))
+            named = {f"{split}/{name}": value for name, value in values.items()}
+            self.log_dict(named, on_step=False, on_epoch=True, batch_size=len(inputs))
         return total
 
     def inference_step(self, inputs: Tensor) -> Tensor:

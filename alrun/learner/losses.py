@@ -15,7 +15,7 @@ from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.gaussian import gaussian_nll
 
-__all__ = ["CrossEntropy", "GaussianNLL", "SquaredError", "Weighted", "loss_problems", "reweight"]
+__all__ = ["CrossEntropy", "GaussianNLL", "SquaredError", "Weighted", "loss_problems", "weighted_sum"]
 
 
 class Weighted(nn.Module):
@@ -75,9 +75,15 @@ class GaussianNLL(Weighted):
         return gaussian_nll(mean, log_variance, targets)
 
 
-def reweight(loss: Any) -> float:
-    """Return the weight that ``loss`` declares; 1 where it declares none."""
-    return float(getattr(loss, "loss_reweight", 1.0))
+def weighted_sum(losses: Mapping[str, Any], terms: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the sum of ``terms``, each times the weight that its loss declares (1 where none), and what to log of it.
+
+    To log are each term as ``<name>`` and ``<name>_weighted``, and the sum as ``loss``; detached.
+    """
+    weighted = {name: float(getattr(losses[name], "loss_reweight", 1.0)) * value for name, value in terms.items()}
+    total = torch.stack(list(weighted.values())).sum()
+    values = {**terms, **{f"{name}_weighted": value for name, value in weighted.items()}, "loss": total}
+    return total, {name: value.detach() for name, value in values.items()}
 
 
 def loss_problems(losses: object, spec: TaskSpec, gaussian: bool) -> Iterator[Problem]:

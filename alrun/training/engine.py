@@ -55,6 +55,7 @@ class Engine:
         stepping = optimizers if native else self._wrapped
         self._step: Callable[[], Any] | None = stepping[0].step if stepping else None
         self._clip: Callable[[], Any] | None = None
+        self._counting: list[Any] = []
         self.logbook, self.hooks, self.schedulers = Logbook(self.device), Hooks(model), list(schedulers)
         self.standin = TrainerStandIn(fabric, self._wrapped, self.schedulers, self.logbook)
         self._before_zero_grad = self.hooks.own("on_before_zero_grad")
@@ -116,6 +117,15 @@ class Engine:
             self._clip()
         self._step()
         self.stepped = True
+        self.standin.global_step += 1
+
+    def count_steps_of_the_model(self) -> None:
+        """Count the steps that the model makes with its optimizers, until the context ends."""
+
+        def count(*_: Any) -> None:
+            self.standin.global_step += 1
+
+        self._counting = [optimizer.register_step_post_hook(count) for optimizer in self.optimizers]
 
     def _call_in_precision(self, step: Step, batch: Any, index: int) -> Any:
         with self.fabric.autocast():
@@ -137,6 +147,8 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take the Fabric back, drop gradients, and undo a change of data type."""
+        for handle in self._counting:
+            handle.remove()
         self._listening.__exit__(None, None, None)
         self._lend(None, [])
         self.model.zero_grad(set_to_none=True)

@@ -15,7 +15,9 @@ from alrun.training.engine import Engine
 from alrun.training.limits import Limits
 from alrun.training.logbook import TRAINING, VALIDATION
 from alrun.training.meter import LossMeter, batch_size, loss_of
+from alrun.training.modes import evaluating
 from alrun.training.monitor import Watch
+from alrun.training.observers import Observers
 from alrun.training.optimizers import learning_rate
 from alrun.training.schedule import Schedule
 from alrun.training.state import plain
@@ -68,15 +70,12 @@ class Fit:
 
     def _begin(self, batches: Any, follow: bool) -> None:
         self.standin.max_epochs = self.limits.epochs(batches, self.epoch)
-        for optimizer in () if follow else self.engine.optimizers:
-            optimizer.register_step_post_hook(self._count)
+        if not follow:
+            self.engine.count_steps_of_the_model()
         self.engine.model.train()
         self.session.epoch_started(self.epoch)
         self.hooks.call_stage("setup")
         self.hooks.call("on_fit_start", "on_train_start")
-
-    def _count(self, *_: Any) -> None:
-        self.standin.global_step += 1
 
     def _run_epoch(self, batches: Any, step: Step, follow: bool, validation: Any | None, validate: Step | None) -> None:
         self.session.epoch_started(self.epoch)
@@ -86,69 +85,49 @@ class Fit:
         metrics = learning_rate(self.engine.optimizers) | self._train(batches, step, follow)
         if validation is not None and validate is not None and self.limits.max_val_steps != 0:
             metrics |= self._validate(validation, validate)
-        self.logbook.stage = TRAINING
+        self.logbook.at(TRAINING)
         self.hooks.call("on_train_epoch_end")
         self._finish(metrics, self.limits.epochs(batches, self.epoch))
 
     def _train(self, loader: Any, step: Step, follow: bool) -> dict[str, float]:
-        engine, meter, see = self.engine, LossMeter(self.engine.device), self.logbook.see
+        engine, meter = self.engine, LossMeter(self.engine.device)
+        observers = Observers(engine, "train", self.epoch, self.session.train_batches)
         after_batch = self.schedule.after_batch if self.schedule.by_batch and follow else None
-        starting, ended = self.hooks.own("on_train_batch_start"), self.hooks.own("on_train_batch_end")
-        before, told = self.steps, self.session.train_batches
+        before = self.steps
         set_epoch(loader, self.epoch)
         for index, batch in enumerate(islice(loader, self.limits.steps_left(self.steps))):
             batch = engine.place(batch)
-            see(batch)
-            if starting is not None and starting(batch, index) == -1:
+            if not observers.started(batch, index):
                 break
-            if told is not None:
-                told.started(self.epoch, index)
             output = engine.compute(step, batch, index)
             loss = loss_of(output)
             if loss is not None:
                 meter.add(loss, batch_size(batch))
                 if follow:
                     engine.update(loss)
-                    self.standin.global_step += 1
             if after_batch is not None and engine.stepped:
                 after_batch(index)
             self.steps += 1
-            if ended is not None:
-                ended(self.hooks.shown(output), batch, index)
-            if told is not None:
-                told.finished(self.epoch, index, batch_size(batch), {"train_loss": loss})
-        see(None)
+            observers.finished(output, batch, index)
         if self.steps == before:
             raise StrategyError("the training data loader yields no batches")
         return meter.named("train_loss")
 
     def _validate(self, loader: Any, step: Step) -> dict[str, float]:
         model, meter = self.engine.model, LossMeter(self.engine.device)
-        starting, ended = self.hooks.own("on_validation_batch_start"), self.hooks.own("on_validation_batch_end")
-        told = self.session.eval_batches
-        modes = [(module, module.training) for module in model.modules()]
+        observers = Observers(self.engine, "validation", self.epoch, self.session.eval_batches)
         self.session.eval_started(self.epoch)
-        model.eval()
         self.logbook.at(VALIDATION)
-        with torch.no_grad():
+        with evaluating(model), torch.no_grad():
             self.hooks.call("on_validation_start", "on_validation_epoch_start")
             for index, batch in enumerate(islice(loader, self.limits.max_val_steps)):
                 batch = self.engine.place(batch)
-                self.logbook.see(batch)
-                if starting is not None:
-                    starting(batch, index)
-                if told is not None:
-                    told.started(self.epoch, index)
+                observers.started(batch, index)
                 output = self.engine.compute(step, batch, index)
                 meter.add(loss_of(output), batch_size(batch))
-                if ended is not None:
-                    ended(output, batch, index)
-                if told is not None:
-                    told.finished(self.epoch, index, batch_size(batch), {"val_loss": loss_of(output)})
+                observers.finished(output, batch, index)
             self.logbook.see(None)
             self.hooks.call("on_validation_epoch_end", "on_validation_end")
-        for module, training in modes:
-            module.training = training
         metrics = meter.named("val_loss")
         self.session.eval_finished(self.epoch, metrics | self.logbook.values(VALIDATION))
         return metrics
@@ -190,8 +169,8 @@ class Fit:
         for optimizer, saved in zip(self.engine.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.schedule.load_state_dict(state["scheduler"])
-        for scheduler, saved in zip(self.engine.schedulers, state["schedulers"], strict=True):
+        for scheduler, saved in zip(self.engine.schedulers, state.get("schedulers", []), strict=True):
             scheduler.load_state_dict(saved)
-        self.standin.global_step = int(state["global_step"])
+        self.standin.global_step = int(state.get("global_step", 0))
         self.engine.precision.load_state_dict(state["precision"])
         self.watch.load_state_dict(state["watch"])
