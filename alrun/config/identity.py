@@ -21,7 +21,7 @@ EXTENDING = frozenset({"budget", "max_steps", "stopping"})
 #: Keys that only show or place a run.
 PRESENTATION = frozenset({"name", "output_dir", "fresh", "progress", "logger", "callbacks"})
 #: Keys inside an identity group that cannot change a result.
-WITHOUT_EFFECT = frozenset({("training", "checkpoint_every")})
+WITHOUT_EFFECT = frozenset({("training", "checkpoint_every"), ("data", "workers")})
 
 
 def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def is_large(spec: TaskSpec) -> bool:
 
 
 class LargeRows:
-    """Targets ``[T]`` ``float32``, kept as they came: those of the label log are maps of its files, and take no memory."""
+    """Targets ``[T]`` ``float32``, kept as they came: those of the label log are maps of its files."""
 
     def __init__(self, width: int) -> None:
         """Start empty, for targets of ``width`` values."""

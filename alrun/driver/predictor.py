@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.batches import move
 from alrun.core.errors import StrategyError
 from alrun.core.types import Prediction
+from alrun.driver.stream import BatchStream
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +22,10 @@ __all__ = ["StreamedPredictor"]
 
 
 class StreamedPredictor:
-    """Runs a learner through an inference module over the rows of a pool; holds one chunk at a time."""
+    """Runs a learner through an inference module over the rows of a pool; holds one chunk at a time.
+
+    Inputs are what ``pool.inputs(positions)`` gives, a tensor or any other minibatch; outputs are tensors ``[B, ...]``.
+    """
 
     def __init__(
         self,
@@ -63,14 +68,17 @@ class StreamedPredictor:
             self._learner.to(self._device)
             # Masks of a stochastic inference belong to the step: query and metrology see the same posterior samples.
             forward = stack.enter_context(self._inference.prepared(self._learner, seeds.at(seeds.step)))
-            for positions in _Chunks(total, self._batch_size):
-                inputs = pool.inputs(positions).to(self._device)
+            chunks = _Chunks(total, self._batch_size)
+            stream = BatchStream(lambda positions, _: pool.inputs(positions), getattr(pool, "workers", 0))
+            stack.callback(stream.close)
+            for positions, batch in zip(chunks, stream(chunks), strict=True):
+                inputs = move(batch, self._device)
                 outputs = forward(inputs).cpu()
                 features = self._embed(inputs) if embeddings else None
                 yield Prediction(rows[positions], outputs, self._inference.stochastic, features)
                 self._progress(int(positions[-1]) + 1, total)
 
-    def _embed(self, inputs: Tensor) -> Tensor:
+    def _embed(self, inputs: Any) -> Tensor:
         """Return the input of the embedding layer in a pass of its own: a stochastic pass has many."""
         import torch
 

@@ -114,6 +114,8 @@ def same_item(first: Any, second: Any) -> bool:
     """Return whether two queue items are the same request."""
     if first is second:
         return True
+    if isinstance(first, str) or isinstance(second, str):
+        return type(first) is type(second) and bool(first == second)
     if hasattr(first, "shape") or hasattr(second, "shape"):
         import torch
 

@@ -24,8 +24,9 @@ class Function(BatchLabels):
     points cost as much as the others: the function has run.
 
     Args:
-        function: From inputs ``[n, *input_shape]`` (``float32`` tensor) to labels ``[n]`` or ``[n, T]``, as a tensor or
-            anything that ``torch.as_tensor`` takes. Must not depend on what else is in the batch.
+        function: From inputs ``[n, *input_shape]`` (``float32`` tensor; with ``data=dataset`` one minibatch of inputs)
+            to labels ``[n]`` or ``[n, T]``, as a tensor or anything that ``torch.as_tensor`` takes. Must not depend on
+            what else is in the batch.
         batch_size: Points a call. Answers are durable after each call, so it is also what a kill can lose.
         cost: What one evaluation costs, in a unit of your choice.
         name: Annotator in the ledger; the function's own name by default.
@@ -51,7 +52,7 @@ class Function(BatchLabels):
     def answer(self, items: list[Any]) -> list[Annotation]:
         """Return one annotation an item, in order."""
         try:
-            labels = self._evaluate(self._inputs(items))
+            labels = self._evaluate(self._inputs(items), len(items))
         except Exception as error:
             if len(items) > 1:
                 return [one for item in items for one in self.answer([item])]
@@ -59,8 +60,10 @@ class Function(BatchLabels):
         usable = self._usable(labels).tolist()
         values = plain_targets(labels.nan_to_num().long() if self._num_classes else labels)
         return [
-            Annotation(item, value, self.annotator, self.cost) if fine else self._failed(item, f"no label: {raw}")
-            for item, value, fine, raw in zip(items, values, usable, labels.tolist(), strict=True)
+            Annotation(item, value, self.annotator, self.cost)
+            if fine
+            else self._failed(item, f"no label: {_told(raw)}")
+            for item, value, fine, raw in zip(items, values, usable, labels, strict=True)
         ]
 
     @property
@@ -68,20 +71,23 @@ class Function(BatchLabels):
         spec = self.driver.spec
         return spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else 0
 
-    def _inputs(self, items: list[Any]) -> Tensor:
+    def _inputs(self, items: list[Any]) -> Any:
+        gather = getattr(self.driver.unlabeled_pool, "gather", None)
+        if gather is not None:
+            return gather(items)
         rows = [int(item) for item in items if isinstance(item, Integral)]
         looked_up = self.driver.unlabeled_pool.lookup(torch.tensor(rows, dtype=torch.int64)) if rows else ()
         known = iter(looked_up)
         points = (next(known) if isinstance(item, Integral) else torch.as_tensor(item) for item in items)
         return torch.stack([point.to(torch.float32) for point in points])
 
-    def _evaluate(self, inputs: Tensor) -> Tensor:
+    def _evaluate(self, inputs: Any, count: int) -> Tensor:
         with torch.no_grad():
-            labels = torch.as_tensor(self.function(inputs)).detach().cpu().double()
-        if labels.ndim not in (1, 2) or len(labels) != len(inputs):
-            wanted = f"[{len(inputs)}] or [{len(inputs)}, T]"
-            raise ValueError(f"labels {list(labels.shape)} for inputs {list(inputs.shape)}; expected {wanted}")
-        return labels
+            labels = torch.as_tensor(self.function(inputs)).detach().cpu()
+        if labels.ndim not in (1, 2) or len(labels) != count:
+            of = f"inputs {list(inputs.shape)}" if isinstance(inputs, Tensor) else f"{count} inputs"
+            raise ValueError(f"labels {list(labels.shape)} for {of}; expected [{count}] or [{count}, T]")
+        return labels if labels.dtype == torch.float32 and labels.ndim == 2 else labels.double()
 
     def _usable(self, labels: Tensor) -> Tensor:
         finite = labels.isfinite().reshape(len(labels), -1).all(dim=1)
@@ -93,3 +99,9 @@ class Function(BatchLabels):
 
     def _failed(self, item: Any, reason: str) -> Annotation:
         return Annotation(item, None, self.annotator, self.cost, LabelStatus.FAILED, reason)
+
+
+def _told(raw: Tensor) -> str:
+    """Return the values of a label that is none, as far as they fit in a line."""
+    values = raw.reshape(-1)
+    return f"{raw.tolist()}" if len(values) <= 8 else f"{int((~values.isfinite()).sum())} of {len(values)} values"

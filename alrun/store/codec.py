@@ -16,9 +16,11 @@ from alrun.core.errors import CorruptionError, StoreError
 from alrun.core.types import Annotation, LabelStatus, QueryReport
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
-__all__ = ["canonical_json", "decode", "encode", "tensors_from_bytes", "tensors_to_bytes"]
+__all__ = ["canonical_json", "decode", "encode", "mapped_tensors", "tensors_from_bytes", "tensors_to_bytes"]
 
 _PLAIN = frozenset({type(None), bool, int, str})
 _RECORDS: Mapping[str, type[Any]] = {"annotation": Annotation, "report": QueryReport}
@@ -132,4 +134,19 @@ def tensors_from_bytes(data: bytes) -> dict[str, Tensor]:
     try:
         return load(data)
     except SafetensorError as error:
+        raise CorruptionError(f"not a safetensors file: {error}") from error
+
+
+def mapped_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file as maps of it: their values are read when they are used, and not kept.
+
+    Raises:
+        CorruptionError: This is no safetensors file, or it cannot be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
         raise CorruptionError(f"not a safetensors file: {error}") from error

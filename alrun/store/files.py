@@ -7,6 +7,7 @@ and renamed. Nothing else in the package opens a file for writing.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ __all__ = [
     "TEMPORARY_PREFIX",
     "AppendLog",
     "commit_directory",
+    "file_sha256",
     "make_directory",
     "read_bytes",
     "remove_tree",
@@ -181,6 +183,19 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         return path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits, read piece by piece.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
 

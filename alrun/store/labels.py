@@ -2,7 +2,8 @@
 
 ``labels/labels.jsonl`` has one line an answer, with a CRC-32. A line that a crash tore off at the end is cut away when
 the log is opened (under the run's lock); a damaged line elsewhere is passed over and said, and its request is asked
-again. Tensors of more than a few kilobytes go to a file of their own, written before the line that names it.
+again. Tensors of more than a few kilobytes go to a file of their own, written before the line that names it; those of
+a megabyte and more are kept in memory as maps of that file alone, so that labels as large as the memory can be held.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.errors import CorruptionError, StoreError
 from alrun.core.types import Annotation
 from alrun.store import codec
-from alrun.store.files import AppendLog, read_bytes, truncate, write_atomic
+from alrun.store.files import AppendLog, file_sha256, read_bytes, truncate, write_atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,6 +29,7 @@ __all__ = ["LabelLog"]
 
 LABELS = "labels.jsonl"
 INLINE_BYTES = 4096
+MAPPED_BYTES = 1 << 20
 
 
 class LabelLog:
@@ -59,10 +61,10 @@ class LabelLog:
         Raises:
             StoreError: The disk refuses, or a value cannot be stored; none of ``answers`` is acknowledged then.
         """
-        entries = [(order, annotation, self._line(step, order, annotation)) for order, annotation in answers]
-        self._log.append(b"".join(line for _, _, line in entries))
-        for order, annotation, line in entries:
-            self._remember(step, order, annotation, line)
+        entries = [(order, annotation, *self._line(step, order, annotation)) for order, annotation in answers]
+        self._log.append(b"".join(line for _, _, line, _ in entries))
+        for order, annotation, line, body in entries:
+            self._remember(step, order, self._held(annotation, body), line)
 
     def close(self) -> None:
         """Close the file."""
@@ -72,12 +74,24 @@ class LabelLog:
         self._answers.setdefault(step, {})[order] = annotation
         self._lines.setdefault(step, {})[order] = line
 
-    def _line(self, step: int, order: int, annotation: Annotation) -> bytes:
+    def _line(self, step: int, order: int, annotation: Annotation) -> tuple[bytes, Mapping[str, Any]]:
+        """Return the line of an answer and what it says; tensors that it does not hold itself are on disk by then."""
         tensors: dict[str, Tensor] = {}
         body: dict[str, Any] = {"step": step, "order": order, "answer": codec.encode(annotation, tensors)}
         if tensors:
             body |= self._stored(codec.tensors_to_bytes(tensors), f"{step}-{order}.safetensors")
-        return _rendered(body)
+        return _rendered(body), body
+
+    def _held(self, annotation: Annotation, body: Mapping[str, Any]) -> Annotation:
+        """Return ``annotation`` as it is kept in memory: its tensors mapped, where they are large."""
+        path = self._file(body)
+        if path is None or path.stat().st_size < MAPPED_BYTES:
+            return annotation
+        mapped: Annotation = codec.decode(body["answer"], codec.mapped_tensors(path))
+        return mapped
+
+    def _file(self, body: Mapping[str, Any]) -> Path | None:
+        return self._directory / Path(body["file"]).name if "file" in body else None
 
     def _stored(self, data: bytes, name: str) -> dict[str, Any]:
         if len(data) <= INLINE_BYTES:
@@ -111,13 +125,16 @@ class LabelLog:
     def _tensors(self, body: Mapping[str, Any]) -> dict[str, Tensor]:
         if "tensors" in body:
             return codec.tensors_from_bytes(base64.b64decode(body["tensors"], validate=True))
-        if "file" not in body:
+        path = self._file(body)
+        if path is None:
             return {}
-        name = Path(body["file"]).name
-        data = read_bytes(self._directory / name)
-        if hashlib.sha256(data).hexdigest() != body["sha256"]:
-            raise CorruptionError(f"{name} is not what was written")
-        return codec.tensors_from_bytes(data)
+        if file_sha256(path) != body["sha256"]:
+            raise CorruptionError(f"{path.name} is not what was written")
+        return (
+            codec.tensors_from_bytes(read_bytes(path))
+            if path.stat().st_size < MAPPED_BYTES
+            else codec.mapped_tensors(path)
+        )
 
 
 def _rendered(body: Mapping[str, Any]) -> bytes:

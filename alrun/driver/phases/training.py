@@ -36,20 +36,27 @@ class TrainingPhase:
         optimizer, scheduler = _configured_optimizer(driver)
         samples, session = len(driver.training_pool), EpochSession(driver)
         driver.notify.tell(TrainStarted, samples=samples, max_epochs=settings.max_epochs)
-        settings.loop(
-            driver.learner,
-            optimizer,
-            BatchLoader(driver.training_pool, settings.batch_size, driver.seeds),
-            _validation_loader(driver),
-            train_step_fn=settings.train_step_fn,
-            validate_step_fn=settings.validate_step_fn,
-            max_epochs=settings.max_epochs,
-            max_train_steps=settings.max_train_steps,
-            max_val_steps=settings.max_val_steps,
-            lr_scheduler=scheduler,
-            device=driver.device,
-            session=session,
-        )
+        loader = BatchLoader(driver.training_pool, settings.batch_size, driver.seeds)
+        validation = _validation_loader(driver)
+        try:
+            settings.loop(
+                driver.learner,
+                optimizer,
+                loader,
+                validation,
+                train_step_fn=settings.train_step_fn,
+                validate_step_fn=settings.validate_step_fn,
+                max_epochs=settings.max_epochs,
+                max_train_steps=settings.max_train_steps,
+                max_val_steps=settings.max_val_steps,
+                lr_scheduler=scheduler,
+                device=driver.device,
+                session=session,
+            )
+        finally:
+            for each in (loader, validation):
+                if each is not None:
+                    each.close()
         driver.notify.tell(TrainFinished, samples=samples)
         logged = {"logged": session.last_logged} if session.last_logged else {}
         driver.ledger.add_records(driver.active_learning_step_idx, str(self.tag), _records(session.last_logged))
