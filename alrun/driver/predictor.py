@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.batches import move
 from alrun.core.errors import StrategyError
+from alrun.core.evaluation import by_itself
 from alrun.core.types import Prediction
 from alrun.driver.stream import BatchStream
 
@@ -80,19 +81,14 @@ class StreamedPredictor:
 
     def _embed(self, inputs: Any) -> Tensor:
         """Return the input of the embedding layer in a pass of its own: a stochastic pass has many."""
-        import torch
-
         captured: list[Tensor] = []
         layer = embedding_layer(self._learner)
         handle = layer.register_forward_pre_hook(lambda _, arguments: captured.append(arguments[0]))
-        modes = [(module, module.training) for module in self._learner.modules()]
         try:
-            with torch.no_grad(), _dropout_off(self._learner):
-                self._learner.eval()(inputs)
+            with by_itself(self._learner):
+                self._learner(inputs)
         finally:
             handle.remove()
-            for module, mode in modes:
-                module.training = mode
         return captured[-1].flatten(1).cpu()
 
 
@@ -108,20 +104,6 @@ class _Chunks:
 
         starts = range(0, self._total, self._size)
         return (torch.arange(start, min(start + self._size, self._total)) for start in starts)
-
-
-@contextmanager
-def _dropout_off(learner: nn.Module) -> Iterator[None]:
-    """Give dropout layers their own ``forward`` back, for which a stochastic inference may stand in."""
-    from torch.nn.modules.dropout import _DropoutNd
-
-    layers = [vars(module) for module in learner.modules() if isinstance(module, _DropoutNd)]
-    lent = [(layer, layer.pop("forward")) for layer in layers if "forward" in layer]
-    try:
-        yield
-    finally:
-        for layer, forward in lent:
-            layer["forward"] = forward
 
 
 def embedding_layer(learner: Any) -> nn.Module:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.evaluation import by_itself
 from alrun.core.outputs import probabilities
 from alrun.core.types import Prediction
 from alrun.query.base import ScoreQuery
@@ -74,12 +74,7 @@ class Adversarial(ScoreQuery):
     def _discriminate(self, latents: Tensor) -> Tensor:
         """Return the discriminator's outputs ``[B]`` for ``latents`` ``[B, d]``; it is left as it was found."""
         discriminator = self.driver.learner.discriminator
-        modes = [(module, module.training) for module in discriminator.modules()]
         device = next((parameter.device for parameter in discriminator.parameters()), latents.device)
-        try:
-            with torch.no_grad():
-                told: Tensor = discriminator.eval()(latents.to(device))
-        finally:
-            for module, mode in modes:
-                module.training = mode
+        with by_itself(discriminator):
+            told: Tensor = discriminator(latents.to(device))
         return told.flatten().cpu()

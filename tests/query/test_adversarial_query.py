@@ -47,6 +47,18 @@ def test_score_is_the_weighted_sum(stochastic: bool, tmp_path: Path) -> None:
     torch.testing.assert_close(torch.tensor(strategy.report.scores), expected.sort(descending=True).values[:9])
 
 
+def test_a_discriminator_with_dropout_answers_without_it(tmp_path: Path) -> None:
+    picks = []
+    for stochastic in (False, True):
+        strategy = Adversarial(9, "entropy", uncertainty_weight=0.0)
+        with hosted(tmp_path / str(stochastic), stochastic=stochastic, needs=NEEDS) as driver:
+            driver.learner.discriminator.append(torch.nn.Dropout(0.5))
+            strategy.attach(driver)
+            strategy(driver.query_queue)
+            picks.append(driver.query_queue.to_list())
+    assert picks[0] == picks[1]
+
+
 def test_weights_must_be_numbers() -> None:
     with pytest.raises(ConfigError) as caught:
         Adversarial(3, uncertainty_weight=float("nan"), discriminator_weight=float("inf"))
