@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,12 +62,19 @@ class DropoutPasses:
                 if forward is not None:
                     vars(self._layers[name])["forward"] = forward
 
-    def run(self, step: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    def run(self, step: Callable[[Any], Tensor], inputs: Any) -> Tensor:
         """Return the outputs ``[K, B, ...]`` of ``step`` for ``inputs`` ``[B, ...]``.
+
+        A minibatch that is no tensor is run ``K`` times. Its dropout layers may get what they like in their first
+        dimension (the nodes of a graph): one mask of the other dimensions serves all of it.
 
         Raises:
             StrategyError: No dropout layer is run by ``step``, or one does not get the batch in its first dimension.
         """
+        if not isinstance(inputs, Tensor):
+            outputs = self._looped(step, inputs)
+            self._refuse_unused()
+            return outputs
         if len(inputs) == 0:
             return self._looped(step, inputs)
         if self._stackable is None:
@@ -75,17 +83,20 @@ class DropoutPasses:
 
     def _agree(self, step: Callable[[Tensor], Tensor], probe: Tensor) -> bool:
         expected = self._looped(step, probe)
-        if not self._calls:
-            raise StrategyError(
-                "the learner has dropout layers, but predicting runs none of them; MC dropout needs one"
-            )
+        self._refuse_unused()
         try:
             stacked = self._stacked(step, probe)
         except _CANNOT_STACK:
             return False
         return stacked.shape == expected.shape and _close(stacked, expected)
 
-    def _looped(self, step: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    def _refuse_unused(self) -> None:
+        if not self._calls:
+            raise StrategyError(
+                "the learner has dropout layers, but predicting runs none of them; MC dropout needs one"
+            )
+
+    def _looped(self, step: Callable[[Any], Tensor], inputs: Any) -> Tensor:
         return torch.stack([self._once(step, inputs, k) for k in range(self._num_passes)])
 
     def _stacked(self, step: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
@@ -93,9 +104,9 @@ class DropoutPasses:
         stacked: Tensor = outputs.unflatten(0, (self._num_passes, len(inputs)))
         return stacked
 
-    def _once(self, step: Callable[[Tensor], Tensor], inputs: Tensor, number: int | None) -> Tensor:
+    def _once(self, step: Callable[[Any], Tensor], inputs: Any, number: int | None) -> Tensor:
         self._calls.clear()
-        self._rows, self._pass = len(inputs), number
+        self._rows, self._pass = len(inputs) if isinstance(inputs, Tensor) else 0, number
         return step(inputs)
 
     def _stand_in(self, name: str) -> Callable[[Tensor], Tensor]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
+
+from alrun.core.batches import batch_length
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,14 +16,11 @@ __all__ = ["LossMeter", "batch_size", "loss_of"]
 
 
 def batch_size(batch: Any) -> int:
-    """Return the number of samples of a batch: the first dimension of its first tensor, or 1 where there is none."""
-    while not isinstance(batch, torch.Tensor):
-        if isinstance(batch, Mapping):
-            batch = tuple(batch.values())
-        if isinstance(batch, str) or not isinstance(batch, Sequence) or not batch:
-            return 1
-        batch = batch[0]
-    return batch.shape[0] if batch.ndim else 1
+    """Return ``batch_length``; of the common batch, a pair of tensors, without looking further."""
+    first = batch[0] if type(batch) in (tuple, list) and batch else batch
+    if isinstance(first, torch.Tensor) and first.ndim:
+        return first.shape[0]
+    return batch_length(batch)
 
 
 def loss_of(output: Any) -> Any:

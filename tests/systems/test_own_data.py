@@ -350,6 +350,16 @@ def test_graphs_with_their_own_collate_and_uuid_resume_to_the_byte(system: Syste
 
 
 @pytest.mark.slow
+def test_posterior_samples_of_graphs(system: System) -> None:
+    words = (*GRAPHS, "query=bald", "inference=mc_dropout", "inference.num_passes=4", "budget=16", "name=bald")
+    system.finish(*words)
+    acquired = pd.read_parquet(system.run("bald") / "acquisitions.parquet")
+    scores = acquired.loc[acquired["step"] > 0, "score"]
+    assert (len(scores), scores.nunique()) == (8, 8)
+    assert (scores > 0).all()
+
+
+@pytest.mark.slow
 def test_data_in_another_order_are_refused(system: System) -> None:
     words = (*GRAPHS, "name=renamed", "training.max_epochs=1", "budget=14")
     system.finish(*words)
