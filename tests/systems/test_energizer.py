@@ -98,6 +98,22 @@ class TwoPlayers(LightningModule):
         return [player, critic], [torch.optim.lr_scheduler.ExponentialLR(player, 0.9)]
 
 
+class ByStep(Classifier):
+    """Has a schedule by step that must know how long training will be."""
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.01)
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=0.2, total_steps=self.trainer.estimated_stepping_batches
+        )
+        return [optimizer], [{"scheduler": cycle, "interval": "step"}]
+
+
+class TwoWithoutSteps(Classifier):
+    def configure_optimizers(self):
+        return [torch.optim.SGD(self.parameters(), lr=0.1) for _ in range(2)]
+
+
 class NoDropout(Classifier):
     def __init__(self):
         super().__init__()
@@ -123,7 +139,13 @@ class Counts(Callback):
         self.batches = state["batches"]
 '''
 
-LEARNERS = {"classifier": "Classifier", "two_players": "TwoPlayers", "no_dropout": "NoDropout"}
+LEARNERS = {
+    "classifier": "Classifier",
+    "two_players": "TwoPlayers",
+    "by_step": "ByStep",
+    "two_without_steps": "TwoWithoutSteps",
+    "no_dropout": "NoDropout",
+}
 COMMON = ("--config-dir", "conf", "--trust", "my_lit", "data.validation_size=0.1", "+training.validate=true")
 KNOBS = ("initial_size=20", "query_size=20", "budget=80", "training.max_epochs=6", "progress=false")
 EXTRAS = (
@@ -213,7 +235,8 @@ def test_a_plain_module_runs_on_both_loops_and_resumes_exactly(system: System, l
     pd.testing.assert_frame_equal(tables[0], tables[1])
     assert list(tables[0].index) == [20, 40, 60, 80]
     names = {
-        "classifier": "training epoch_number, training rows, training train_loss, validation val_acc, validation val_loss",
+        "classifier": "training epoch_number, training rows, training train_loss, "
+        "validation val_acc, validation val_loss",
         "two_players": "training loss/critic, training loss/player, training updates",
     }
     assert ", ".join(sorted(" ".join(column) for column in tables[0].columns)) == names[learner]
@@ -222,6 +245,17 @@ def test_a_plain_module_runs_on_both_loops_and_resumes_exactly(system: System, l
         assert tables[0]["training", "epoch_number"].unique().tolist() == [5.0]
     else:
         assert tables[0]["training", "updates"].tolist() == [2 * 6 * batches for batches in (1, 2, 2, 3)]
+
+
+@pytest.mark.slow
+def test_a_schedule_by_step_knows_how_long_training_will_be(system: System) -> None:
+    runs = [
+        system.finish(f"by_step_{loop}", "learner=by_step", f"training={loop}", "budget=40", "training.reset=warm")
+        for loop in ("fabric", "trainer")
+    ]
+    pd.testing.assert_frame_equal(logged(runs[0]), logged(runs[1]))
+    code, told = system.start("name=two", "learner=two_without_steps")
+    assert (code, "configures 2 optimisers" in told) == (1, True)
 
 
 @pytest.mark.slow

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.errors import StrategyError
 from alrun.core.events import TrainFinished, TrainStarted
 from alrun.core.phases import ActiveLearningPhase
-from alrun.core.seeding import Role
 from alrun.driver.loader import BatchLoader
+from alrun.driver.optimizer import configured_optimizer
 from alrun.driver.phases.base import PhaseResult
 from alrun.driver.session import EpochSession
 from alrun.driver.weights import reset_weights
@@ -33,7 +32,7 @@ class TrainingPhase:
         settings = driver.training
         reset_weights(driver.learner, driver.initial_weights, settings, driver.seeds)
         _fit_statistics(driver)
-        optimizer, scheduler = _configured_optimizer(driver)
+        optimizer, scheduler = configured_optimizer(driver)
         samples, session = len(driver.training_pool), EpochSession(driver)
         driver.notify.tell(TrainStarted, samples=samples, max_epochs=settings.max_epochs)
         loader = BatchLoader(driver.training_pool, settings.batch_size, driver.seeds)
@@ -100,35 +99,3 @@ def _validation_loader(driver: Host) -> BatchLoader | None:
     if not driver.training.validate or pool is None or len(pool) == 0:
         return None
     return BatchLoader(pool, driver.training.batch_size)
-
-
-def _configured_optimizer(driver: Host) -> tuple[Any, Any]:
-    """Return optimiser and scheduler (Lightning's own config of it where there is one)."""
-    learner = driver.learner
-    driver.seeds.seed_global_generators(Role.INIT)
-    if driver.training.optimizer is not None:
-        return driver.training.optimizer(learner.parameters()), None
-    configure = getattr(learner, "configure_optimizers", None)
-    if configure is None:
-        raise StrategyError(
-            f"{type(learner).__name__} has no configure_optimizers\n"
-            "    → name one: 'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
-        )
-    if not getattr(learner, "automatic_optimization", True):
-        return None, None
-    return _split_lightning(configure())
-
-
-def _split_lightning(configured: Any) -> tuple[Any, Any]:
-    """Take apart the forms that ``configure_optimizers`` may return for one optimiser."""
-    if isinstance(configured, dict):
-        scheduler = configured.get("lr_scheduler")
-        if scheduler is not None and "monitor" in configured and not isinstance(scheduler, dict):
-            scheduler = {"scheduler": scheduler, "monitor": configured["monitor"]}
-        return configured["optimizer"], scheduler
-    if isinstance(configured, tuple) and len(configured) == 2 and isinstance(configured[0], list):
-        optimizers, schedulers = configured
-        return optimizers[0], schedulers[0] if schedulers else None
-    if isinstance(configured, list | tuple):
-        return _split_lightning(configured[0]) if len(configured) == 1 else (None, None)
-    return configured, None
