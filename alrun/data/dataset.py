@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from alrun.core.batches import collated
@@ -21,6 +19,8 @@ from alrun.core.types import Split, Task, TaskSpec
 from alrun.data import content
 from alrun.data.datum import MISSING, DatumForm
 from alrun.data.labels import encode_targets
+from alrun.data.names import Names
+from alrun.data.own_checks import cheap_targets, check_classes, check_dataset
 from alrun.data.own_pools import OwnEvaluationPool, OwnTrainingPool, OwnUnlabeledPool
 from alrun.data.problems import fail, parse_task
 from alrun.data.rows import as_rows
@@ -48,6 +48,7 @@ class OwnDataset:
         spec: What a learner must know of it; ``input_shape`` is that of the first datum's inputs where they are a
             tensor, else empty.
         form: How a datum is taken apart.
+        names: The uuids of the data.
         workers: Processes that read and collate; 0 for none beside this one.
     """
 
@@ -85,16 +86,16 @@ class OwnDataset:
         Raises:
             DataError: It is no map-style data set, has no data, or its targets do not fit.
         """
-        _check(dataset, workers, fingerprint)
+        check_dataset(dataset, workers, fingerprint)
         self.dataset, self.workers = dataset, workers
         self._collate, self._sampled = collate, fingerprint == "sample"
         self.validation_size, self.test_size = validation_size, test_size
         self._labeled = np.asarray([] if labeled is None else list(labeled), dtype=np.int64)
         first = self.data([0])[0]
         self.form = DatumForm(dataset, first, target_field)
-        self._targets = _cheap_targets(dataset)
+        self._targets = cheap_targets(dataset)
         self.spec = self._spec(parse_task(task) or Task.CLASSIFICATION, num_outputs, first)
-        self._names: dict[str, int] | None = None
+        self.names = Names(dataset, self.form, self.data)
         self._check_rows()
 
     def __len__(self) -> int:
@@ -139,47 +140,6 @@ class OwnDataset:
             raise StrategyError("a datum has no target of its own\n    → label=function, or another strategy that asks")
         return encode_targets(found, self.spec)
 
-    def uuids(self, rows: Sequence[int] | Tensor) -> list[str]:
-        """Return the uuids of ``rows``; the row numbers as text where the data have none."""
-        chosen = as_rows(rows).tolist()
-        own = getattr(self.dataset, "uuid", None)
-        if callable(own):
-            return [str(own(row)) for row in chosen]
-        found = [self.form.uuid(datum) for datum in self.data(chosen)]
-        return [str(row) if name is None else name for row, name in zip(chosen, found, strict=True)]
-
-    def row_of(self, uuid: str) -> int | None:
-        """Return the row whose uuid this is; ``None`` where there is none. The first call asks for all uuids."""
-        if self._names is None:
-            self._names = {name: row for row, name in enumerate(self.uuids(torch.arange(len(self))))}
-        return self._names.get(uuid)
-
-    def rebuilt(self, uuid: str) -> Any:
-        """Return the datum of ``uuid``, which the data set need not hold.
-
-        Raises:
-            StrategyError: Neither the data set nor the type of its data has a ``from_uuid``.
-        """
-        for holder in (self.dataset, type(self.data([0])[0])):
-            make = getattr(holder, "from_uuid", None)
-            if callable(make):
-                return make(uuid)
-        raise StrategyError(
-            f"a new datum was chosen, {uuid!r}, and {type(self.dataset).__name__} has no from_uuid to make it again"
-        )
-
-    def asked_for(self, items: Sequence[Any]) -> list[Any]:
-        """Return the data of requests: rows, uuids of new data, inputs of new points.
-
-        Raises:
-            StrategyError: A new point, where a datum is more than its inputs and their target.
-        """
-        rows = iter(self.data([int(item) for item in items if isinstance(item, Integral)]))
-        return [next(rows) if isinstance(item, Integral) else self._new(item) for item in items]
-
-    def _new(self, item: Any) -> Any:
-        return self.rebuilt(item) if isinstance(item, str) else self.form.of_inputs(torch.as_tensor(item))
-
     def split(self, seeds: Seeds) -> Split:
         """Return the rows of each pool, from the split stream of ``seeds``; stratified where classes are known."""
         return split_rows(self._strata(), self.validation_size, self.test_size, seeds, self._labeled)
@@ -197,15 +157,7 @@ class OwnDataset:
     def fingerprint(self) -> str:
         """Return a SHA-256 of the data: the data set's own fingerprint, or else the data looked at, one by one."""
         digest = hashlib.sha256(repr((self.spec, len(self), self._labeled.tolist())).encode())
-        own = getattr(self.dataset, "fingerprint", None)
-        if own is not None:
-            digest.update(str(own() if callable(own) else own).encode())
-            return digest.hexdigest()
-        if self._targets is not None:
-            content.update(digest, self._targets)
-        count = min(len(self), SAMPLED_ROWS) if self._sampled else len(self)
-        for row in np.linspace(0, len(self) - 1, count).astype(np.int64).tolist():
-            content.update(digest, self.data([row])[0])
+        content.update_dataset(digest, self.dataset, self._targets, SAMPLED_ROWS if self._sampled else None)
         return digest.hexdigest()
 
     def _spec(self, task: Task, num_outputs: int | None, first: Any) -> TaskSpec:
@@ -228,37 +180,9 @@ class OwnDataset:
 
     def _check_rows(self) -> None:
         if self.spec.task is Task.CLASSIFICATION and self._targets is not None:
-            self._check_classes(self._targets)
+            check_classes(self._targets, self.spec.num_outputs)
         outside = self._labeled[(self._labeled < 0) | (self._labeled >= len(self))]
         if len(outside):
             raise fail(f"there is no row {outside[0]} among {len(self)}", "data.labeled", "rows count from 0")
         free = np.delete(self._strata(), np.unique(self._labeled))
         check_sizes(np.bincount(free, minlength=1), self.validation_size, self.test_size)
-
-    def _check_classes(self, targets: npt.NDArray[Any]) -> None:
-        count = self.spec.num_outputs
-        wrong = np.flatnonzero((targets < 0) | (targets >= count) | (targets != np.floor(targets)))
-        if targets.ndim != 1 or len(wrong):
-            where = f"dataset.targets, row {wrong[0]}" if len(wrong) else "dataset.targets"
-            raise fail(f"a target is no class from 0 to {count - 1}", where, "data.task=regression")
-
-
-def _check(dataset: Any, workers: int, fingerprint: str) -> None:
-    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-        what = f"{type(dataset).__name__} is no map-style data set: it needs __len__ and __getitem__"
-        raise fail(what, "data.dataset", "an iterable one cannot be asked for the data that were chosen")
-    if len(dataset) == 0:
-        raise fail(f"{type(dataset).__name__} holds no data", "data.dataset")
-    if workers < 0:
-        raise fail(f"{workers} processes", "data.workers", "data.workers=0 reads in the main process")
-    if fingerprint not in ("sample", "all"):
-        raise fail(f"unknown kind of fingerprint {fingerprint!r}", "data.fingerprint", "sample or all")
-
-
-def _cheap_targets(dataset: Any) -> npt.NDArray[Any] | None:
-    """Return ``dataset.targets`` as an array of numbers, one entry a datum; ``None`` where there is no such thing."""
-    given = getattr(dataset, "targets", None)
-    if given is None or callable(given):
-        return None
-    found = np.asarray(given)
-    return found if found.ndim and len(found) == len(dataset) and found.dtype.kind in "biuf" else None

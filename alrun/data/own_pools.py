@@ -54,19 +54,19 @@ class OwnUnlabeledPool(UnlabeledPool):
         uuid = item if isinstance(item, str) else self._source.form.uuid(item)
         if uuid is None:
             raise StrategyError(f"a chosen datum must be a row number or have a uuid, not be {item!r}")
-        row = self._source.row_of(uuid)
+        row = self._source.names.row_of(uuid)
         if row is None:
-            self._source.rebuilt(uuid)
+            self._source.names.rebuilt(uuid)
         return uuid if row is None else row
 
     def uuids(self, items: Sequence[Any]) -> list[str | None]:
         """Return the uuids of requests; ``None`` for new points, which have none."""
-        rows = iter(self._source.uuids([item for item in items if isinstance(item, int)]))
+        rows = iter(self._source.names.uuids([item for item in items if isinstance(item, int)]))
         return [next(rows) if isinstance(item, int) else item if isinstance(item, str) else None for item in items]
 
     def gather(self, items: Sequence[Any]) -> Any:
         """Return one minibatch of the inputs of requests: rows, uuids of new data, inputs of new points."""
-        return self._source.inputs_of(self._source.asked_for(items))
+        return self._source.inputs_of(self._source.names.asked_for(items))
 
 
 class OwnEvaluationPool(EvaluationPool):
@@ -178,7 +178,7 @@ class OwnTrainingPool:
         self.check(annotations)
         items = [one.item for one in annotations]
         is_new = torch.tensor([isinstance(item, str) or is_point(item) for item in items], dtype=torch.bool)
-        new = self._source.asked_for([item for item, fresh in zip(items, is_new.tolist(), strict=True) if fresh])
+        new = self._source.names.asked_for([item for item, fresh in zip(items, is_new.tolist(), strict=True) if fresh])
         indices = torch.empty(len(items), dtype=torch.int64)
         known = [item for item, fresh in zip(items, is_new.tolist(), strict=True) if not fresh]
         indices[~is_new] = as_rows([row_number(item) for item in known])

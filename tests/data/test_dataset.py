@@ -6,6 +6,7 @@ import pickle
 import random
 from collections import OrderedDict, namedtuple
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from alrun.core.protocols.pool import DataPool
 from alrun.core.reading import read
 from alrun.core.seeding import Seeds
 from alrun.core.types import Annotation, Task
+from alrun.data.content import update
 from alrun.data.dataset import OwnDataset
 from alrun.data.own_pools import OwnTrainingPool
 from alrun.driver.loader import BatchLoader
@@ -244,11 +246,11 @@ def test_classes_are_stratified_where_they_are_known_cheaply() -> None:
 
 
 def test_data_are_named_by_the_data_set_the_datum_or_their_row() -> None:
-    assert dicts().uuids([3, 1]) == ["d-3", "d-1"]
+    assert dicts().names.uuids([3, 1]) == ["d-3", "d-1"]
     meshes = OwnDataset(Meshes(), task="regression", target_field="field")
-    assert meshes.uuids([3]) == ["m103"]
-    assert OwnDataset(Pairs(), task="regression").uuids([3]) == ["3"]
-    assert (meshes.row_of("m104"), meshes.row_of("m7")) == (4, None)
+    assert meshes.names.uuids([3]) == ["m103"]
+    assert OwnDataset(Pairs(), task="regression").names.uuids([3]) == ["3"]
+    assert (meshes.names.row_of("m104"), meshes.names.row_of("m7")) == (4, None)
 
 
 def test_a_datum_that_the_data_set_does_not_hold_is_asked_for_by_its_uuid() -> None:
@@ -262,6 +264,38 @@ def test_a_datum_that_the_data_set_does_not_hold_is_asked_for_by_its_uuid() -> N
     assert [(mesh.uuid, mesh.field.item()) for mesh in pools.training] == [("m7", 0.5), ("m105", 0.5)]
     with pytest.raises(StrategyError, match="from_uuid"):
         dicts().pools(Seeds(0)).unlabeled.asked_as("d-777")  # type: ignore[union-attr]
+
+
+def test_the_digest_of_a_datum_sees_every_part_of_it() -> None:
+    def digest(value: Any) -> str:
+        found = sha256()
+        update(found, value)
+        return found.hexdigest()
+
+    nested = Mesh("m1", torch.zeros(2, dtype=torch.bfloat16))
+    other = Mesh("m1", torch.tensor([0, 1], dtype=torch.bfloat16))
+    values = [
+        nested,
+        other,
+        1,
+        1.0,
+        "1",
+        [1],
+        (1,),
+        {"a": 1},
+        {"b": 1},
+        {1},
+        None,
+        torch.eye(2),
+        torch.eye(2).to_sparse(),
+    ]
+    values += [torch.ones(3), torch.ones(3, 1), torch.ones(3).bool(), np.ones(3), torch.ones(3, dtype=torch.complex64)]
+    digests = [digest(value) for value in values]
+    assert digests == [digest(pickle.loads(pickle.dumps(value))) for value in values]  # noqa: S301
+    assert len(set(digests)) == len(values) - 1, "a sparse tensor is its values"
+    circle: list[Any] = []
+    circle.append(circle)
+    assert digest(circle)
 
 
 def test_the_fingerprint_notices_changes_and_a_data_set_may_bring_its_own() -> None:
