@@ -269,11 +269,15 @@ class QueryFinished(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class LabelReceived(Event):
-    """An answer to a label request is on disk; ``order`` is the place of the request in the queue.
+    """An answer to a label request is on disk.
 
-    Tensors in the annotation are the run's own: leave them as they are.
+    Attributes:
+        order: Place of the request in the queue.
+        uuid: Name of the datum, as in ``acquisitions.parquet``: its own, else its row.
+        annotation: The answer. Tensors in it are the run's own: leave them as they are.
     """
 
     hook = "on_label_received"
     order: int
+    uuid: str = ""
     annotation: Annotation

@@ -61,6 +61,11 @@ class Ledger:
         """Add what a labeling phase got."""
         self._answers[step] = answers
 
+    def uuid(self, step: int, order: int) -> str:
+        """Return the name of the datum that request ``order`` of ``step`` asks for, as the acquisitions have it."""
+        state = self._requests[step]
+        return _uuid(step, order, state["items"][order], state)
+
     def write(self, directory: RunDirectory) -> None:
         """Write both projections."""
         write_records(directory.records, self._records)
@@ -98,13 +103,13 @@ def _is_number(value: Any) -> bool:
 def _acquisition(
     step: int, order: int, item: Any, state: Mapping[str, Any], answer: Annotation | None
 ) -> dict[str, Any]:
+    uuid = _uuid(step, order, item, state)
     item, task = (item[0], str(item[1])) if is_pair(item) else (item, None)
-    is_row = isinstance(item, int) or getattr(item, "shape", None) == ()
     return {
         "step": step,
         "order": order,
-        "index": int(item) if is_row else None,
-        "uuid": _uuid(state, order) or (str(int(item)) if is_row else f"{step}-{order}"),
+        "index": int(item) if _is_row(item) else None,
+        "uuid": uuid,
         "score": state["scores"][order],
         "strategy": state["strategies"][order],
         "label": _label(answer.target) if answer else "null",
@@ -115,9 +120,15 @@ def _acquisition(
     }
 
 
-def _uuid(state: Mapping[str, Any], order: int) -> str | None:
+def _is_row(item: Any) -> bool:
+    return isinstance(item, int) or getattr(item, "shape", None) == ()
+
+
+def _uuid(step: int, order: int, item: Any, state: Mapping[str, Any]) -> str:
+    """Return the datum's own uuid, else its row, else the place of the request."""
     uuids: Sequence[str | None] = state.get("uuids", ())
-    return uuids[order] if uuids else None
+    row = item[0] if is_pair(item) else item
+    return (uuids[order] if uuids else None) or (str(int(row)) if _is_row(row) else f"{step}-{order}")
 
 
 def _label(target: Any) -> str:

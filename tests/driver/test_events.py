@@ -107,6 +107,7 @@ def test_events_say_where_and_how_much_and_are_read_only(tmp_path: Path) -> None
     assert list(chosen.scores) == sorted(chosen.scores, reverse=True)
     received: list[Any] = [event for event in listener.events if event.hook == "on_label_received" and event.step == 1]
     assert [event.annotation.item for event in received] == list(chosen.items)
+    assert [event.uuid for event in received] == [str(item) for item in chosen.items]
     assert driver.labels_bought == 12
 
 

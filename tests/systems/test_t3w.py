@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 PACKAGE = '''
+import os
+import signal
 from hashlib import sha256
 
 import torch
+from torch.utils.data import Dataset
 from torchmetrics import Metric
 
 from alrun import Callback
@@ -70,7 +72,7 @@ class Progress(Callback):
         self._count(event, event.name, event.epoch, dict(event.metrics))
 
     def on_label_received(self, event):
-        self._count(event, event.order, event.annotation.item, event.annotation.target)
+        self._count(event, event.uuid, event.annotation.target)
 
     def on_step_finished(self, event):
         self._count(event)
@@ -109,6 +111,48 @@ class Ranked(Callback):
         event.open_log(f"distributed-{self.is_distributed}.txt").append(b"called")
 
 
+class Shapes(Dataset):
+    """Data that have names, made into minibatches by a function of their own."""
+
+    def __len__(self):
+        return 120
+
+    def __getitem__(self, index):
+        generator = torch.Generator().manual_seed(index)
+        return torch.randn(2, generator=generator) + 3 * (index % 2), index % 2
+
+    def uuid(self, index):
+        return f"shape-{index:03}"
+
+    @staticmethod
+    def collate(data):
+        return torch.stack([x for x, _ in data]), torch.tensor([y for _, y in data])
+
+
+class Asked:
+    """Notes by name what was labelled."""
+
+    def __init__(self):
+        self.uuids = []
+
+    def on_label_received(self, event):
+        self.uuids.append(event.uuid)
+
+    def state_dict(self):
+        return {"uuids": self.uuids}
+
+    def load_state_dict(self, state):
+        self.uuids = list(state["uuids"])
+
+
+class Dies:
+    """Ends the process in the middle of an epoch, as a power cut would."""
+
+    def on_train_step_started(self, event):
+        if (event.step, event.epoch, event.index) == (2, 2, 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Fragile(Callback):
     def on_train_epoch_finished(self, event):
         if event.step == 2:
@@ -145,6 +189,7 @@ class Confidence(Metric):
 GROUPS = {
     "callbacks/progress.yaml": "progress:\n  _target_: my_pkg.Progress\n",
     "callbacks/best.yaml": "best:\n  _target_: my_pkg.Best\n  metric: accuracy\n",
+    "callbacks/asked.yaml": "asked:\n  _target_: my_pkg.Asked\n",
     "callbacks/fragile.yaml": "fragile:\n  _target_: my_pkg.Fragile\n",
     "callbacks/ranked.yaml": "".join(
         f"{name}:\n  _target_: my_pkg.Ranked\n  is_distributed: {value}\n"
@@ -152,9 +197,8 @@ GROUPS = {
     ),
     "metrology/confidence.yaml": "confidence:\n  _target_: my_pkg.Confidence\n",
 }
+MOONS = ["data=moons", "data.n_samples=200"]
 KNOBS = [
-    "data=moons",
-    "data.n_samples=200",
     "data.validation_size=0.1",
     "learner.hidden=[8]",
     "training.max_epochs=4",
@@ -193,18 +237,42 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def started(folder: Path, *words: str, program: Sequence[str] = ("-m", "alrun")) -> subprocess.Popen[str]:
-    command = [sys.executable, *program, "--config-dir", "conf", "--trust", "my_pkg", *KNOBS, *LOSSES, *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
+def line(*words: str) -> list[str]:
+    return ["--config-dir", "conf", "--trust", "my_pkg", *KNOBS, *LOSSES, *words]
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    told, _ = process.communicate(timeout=120)
-    return process.returncode, told
+Run = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Iterator[Run]:
+    """Return what runs a command line in the folder, without the imports of a process each; -9 when it was killed."""
+    program = Path(__file__).parents[1] / "crash" / "zygote.py"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, program], stdin=pipe, stdout=pipe, text=True, cwd=folder) as zygote:
+        assert zygote.stdin is not None
+        assert zygote.stdout is not None
+        stdin, stdout = zygote.stdin, zygote.stdout
+        assert stdout.readline().strip() == "ready"
+
+        def command(*words: str) -> int:
+            stdin.write(json.dumps([line(*words), None]) + "\n")
+            stdin.flush()
+            return int(stdout.readline())
+
+        yield command
+        stdin.close()
+
+
+def told(folder: Path, *words: str, program: Sequence[str] = ("-m", "alrun")) -> tuple[int, str]:
+    """Return the exit code of a command line in a process of its own, and all that it says."""
+    command = [sys.executable, *program, *line(*words)]
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
+    return answer.returncode, answer.stdout + answer.stderr
 
 
 def place_of(folder: Path, name: str) -> Path:
-    (path,) = (folder / "outputs" / name).glob("moons-mlp-entropy-s0-*")
+    (path,) = (folder / "outputs" / name).glob("*-mlp-entropy-s0-*")
     return path
 
 
@@ -213,35 +281,26 @@ def content(place: Path) -> Mapping[str, bytes]:
     return {str(path.relative_to(place)): path.read_bytes() for path in files if path.is_file()}
 
 
-def kill(process: subprocess.Popen[str], folder: Path, name: str) -> None:
-    """Kill inside the training of step 2, when an epoch of it is on disk."""
-    deadline = time.monotonic() + 90
-    while not list((folder / "outputs" / name).glob("*/checkpoints/step_2/training*")):
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    process.communicate()
+def states_at(place: Path, step: int, phase: str) -> dict[str, Any]:
+    states: dict[str, Any] = json.loads((place / f"checkpoints/step_{step}/{phase}/MANIFEST.json").read_text())
+    return {name.removeprefix("callbacks."): state for name, state in states["state"]["callback_states"].items()}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("loop", "labels"), [("fabric", [10, 18, 26, 34]), ("trainer", [10, 18])])
-def test_side_effects_with_state_are_resumed_to_the_byte(folder: Path, loop: str, labels: list[int]) -> None:
-    words = [f"training={loop}", "callbacks=[progress,best]", f"budget={labels[-1]}"]
-    whole, cut = f"{loop}-whole", f"{loop}-cut"
-    code, told = ended(started(folder, *words, f"name={whole}"))
-    assert code == 0, told
-    kill(started(folder, *words, f"name={cut}"), folder, cut)
-    assert ended(started(folder, *words, f"name={cut}"))[0] == 0
-    place = place_of(folder, whole)
-    assert content(place_of(folder, cut)) == content(place)
+def test_side_effects_with_state_are_resumed_to_the_byte(folder: Path, run: Run, loop: str, labels: list[int]) -> None:
+    words = [*MOONS, f"training={loop}", "callbacks=[progress,best]", f"budget={labels[-1]}"]
+    assert run(*words, f"name={loop}-whole") == 0
+    assert run(*words, f"name={loop}-cut", "+callbacks.dies._target_=my_pkg.Dies") == -signal.SIGKILL
+    assert list((folder / f"outputs/{loop}-cut").glob("*/checkpoints/step_2/training.epoch_2"))
+    assert run(*words, f"name={loop}-cut") == 0
+    place = place_of(folder, f"{loop}-whole")
+    assert content(place_of(folder, f"{loop}-cut")) == content(place)
 
     steps = len(labels)
-    manifest = json.loads((place / f"checkpoints/step_{steps}/metrology/MANIFEST.json").read_text())
-    states = manifest["state"]["callback_states"]
-    assert set(states) == {"callbacks.progress", "callbacks.best"}
-    counts = states["callbacks.progress"]["counts"]
+    states = states_at(place, steps, "metrology")
+    assert set(states) == {"progress", "best"}
+    counts = states["progress"]["counts"]
     assert counts["train_started"] == counts["train_finished"] == steps
     assert counts["train_epoch_started"] == counts["train_epoch_finished"] == 4 * steps
     batches = sum(4 * -(-count // 8) for count in labels)
@@ -249,13 +308,12 @@ def test_side_effects_with_state_are_resumed_to_the_byte(folder: Path, loop: str
     assert counts["label_received"] == labels[-1]
     assert counts["eval_started"] == counts["eval_finished"] == (4 + 2) * steps
     assert counts["eval_step_started"] == counts["eval_step_finished"]
-    written = [line.split()[:2] for line in (place / "callbacks/progress.txt").read_text().splitlines()]
+    written = [text.split()[:2] for text in (place / "callbacks/progress.txt").read_text().splitlines()]
     bought = [*labels, labels[-1]]  # the last step trains and measures, and buys nothing
     assert written == [[str(step), str(count)] for step, count in enumerate(bought)]
 
     records = pd.read_parquet(place / "records.parquet")
-    accuracy = records[records["metric"] == "accuracy"]
-    assert states["callbacks.best"]["best"]["__tuple__"][1] == accuracy["value"].max()
+    assert states["best"]["best"]["__tuple__"][1] == records.loc[records["metric"] == "accuracy", "value"].max()
     check_losses_and_metrics(records, steps)
 
 
@@ -271,18 +329,28 @@ def check_losses_and_metrics(records: pd.DataFrame, steps: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_side_effect_that_fails_ends_the_run_unless_it_may(folder: Path) -> None:
-    code, told = ended(started(folder, "name=fragile", "callbacks=fragile"))
+def test_a_side_effect_sees_data_by_their_uuid(folder: Path, run: Run) -> None:
+    words = ["data=dataset", "data.dataset._target_=my_pkg.Shapes", "data.num_outputs=2"]
+    assert run(*words, "name=uuid", "callbacks=asked", "budget=18") == 0
+    place = place_of(folder, "uuid")
+    acquired = pd.read_parquet(place / "acquisitions.parquet")
+    assert acquired["uuid"].str.fullmatch(r"shape-\d{3}").all()
+    assert states_at(place, 1, "labeling")["asked"]["uuids"] == acquired["uuid"].tolist()
+
+
+@pytest.mark.slow
+def test_a_side_effect_that_fails_ends_the_run_unless_it_may(folder: Path, run: Run) -> None:
+    words = [*MOONS, "name=fragile", "callbacks=fragile"]
+    code, said = told(folder, *words)
     assert code == 1
-    assert "callback Fragile.on_train_epoch_finished: RuntimeError: the tracking server is away" in told
-    assert "++callbacks.fragile.on_error=warn" in told
-    assert "Traceback" not in told
+    assert "callback Fragile.on_train_epoch_finished: RuntimeError: the tracking server is away" in said
+    assert "++callbacks.fragile.on_error=warn" in said
+    assert "Traceback" not in said
     place = place_of(folder, "fragile")
     info = json.loads((place / "run.json").read_text())
     assert (info["status"], info["step"]) == ("failed", 2)
 
-    code, told = ended(started(folder, "name=fragile", "callbacks=fragile", "++callbacks.fragile.on_error=warn"))
-    assert code == 0, told
+    assert run(*words, "++callbacks.fragile.on_error=warn") == 0
     log = (place / "alrun.log").read_text()
     assert "WARNING" in log
     assert "callback Fragile.on_train_epoch_finished failed: RuntimeError: the tracking server is away" in log
@@ -291,8 +359,8 @@ def test_a_side_effect_that_fails_ends_the_run_unless_it_may(folder: Path) -> No
 
 @pytest.mark.slow
 def test_only_rank_0_calls_side_effects_that_are_not_distributed(folder: Path) -> None:
-    code, told = ended(started(folder, "name=rank", "callbacks=ranked", "budget=10", program=("-c", RANK_1)))
-    assert code == 0, told
+    code, said = told(folder, *MOONS, "name=rank", "callbacks=ranked", "budget=10", program=("-c", RANK_1))
+    assert code == 0, said
     written = [path.name for path in (place_of(folder, "rank") / "callbacks").iterdir()]
     assert written == ["distributed-True.txt"]
 
@@ -301,11 +369,11 @@ def test_only_rank_0_calls_side_effects_that_are_not_distributed(folder: Path) -
 def test_what_is_no_side_effect_is_refused_before_anything_runs(folder: Path) -> None:
     wrong = {"a": "lightning.pytorch.callbacks.Timer", "b": "my_pkg.Smooth", "c": "my_pkg.Prgress"}
     words = [f"+callbacks.{name}._target_={target}" for name, target in wrong.items()]
-    code, told = ended(started(folder, "name=refused", *words, "+callbacks.b.on_error=ignore"))
+    code, said = told(folder, *MOONS, "name=refused", *words, "+callbacks.b.on_error=ignore")
     assert code == 2
-    assert "Timer is no alrun callback" in told
-    assert "training=trainer training.loop.callbacks" in told
-    assert "Smooth is no alrun callback: it listens to no event" in told
-    assert "did you mean my_pkg.Progress?" in told
-    assert "'ignore' is neither raise nor warn" in told
+    assert "Timer is no alrun callback" in said
+    assert "training=trainer training.loop.callbacks" in said
+    assert "Smooth is no alrun callback: it listens to no event" in said
+    assert "did you mean my_pkg.Progress?" in said
+    assert "'ignore' is neither raise nor warn" in said
     assert not (folder / "outputs" / "refused").exists()

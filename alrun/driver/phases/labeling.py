@@ -36,7 +36,7 @@ class LabelingPhase:
             # All failed when the run was ended for it: whoever starts it again wants them asked again.
             known = {}
         for order, annotation in known.items():
-            driver.notify.tell(LabelReceived, again=True, order=order, annotation=annotation)
+            _tell(driver, order, annotation, again=True)
         outstanding = [(order, item) for order, item in requests if order not in known]
         strategy = driver.label_strategy
         answers = DurableQueue(
@@ -80,9 +80,15 @@ def _acknowledge(driver: Host, total: int, answers: Sequence[tuple[int, Annotati
     driver.store.labels.append(step, answers)
     done = len(driver.store.labels.answers(step))
     for order, annotation in answers:
-        driver.notify.tell(LabelReceived, order=order, annotation=annotation)
+        _tell(driver, order, annotation)
     driver.notify.tell(PhaseProgress, done=done, total=total)
     driver.signals.check()
+
+
+def _tell(driver: Host, order: int, annotation: Annotation, *, again: bool = False) -> None:
+    if driver.notify.listens(LabelReceived):
+        uuid = driver.ledger.uuid(driver.active_learning_step_idx, order)
+        driver.notify.tell(LabelReceived, again=again, order=order, uuid=uuid, annotation=annotation)
 
 
 def _any_labelled(answers: Mapping[int, Annotation]) -> bool:
