@@ -60,6 +60,7 @@ class DurableQueue(FifoQueue):
         acknowledge: Callable[[Sequence[tuple[int, Annotation]]], None],
         wrap: Callable[[Any, Any], Annotation],
         author: str = "the label strategy",
+        uuids: Callable[[Sequence[Any]], Sequence[str | None]] | None = None,
     ) -> None:
         """Take answers to ``requests`` (order, item).
 
@@ -68,12 +69,14 @@ class DurableQueue(FifoQueue):
             acknowledge: Makes (order, annotation) pairs durable together.
             wrap: Makes an annotation of a request and a bare answer.
             author: Who answers, for error messages.
+            uuids: Returns what requests are called, where an answer may name its request so.
         """
         super().__init__()
         self._open = list(requests)
         self._acknowledge = acknowledge
         self._wrap = wrap
         self._author = author
+        self._uuids = uuids
 
     @property
     def open_requests(self) -> list[tuple[int, Any]]:
@@ -103,11 +106,15 @@ class DurableQueue(FifoQueue):
         if not isinstance(answer, Annotation):
             order, request = self._open.pop(0)
             return order, self._wrap(request, answer)
+        names = self._named() if isinstance(answer.item, str) else ()
         for position, (order, request) in enumerate(self._open):
-            if same_item(request, answer.item):
+            if same_item(request, answer.item) or (names and names[position] == answer.item):
                 del self._open[position]
                 return order, replace(answer, item=request)
         raise StrategyError(f"{self._author} answered a request that was not made: {answer.item!r}")
+
+    def _named(self) -> Sequence[str | None]:
+        return self._uuids([request for _, request in self._open]) if self._uuids is not None else ()
 
 
 def same_item(first: Any, second: Any) -> bool:

@@ -117,6 +117,17 @@ def kind(batch):
     return torch.tensor([int(uuid.removeprefix("g")) % 3 for uuid in batch.uuids])
 
 
+class Archive(LabelStrategy):
+    """Knows graphs by their uuids alone, and answers in its own order."""
+
+    __is_external_process__ = True
+
+    def label(self, queue_to_label, serialize_queue):
+        uuids = self.driver.unlabeled_pool.uuids(queue_to_label.to_list())
+        for uuid in sorted(uuids):
+            serialize_queue.put(Annotation(uuid, int(uuid[1:]) % 3, annotator="archive"))
+
+
 class Conditions(Dataset):
     """What a simulator can be run with; the field that it answers is unknown."""
 
@@ -238,6 +249,7 @@ GROUPS = {
     "learner/point_net.yaml": "_target_: my_pkg.PointNet\n",
     "query/invent.yaml": "invent:\n  _target_: my_pkg.Invent\n  max_samples: 2\n",
     "query/anywhere.yaml": "anywhere:\n  _target_: my_pkg.Anywhere\n  max_samples: ${query_size}\n",
+    "label/archive.yaml": "_target_: my_pkg.Archive\n",
     "label/sum.yaml": "_target_: my_pkg.Sum\n",
     "data/numpy_pool.yaml": "_target_: my_pkg.NumpyPool\nfolder: ???\n",
     "data/parquet_pool.yaml": "_target_: my_pkg.ParquetPool\nfolder: ???\n",
@@ -350,13 +362,16 @@ def test_graphs_with_their_own_collate_and_uuid_resume_to_the_byte(system: Syste
 
 
 @pytest.mark.slow
-def test_posterior_samples_of_graphs(system: System) -> None:
-    words = (*GRAPHS, "query=bald", "inference=mc_dropout", "inference.num_passes=4", "budget=16", "name=bald")
-    system.finish(*words)
+def test_posterior_samples_of_graphs_and_answers_by_uuid(system: System) -> None:
+    graphs = [word for word in GRAPHS if not word.startswith(("query=", "label", "budget="))]
+    choices = ("query=[bald,invent]", "label=archive", "inference=mc_dropout", "inference.num_passes=4")
+    system.finish(*graphs, *choices, "budget=20", "name=bald")
     acquired = pd.read_parquet(system.run("bald") / "acquisitions.parquet")
-    scores = acquired.loc[acquired["step"] > 0, "score"]
+    scores = acquired.loc[(acquired["step"] > 0) & (acquired["strategy"] == "Bald"), "score"]
     assert (len(scores), scores.nunique()) == (8, 8)
     assert (scores > 0).all()
+    assert len(acquired) == 20
+    assert all(int(label) == int(uuid[1:]) % 3 for uuid, label in zip(acquired["uuid"], acquired["label"], strict=True))
 
 
 @pytest.mark.slow
