@@ -28,7 +28,7 @@ def probabilities(logits: Tensor) -> Tensor:
 
 
 def task_outputs(outputs: Tensor, spec: TaskSpec) -> tuple[Tensor, ...]:
-    """Return the logits ``[..., C_t]`` of each of ``spec.tasks``, views of ``outputs`` ``[..., sum C]``.
+    """Return the logits ``[..., C_t]`` of each of several classifications, views of ``outputs`` ``[..., sum C]``.
 
     A spec without several tasks has one, whose outputs are all there are.
     """

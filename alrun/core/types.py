@@ -48,8 +48,9 @@ class TaskSpec:
         standardize: Column numbers of a flat input that want zero mean and unit variance. The learner takes the
             statistics from the training pool when a training phase begins, never from rows it was not given.
         class_names: One name a class, or empty.
-        tasks: Several classifications of the same inputs, ``T`` of them; empty for a single task. Targets are then
-            ``[N, T]`` ``int64`` with -1 where a label is missing, and ``num_outputs`` is the sum of their classes.
+        tasks: Several tasks of the same inputs, ``T`` of them, all of the kind ``task``; empty for a single one.
+            Targets of classifications are then ``[N, T]`` ``int64`` with -1 where a label is missing, and
+            ``num_outputs`` is the sum of their classes. Those of a regression have NaN where a label is missing.
     """
 
     task: Task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from alrun.core.errors import StrategyError
 from alrun.core.requests import is_pair, task_pair
-from alrun.core.types import Annotation, LabelStatus, Split
+from alrun.core.types import Annotation, LabelStatus, Split, Task
 from alrun.data.labels import num_classes, refuse_unlabelled, row_number
 from alrun.data.rows import RowSource, as_rows, has_repeats
 from alrun.data.training_pool import TrainingPool
@@ -19,7 +20,7 @@ from alrun.data.unlabeled_pool import RowStatus, UnlabeledPool, change_status
 
 __all__ = ["MISSING", "PartialTrainingPool", "PartialUnlabeledPool"]
 
-#: Target of a task whose label has not been bought.
+#: Target of a classification whose label has not been bought; of a regression it is NaN.
 MISSING = -1
 
 
@@ -99,12 +100,13 @@ class PartialUnlabeledPool(UnlabeledPool):
 class PartialTrainingPool(TrainingPool):
     """Rows of which at least one label was bought, in the order in which their first labels came.
 
-    A datum is ``(x, y)`` with ``y`` ``[T]`` ``int64``, -1 where the label is missing.
+    A datum is ``(x, y)`` with ``y`` ``[T]`` ``int64``, -1 where the label is missing, or ``float32`` with NaN there.
     """
 
     def __init__(self, source: RowSource, labeled: Sequence[int] | Tensor = ()) -> None:
         """Start with the rows ``labeled`` of ``source``, whose labels the data set ships; by default with none."""
         self._newest = torch.empty(0, dtype=torch.int64)
+        self._classify = source.spec.task is Task.CLASSIFICATION
         super().__init__(source, labeled)
 
     @property
@@ -116,7 +118,7 @@ class PartialTrainingPool(TrainingPool):
         """Refuse labels that the pool could not take, before they are acknowledged; adds nothing.
 
         Raises:
-            StrategyError: A label is no class of the task that was asked for.
+            StrategyError: A label is no class of the task that was asked for, or not finite.
         """
         self._encoded([one for one in annotations if one.status is LabelStatus.LABELLED])
 
@@ -130,18 +132,19 @@ class PartialTrainingPool(TrainingPool):
         if not annotations:
             return
         refuse_unlabelled(annotations)
-        rows, tasks, classes = self._encoded(annotations)
+        rows, tasks, values = self._encoded(annotations)
         fresh = as_rows(list(dict.fromkeys(row for row in rows.tolist() if not self._holds(row))))
         if has_repeats(rows * len(self.spec.tasks) + tasks):
             raise StrategyError("a task of a row was labelled twice in one batch")
         held = ~torch.isin(rows, fresh)
         before = self._targets.view[self._positions(rows[held]), tasks[held]]
-        if (before != MISSING).any():
-            row = int(rows[held][before != MISSING][0])
+        known = before != MISSING if self._classify else ~before.isnan()
+        if known.any():
+            row = int(rows[held][known][0])
             raise StrategyError(f"a task of row {row} has a label already")
-        self._add(fresh, torch.full((len(fresh), len(self.spec.tasks)), MISSING))
+        self._add(fresh, torch.full((len(fresh), len(self.spec.tasks)), MISSING if self._classify else math.nan))
         positions = self._positions(rows)
-        self._targets.view[positions, tasks] = classes
+        self._targets.view[positions, tasks] = values
         self._newest = positions.unique()
 
     def _holds(self, row: int) -> bool:
@@ -153,12 +156,16 @@ class PartialTrainingPool(TrainingPool):
         return where[rows]
 
     def _encoded(self, annotations: Sequence[Annotation]) -> tuple[Tensor, Tensor, Tensor]:
-        """Return rows, tasks and classes of labelled annotations, ``[n]`` ``int64`` each."""
+        """Return rows and tasks ``[n]`` ``int64`` of labelled annotations, and their classes or values ``[n]``."""
         rows, tasks = _numbered([one.item for one in annotations], self)
         try:
             given = torch.as_tensor([float(one.target) for one in annotations], dtype=torch.float64)
         except (TypeError, ValueError) as error:
-            raise StrategyError(f"a label that is not one class: {error}") from error
+            raise StrategyError(f"a label that is not one class, or one number: {error}") from error
+        if not self._classify:
+            if not given.isfinite().all():
+                raise StrategyError("a label is not finite; answer such a request with status 'failed'")
+            return rows, tasks, given.to(torch.float32)
         limit = num_classes(self.spec)[tasks]
         wrong = (given != given.floor()) | (given < 0) | (given >= limit)
         if wrong.any():

@@ -163,7 +163,7 @@ class ArraySource:
         if self.spec.task is Task.CLASSIFICATION and self.spec.num_outputs < 2:
             raise fail("all rows are of one class: there is nothing to learn", "data", hint)
         for part in self.spec.tasks:
-            if part.num_outputs < 2:
+            if part.task is Task.CLASSIFICATION and part.num_outputs < 2:
                 raise fail(f"all rows are of one class of {part.name!r}: there is nothing to learn", "data", hint)
         if self.partial_labels and not self.spec.tasks:
             what = "there is one task alone, so that a request cannot name one of several"

@@ -76,7 +76,11 @@ class Table(ArraySource):
             [numbers(frame, columns.numeric, str(file)), dummies(frame, columns.categorical)], axis=1
         )
         spec = TaskSpec(input_shape=(inputs.shape[1],), standardize=tuple(range(len(columns.numeric))), **described)
-        options: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size, "partial_labels": partial_labels}
+        options: dict[str, Any] = {
+            "validation_size": validation_size,
+            "test_size": test_size,
+            "partial_labels": partial_labels,
+        }
         super().__init__(torch.from_numpy(inputs), values, spec, labeled=labeled, **options)
 
 
@@ -97,7 +101,8 @@ def _targets(frame: pd.DataFrame, names: list[str], task: Task | None, where: st
     task = task or (Task.CLASSIFICATION if guesses == {Task.CLASSIFICATION} else Task.REGRESSION)
     if task is Task.REGRESSION:
         values = encode_values(numbers(frame, names, where), where)
-        return values, {"task": task, "num_outputs": values.shape[1]}
+        parts = tuple(TaskPart(name, task, 1) for name in names) if len(names) > 1 else ()
+        return values, {"task": task, "num_outputs": values.shape[1], "tasks": parts}
     encoded = [encode_classes(_plain(frame[name]), f"{where}, column {name!r}") for name in names]
     if len(names) == 1:
         classes, found = encoded[0]

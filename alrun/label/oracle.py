@@ -57,8 +57,13 @@ class Oracle(BatchLabels):
         whole = plain_targets(self.targets(torch.tensor(rows, dtype=torch.int64)))
         spec = self.driver.spec
         return [
-            label[task_of(item[1], spec)] if is_pair(item) else label for item, label in zip(items, whole, strict=True)
+            _plain(label[task_of(item[1], spec)]) if is_pair(item) else label
+            for item, label in zip(items, whole, strict=True)
         ]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, Tensor) else value
 
 
 def _is_known(item: Any) -> bool:

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.types import Task, TaskSpec
+from alrun.core.types import TaskSpec
 from alrun.learner.base import Learner, OptimizerFactory, SchedulerFactory
 from alrun.learner.checks import factory_problems
+from alrun.learner.standardization import column_statistics
 
 __all__ = ["MISSING", "MultiTask", "joint_cross_entropy"]
 
@@ -42,26 +43,45 @@ def joint_cross_entropy(logits: Sequence[Tensor], targets: Tensor) -> Tensor:
     return losses.sum() / (counts > 0).sum().clamp_min(1)
 
 
-class Heads(nn.Module):
-    """A backbone and what reads its features: one head a task, their logits side by side."""
+def joint_mean(errors: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean, over the tasks that occur in the batch, of the mean error of each.
 
-    def __init__(self, backbone: nn.Module, heads: Sequence[nn.Module]) -> None:
-        """Put ``heads`` on ``backbone``."""
+    Args:
+        errors: ``[B, T]``, finite; what stands where a target is missing counts for nothing.
+        targets: ``[B, T]``, NaN where a label is missing.
+    """
+    known = ~targets.isnan()
+    counts = known.sum(dim=0)
+    losses = torch.where(known, errors, 0).sum(dim=0) / counts.clamp_min(1)
+    return losses.sum() / (counts > 0).sum().clamp_min(1)
+
+
+class Heads(nn.Module):
+    """A backbone and what reads its features: one head a task, their outputs side by side."""
+
+    def __init__(self, backbone: nn.Module, heads: Sequence[nn.Module], gaussian: bool = False) -> None:
+        """Put ``heads`` on ``backbone``; ``gaussian`` ones each give a mean and a log-variance."""
         super().__init__()
         self.backbone = backbone
         self.heads = nn.ModuleList(heads)
+        self._gaussian = gaussian
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits ``[B, sum C]`` of inputs ``[B, *input_shape]``; the features are computed once."""
+        """Return the outputs for inputs ``[B, *input_shape]``; the features are computed once.
+
+        They are logits ``[B, sum C]``, means ``[B, T]``, or means and log-variances ``[B, 2T]``.
+        """
         features = self.backbone(inputs)
-        return torch.cat([head(features) for head in self.heads], dim=-1)
+        outputs = [head(features) for head in self.heads]
+        return torch.stack(outputs, dim=-1).flatten(1) if self._gaussian else torch.cat(outputs, dim=-1)
 
 
 class MultiTask(Learner):
-    """Joint learning of several classifications: the loss is the mean over the tasks in the batch of each task's own.
+    """Joint learning of several tasks: the loss is the mean over the tasks in the batch of each task's own.
 
-    Targets are ``[B, T]`` with -1 for a missing label, or ``[B]`` for a single task. Outputs are the logits of all
-    tasks side by side; ``alrun.core.outputs.task_outputs`` takes them apart. See ``Learner`` for the other arguments.
+    Targets are ``[B, T]``, or ``[B]`` for a single classification. A missing label, -1 for a class and NaN for a
+    number, counts for nothing. Outputs are those of all tasks side by side, as ``alrun.core.outputs`` has it. See
+    ``Learner`` for the other arguments.
 
     Args:
         spec: Input shape and tasks.
@@ -71,7 +91,8 @@ class MultiTask(Learner):
         optimizer: Makes the optimiser from the parameters.
         scheduler: Makes the learning-rate scheduler from the optimiser.
         scheduler_monitor: Value that the scheduler watches.
-        head: Makes a head from ``d`` and the number of classes.
+        likelihood: ``mean`` or ``gaussian``, for regression.
+        head: Makes a head from ``d`` and its number of outputs: the classes, or 1 (``gaussian``: 2) for a regression.
 
     Attributes:
         task_ids: Names of the tasks, in the order of the targets' columns.
@@ -80,7 +101,6 @@ class MultiTask(Learner):
         ConfigError: With every problem at once; also where backbone and heads do not fit together.
     """
 
-    tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION})
     multi_task: ClassVar[bool] = True
     body: Heads
 
@@ -91,16 +111,19 @@ class MultiTask(Learner):
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
         scheduler_monitor: str | None = None,
+        likelihood: str = "gaussian",
         head: HeadFactory = nn.Linear,
     ) -> None:
         problems = chain(
             factory_problems("learner.backbone", backbone, "alrun.backbone.mlp.MLP"),
             factory_problems("learner.head", head, "torch.nn.Linear"),
         )
-        super().__init__(spec, optimizer, scheduler, scheduler_monitor, "mean", problems)
+        super().__init__(spec, optimizer, scheduler, scheduler_monitor, likelihood, problems)
         self._make_head = head
         self.body = Heads(backbone(spec.input_shape), [])
-        parts: dict[str | int, int] = {part.name: part.num_outputs for part in spec.tasks} or {0: spec.num_outputs}
+        parts: dict[str | int, int] = {part.name: part.num_outputs for part in spec.tasks}
+        if not parts:
+            parts = dict.fromkeys(range(spec.num_outputs), 1) if self._regression else {0: spec.num_outputs}
         self.setup_tasks(list(parts), parts, optimizer, scheduler)
 
     def setup_tasks(
@@ -114,7 +137,7 @@ class MultiTask(Learner):
 
         Args:
             task_ids: The tasks, in the order of the targets' columns.
-            num_classes: Classes of each task.
+            num_classes: Classes of each task; of a regression 1.
             optimizer: Makes the optimiser from the parameters.
             lr_scheduler: Makes the learning-rate scheduler from the optimiser.
 
@@ -122,32 +145,61 @@ class MultiTask(Learner):
             ConfigError: A task without classes or named twice, or a backbone or head that does not fit; nothing has
                 changed then.
         """
-        problems = list(_task_problems(task_ids, num_classes))
+        problems = list(_task_problems(task_ids, num_classes, 1 if self._regression else 2))
         if problems:
             raise ConfigError(problems)
         backbone = self.body.backbone
         width = _feature_width(backbone, self.spec.input_shape)
-        heads = [self._make_head(width, num_classes[task]) for task in task_ids]
-        for task, head in zip(task_ids, heads, strict=True):
-            _check_head(head, width, num_classes[task], task)
+        sizes = [(2 if self._gaussian else 1) if self._regression else num_classes[task] for task in task_ids]
+        heads = [self._make_head(width, size) for size in sizes]
+        for task, size, head in zip(task_ids, sizes, heads, strict=True):
+            _check_head(head, width, size, task)
         self.task_ids = tuple(task_ids)
-        self._classes = [num_classes[task] for task in task_ids]
-        self.body = Heads(backbone, heads)
+        self._sizes = sizes
+        self.body = Heads(backbone, heads, self._gaussian)
         self._make_optimizer, self._make_scheduler = optimizer, lr_scheduler
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return ``joint_cross_entropy`` of a batch: ``inputs`` ``[B, ...]``, ``targets`` ``[B, T]`` or ``[B]``."""
-        logits = self._raw(inputs).split(self._classes, dim=-1)
-        return joint_cross_entropy(logits, targets.reshape(len(inputs), -1))
+        """Return the joint loss of a batch: ``inputs`` ``[B, ...]``, ``targets`` ``[B, T]`` or ``[B]``.
+
+        Of a regression it is taken in units of the standardised targets: the squared error, or half the negative
+        log-likelihood as in ``gaussian_nll``.
+        """
+        columns = targets.reshape(len(inputs), -1)
+        if not self._regression:
+            return joint_cross_entropy(self._raw(inputs).split(self._sizes, dim=-1), columns)
+        standard = ((columns - self.target_mean) / self.target_std).nan_to_num()
+        if not self._gaussian:
+            return joint_mean((standard - self._raw(inputs)).square(), columns)
+        mean, log_variance = self._standard_moments(inputs)
+        return joint_mean(0.5 * (log_variance + (standard - mean).square() * (-log_variance).exp()), columns)
+
+    def fit_statistics(self, inputs: Tensor, targets: Tensor) -> None:
+        """Take the statistics for standardisation from a training set: of each target, over the labels that are there.
+
+        Args:
+            inputs: ``[N, *input_shape]``.
+            targets: ``[N, T]``; classes are not looked at. A target without any label keeps its statistics.
+        """
+        kept = torch.stack([self.target_mean, self.target_std]) if self._regression else None
+        super().fit_statistics(inputs, targets)
+        if kept is None or len(inputs) == 0:
+            return
+        for number, column in enumerate(targets.reshape(len(inputs), -1).unbind(dim=1)):
+            known = column[~column.isnan()].to(kept)[:, None]
+            mean, std = column_statistics(known) if len(known) else kept[:, number, None]
+            self.target_mean[number], self.target_std[number] = mean[0], std[0]
 
 
-def _task_problems(task_ids: Sequence[str | int], num_classes: Mapping[str | int, int]) -> Iterator[Problem]:
+def _task_problems(
+    task_ids: Sequence[str | int], num_classes: Mapping[str | int, int], fewest: int
+) -> Iterator[Problem]:
     if not task_ids:
         yield Problem("there are no tasks to learn", "learner")
     if len(set(task_ids)) != len(task_ids):
         yield Problem(f"a task is named twice among {list(task_ids)}", "learner")
     for task in task_ids:
-        if num_classes.get(task, 0) < 2:
+        if num_classes.get(task, 0) < fewest:
             yield Problem(
                 f"task {task!r} has {num_classes.get(task, 0)} classes, of which nothing can be learnt", "data"
             )
@@ -163,11 +215,11 @@ def _feature_width(backbone: nn.Module, input_shape: tuple[int, ...]) -> int:
     return int(declared)
 
 
-def _check_head(head: nn.Module, width: int, classes: int, task: str | int) -> None:
-    logits = _tried(head, torch.zeros(2, width), "learner.head", f"features [2, {width}] of task {task!r}")
-    if logits.shape != (2, classes):
-        what = f"the head of task {task!r} gives {list(logits.shape)} for two rows, not logits [2, {classes}]"
-        raise ConfigError(Problem(what, "learner.head", "learner.head is called with (features, classes)"))
+def _check_head(head: nn.Module, width: int, size: int, task: str | int) -> None:
+    outputs = _tried(head, torch.zeros(2, width), "learner.head", f"features [2, {width}] of task {task!r}")
+    if outputs.shape != (2, size):
+        what = f"the head of task {task!r} gives {list(outputs.shape)} for two rows, not [2, {size}]"
+        raise ConfigError(Problem(what, "learner.head", "learner.head is called with (features, outputs)"))
 
 
 def _tried(module: nn.Module, inputs: Tensor, where: str, taken: str) -> Tensor:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from alrun.core.outputs import gaussian_moments, mixture
-from alrun.core.types import Moments, Prediction, Task
+from alrun.core.types import Moments, Prediction, Task, TaskSpec
 from alrun.metrology.base import Metrology
+from alrun.metrology.tasks import by_task, task_metrics
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +19,7 @@ __all__ = ["Regression", "predictive_moments", "regression_metrics"]
 
 # Half width, in standard deviations, of the central 90% interval of a Gaussian.
 Z90 = 1.6448536269514722
+_METRICS: Mapping[str, bool | None] = {"rmse": False, "mae": False, "r2": True, "nlpd": False, "coverage_90": None}
 
 
 def predictive_moments(prediction: Prediction, num_targets: int) -> Moments:
@@ -63,8 +65,10 @@ def regression_metrics(batches: Iterable[tuple[Moments, Tensor]], num_targets: i
     for moments, targets in batches:
         truth = targets.cpu().double().reshape(moments.mean.shape)
         seen.append(truth)
-        meters["mse"].update(moments.mean, truth)
-        meters["mae"].update(moments.mean, truth)
+        # Means are a slice of the outputs, of which torchmetrics cannot take a view.
+        mean = moments.mean.contiguous()
+        meters["mse"].update(mean, truth)
+        meters["mae"].update(mean, truth)
         uncertain = uncertain and bool((moments.variance > 0).all())
         if uncertain:
             _update_uncertainty(meters, moments, truth)
@@ -84,17 +88,24 @@ def _update_uncertainty(meters: dict[str, Metric], moments: Moments, truth: Tens
     meters["coverage_90"].update((squared <= Z90**2 * moments.variance).double())
 
 
+def _column(batches: Iterable[tuple[Moments, Tensor]], column: int) -> Iterator[tuple[Moments, Tensor]]:
+    one = slice(column, column + 1)
+    for moments, targets in batches:
+        yield Moments(moments.mean[:, one], moments.variance[:, one]), targets[:, one]
+
+
 class Regression(Metrology):
-    """RMSE, MAE, R², negative log predictive density and 90% coverage on the test pool."""
+    """RMSE, MAE, R², negative log predictive density and 90% coverage on the test pool.
+
+    Of data with several named targets, each of them as ``rmse/<target>`` and their mean as ``rmse``, and so on.
+    """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REGRESSION})
-    metrics: Mapping[str, bool | None] = {
-        "rmse": False,
-        "mae": False,
-        "r2": True,
-        "nlpd": False,
-        "coverage_90": None,
-    }
+
+    def __init__(self, spec: TaskSpec | None = None) -> None:
+        """Measure the targets of ``spec``, which comes from the data."""
+        super().__init__()
+        self.metrics = task_metrics(_METRICS, spec)
 
     def compute(self, *args: Any, **kwargs: Any) -> None:
         """Measure the learner on the test pool, or else on the validation pool, and append one record a metric.
@@ -104,6 +115,12 @@ class Regression(Metrology):
             StrategyError: The learner's outputs are not finite.
         """
         split, pool = self.measured_pool()
+        if pool.spec.tasks:
+            batches = list(self._batches(pool))
+            names = [part.name for part in pool.spec.tasks]
+            each = {name: regression_metrics(_column(batches, t), 1) for t, name in enumerate(names)}
+            self.record(split, by_task(each))
+            return
         self.record(split, regression_metrics(self._batches(pool), pool.spec.num_outputs))
 
     def _batches(self, pool: Any) -> Iterator[tuple[Moments, Tensor]]:

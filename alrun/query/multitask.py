@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from alrun.core.errors import ConfigError, Problem
-from alrun.core.outputs import probabilities, task_outputs
+from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.outputs import gaussian_moments, mixture, probabilities, task_outputs
 from alrun.core.protocols.queue import AbstractQueue
-from alrun.core.types import Prediction, QueryReport, TaskSpec
+from alrun.core.types import Prediction, QueryReport, Task, TaskSpec
 from alrun.query import scores
 from alrun.query.base import ScoreQuery, queued_rows
 from alrun.query.selection.top_k import RunningTopK
@@ -30,15 +30,19 @@ COMBINATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
 class MultiTask(ScoreQuery):
     """Rows by the mean, maximum or sum over the tasks of each task's uncertainty, weighted.
 
-    Where the pool sells labels by the task (``data.partial_labels=true``), it asks for the pairs ``(row, task name)``
-    of the highest weighted uncertainty instead, and nothing is combined; ties go by row number, then in the order of
-    the tasks. Data with a single task are scored by that one.
+    Where the pool sells labels by the task (``data.partial_labels=true``), it asks for pairs ``(row, task name)``
+    instead and combines nothing: the most uncertain of each task in turn or, without ``turns``, of all tasks together,
+    whose uncertainties must then compare. Ties go by row number, then in the order of the tasks.
+
+    Data with a single task are scored by that one.
 
     Args:
         max_samples: Requests a call.
-        measure: ``entropy``, ``margin`` or ``least_confidence``.
+        measure: ``entropy``, ``margin`` or ``least_confidence``; for a regression ``variance``, in squared units of
+            each target; ``None`` for ``entropy`` or ``variance``.
         combine: ``mean``, ``max`` or ``sum``.
         weights: Factor on the score of each task, by its name; 1 for those left out. The mean is over all tasks.
+        turns: Whether each task gets the same number of requests, where labels are sold by the task.
         expected: With ``K`` posterior samples, average their scores instead of scoring their mean.
         spec: The tasks; from the data.
 
@@ -46,32 +50,35 @@ class MultiTask(ScoreQuery):
         ConfigError: With every problem at once.
     """
 
+    tasks: ClassVar[frozenset[Task]] = frozenset(Task)
     multi_task: ClassVar[bool] = True
 
     def __init__(
         self,
         max_samples: int,
-        measure: str = "entropy",
+        measure: str | None = None,
         combine: str = "mean",
         weights: Mapping[str, float] | None = None,
+        turns: bool = True,
         expected: bool = False,
         spec: TaskSpec | None = None,
     ) -> None:
         super().__init__(max_samples)
+        self._regression = spec is not None and spec.task is Task.REGRESSION
+        measures = ("variance",) if self._regression else tuple(MEASURES)
+        measure = measures[0] if measure is None else measure
         problems = [
-            Problem(
-                f"{value!r} is not one of {', '.join(known)}", f"query.multitask.{key}", f"one of {', '.join(known)}"
-            )
-            for key, value, known in (("measure", measure, MEASURES), ("combine", combine, COMBINATIONS))
+            Problem(f"{value!r} is not one of {', '.join(known)}", f"query.multitask.{key}")
+            for key, value, known in (("measure", measure, measures), ("combine", combine, tuple(COMBINATIONS)))
             if value not in known
         ]
         names = [part.name for part in spec.tasks] if spec else None
         problems += _weight_problems(weights or {}, names)
         if problems:
             raise ConfigError(problems)
-        self._measure, self._combine = MEASURES[measure], COMBINATIONS[combine]
+        self._measure, self._combine = MEASURES.get(measure, scores.entropy), COMBINATIONS[combine]
         self._weights = dict(weights or {})
-        self.expected = expected
+        self._turns, self.expected = turns, expected
 
     def score(self, prediction: Prediction) -> Tensor:
         """Return the combined score, ``[B]``."""
@@ -79,13 +86,13 @@ class MultiTask(ScoreQuery):
 
     def task_scores(self, prediction: Prediction) -> Tensor:
         """Return the weighted score of each task, ``[B, T]``."""
-        spec = self.driver.spec
-        names = [part.name for part in spec.tasks] or [""]
-        parts = zip(names, task_outputs(prediction.outputs.float(), spec), strict=True)
-        each = [
-            self._weights.get(name, 1.0) * self._measure(probabilities(part), self.expected) for name, part in parts
-        ]
-        return torch.stack(each, dim=1)
+        spec, outputs = self.driver.spec, prediction.outputs.float()
+        if self._regression:
+            each = _variances(outputs, spec.num_outputs, prediction.stochastic)
+        else:
+            measured = [self._measure(probabilities(part), self.expected) for part in task_outputs(outputs, spec)]
+            each = torch.stack(measured, dim=1)
+        return each * each.new_tensor([self._weights.get(part.name, 1.0) for part in spec.tasks] or 1.0)
 
     def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:
         """Put the best rows in ``query_queue``, or the best pairs where the pool goes by the task.
@@ -97,25 +104,51 @@ class MultiTask(ScoreQuery):
             super().sample(query_queue)
             return
         self.report = QueryReport()
+        if self.max_samples == 0:
+            return
         pool = self.driver.unlabeled_pool
-        best, total, count = RunningTopK(self.max_samples), 0.0, 0
-        taken = queued_rows(query_queue, pool)
-        for prediction in self.driver.predictor(pool) if self.max_samples else ():
+        best = [RunningTopK(self.max_samples) for _ in self.driver.spec.tasks]
+        taken, total, count = queued_rows(query_queue, pool), 0.0, 0
+        for prediction in self.driver.predictor(pool):
             rows = prediction.indices.cpu()
-            found = self._pair_scores(prediction, rows)
-            is_open = pool.open_tasks(rows)
-            keys, values = pool.keys(rows)[is_open], found[is_open]
-            total, count = total + float(values.sum(dtype=torch.float64)), count + len(values)
-            fresh = ~torch.isin(keys, taken)
-            best.update(values[fresh], keys[fresh])
-        for key in best.rows.tolist():
+            scores, is_open, keys = self._pair_scores(prediction, rows), pool.open_tasks(rows), pool.keys(rows)
+            total, count = total + float(scores[is_open].sum(dtype=torch.float64)), count + int(is_open.sum())
+            fresh = is_open & ~torch.isin(keys, taken)
+            for number, top in enumerate(best):
+                top.update(scores[fresh[:, number], number], keys[fresh[:, number], number])
+        picks, values = (_in_turn if self._turns else _highest)(best, self.max_samples)
+        for key in picks.tolist():
             query_queue.put(pool.request(key))
-        self.report = QueryReport(best.scores.tolist(), total / count if count else float("nan"))
+        self.report = QueryReport(values.tolist(), total / count if count else float("nan"))
 
     def _pair_scores(self, prediction: Prediction, rows: Tensor) -> Tensor:
         found = self.task_scores(prediction).detach().cpu()
         self.refuse_nan(found.sum(dim=1), rows)
         return found
+
+
+def _in_turn(best: Sequence[RunningTopK], n: int) -> tuple[Tensor, Tensor]:
+    """Return keys and scores of the best of each task, then the second of each, and so on, ``n`` at most."""
+    ranks = torch.cat([torch.arange(len(top.rows)) for top in best])
+    order = ranks.argsort(stable=True)[:n]
+    return torch.cat([top.rows for top in best])[order], torch.cat([top.scores for top in best])[order]
+
+
+def _highest(best: Sequence[RunningTopK], n: int) -> tuple[Tensor, Tensor]:
+    """Return keys and scores of the ``n`` best of all tasks."""
+    top = RunningTopK(n)
+    for each in best:
+        top.update(each.scores, each.rows)
+    return top.rows, top.scores
+
+
+def _variances(outputs: Tensor, num_targets: int, stochastic: bool) -> Tensor:
+    """Return the predictive variance of each target, ``[B, T]``."""
+    if not stochastic and outputs.shape[-1] == num_targets:
+        what = "MultiTask has no variance to rank by"
+        raise StrategyError(f"{what}: say inference=mc_dropout, or learner.likelihood=gaussian")
+    moments = gaussian_moments(outputs, num_targets)
+    return mixture(moments).variance if stochastic else moments.variance
 
 
 def _weight_problems(weights: Mapping[str, float], names: list[str] | None) -> list[Problem]:

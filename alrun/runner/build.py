@@ -246,6 +246,8 @@ def _monitor_problems(components: Components) -> Iterator[Problem]:
 def _fit_problems(components: Components) -> Iterator[Problem]:
     task = components.spec.task if components.spec else None
     several = len(components.spec.tasks) if components.spec else 0
+    # Several numbers are one target to who takes them together, unless some of them may be missing.
+    by_class, by_task = task == "classification", hasattr(components.pools.unlabeled, "open_keys")
     groups = {
         "query": components.query_strategies,
         "metrology": components.metrology_strategies,
@@ -256,7 +258,8 @@ def _fit_problems(components: Components) -> Iterator[Problem]:
             tasks = getattr(value, "tasks", None)
             if task and tasks and task not in tasks:
                 yield Problem(f"{_name(value)} does not fit a {task}", group, f"see: alrun ls {group}")
-            if several and getattr(value, "multi_task", None) is False:
+            unfit = by_class if group == "query" else by_class or by_task
+            if several and unfit and getattr(value, "multi_task", None) is False:
                 yield Problem(f"{_name(value)} does not fit data with {several} tasks", group, f"{group}=multitask")
 
 

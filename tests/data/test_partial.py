@@ -149,3 +149,17 @@ def test_the_digits_have_three_tasks_that_follow_from_the_first() -> None:
     assert torch.equal(parity, digit % 2)
     assert torch.equal(above, (digit >= 5).long())
     assert data.fingerprint() != DigitsMultitask(image=True).fingerprint()
+
+
+def test_numbers_are_missing_as_nan() -> None:
+    parts = tuple(TaskPart(name, Task.REGRESSION, 1) for name in ("low", "high"))
+    spec = TaskSpec(Task.REGRESSION, (2,), 2, tasks=parts)
+    pool: Any = ArraySource(torch.rand(30, 2), torch.rand(30, 2), spec, partial_labels=True).pools(Seeds(0)).training
+    pool.extend([bought(3, "high", 2.5), bought(7, "low", torch.tensor(-1.0))])
+    pool.extend([bought(3, "low", 0.0)])
+    expected = torch.tensor([[0.0, 2.5], [-1.0, float("nan")]])
+    torch.testing.assert_close(pool.targets(torch.arange(2)), expected, equal_nan=True)
+    with pytest.raises(StrategyError, match="has a label already"):
+        pool.extend([bought(3, "low", 0.0)])
+    with pytest.raises(StrategyError, match="not finite"):
+        pool.check([bought(9, "low", float("nan"))])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from alrun.config.paths import conf_dir
@@ -28,7 +28,10 @@ VALUES = TaskSpec(Task.REGRESSION, (1, 8, 8), 3)
 
 
 def build(option: str, spec: TaskSpec, **overrides: Any) -> Learner:
-    config = OmegaConf.merge(OmegaConf.load(CONF / f"{option}.yaml"), overrides)
+    company = {"backbone": OmegaConf.load(CONF.parent / "backbone/mlp.yaml")} if option == "multitask" else {}
+    config = OmegaConf.merge(OmegaConf.load(CONF / f"{option}.yaml"), company, overrides)
+    assert isinstance(config, DictConfig)
+    config.pop("defaults", None)
     learner = instantiate(config, _partial_=True, _convert_="all")(spec=spec)
     assert isinstance(learner, Learner)
     return learner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from alrun.backbone.mlp import MLP
 from alrun.core.errors import ConfigError
-from alrun.core.outputs import task_outputs
+from alrun.core.outputs import gaussian_moments, task_outputs
 from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.learner.multitask import MultiTask, joint_cross_entropy
 
@@ -155,3 +156,44 @@ def test_tasks_must_be_there_once_and_have_classes() -> None:
     with pytest.raises(ConfigError, match=r"named twice(.|\n)*has 1 classes"):
         model.setup_tasks(["a", "a", "b"], {"a": 2, "b": 1}, ADAM)
     assert model.body is before
+
+
+NUMBERS = TaskSpec(
+    Task.REGRESSION, (4,), 2, tasks=(TaskPart("small", Task.REGRESSION, 1), TaskPart("large", Task.REGRESSION, 1))
+)
+VALUES = torch.tensor([[0.1, 100.0], [0.3, math.nan], [math.nan, 500.0], [0.2, 300.0], [math.nan, math.nan]])
+
+
+@pytest.mark.parametrize("likelihood", ["mean", "gaussian"])
+def test_missing_numbers_count_for_nothing(likelihood: str) -> None:
+    model = MultiTask(NUMBERS, BODY, ADAM, likelihood=likelihood)
+    inputs = torch.rand(5, 4)
+    model.fit_statistics(inputs, VALUES)
+    torch.testing.assert_close(model.target_mean, torch.tensor([0.2, 300.0]))
+    known = [VALUES[:, 0][~VALUES[:, 0].isnan()], VALUES[:, 1][~VALUES[:, 1].isnan()]]
+    torch.testing.assert_close(model.target_std, torch.stack([column.std(correction=0) for column in known]))
+    moments = gaussian_moments(model(inputs), 2)
+    each = []
+    for t in range(2):
+        there = ~VALUES[:, t].isnan()
+        error = (VALUES[there, t] - moments.mean[there, t]) / model.target_std[t]
+        variance = moments.variance[there, t] / model.target_std[t] ** 2
+        gaussian = 0.5 * (variance.log() + error.square() / variance)
+        each.append((gaussian if likelihood == "gaussian" else error.square()).mean())
+    loss = model.training_step((inputs, VALUES))
+    torch.testing.assert_close(loss, torch.stack(each).mean(), rtol=1e-4, atol=1e-5)
+    loss.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    before = model.target_mean.clone()
+    model.fit_statistics(inputs, torch.full((5, 2), math.nan))
+    assert torch.equal(model.target_mean, before)
+
+
+def test_means_and_log_variances_stand_in_blocks() -> None:
+    model = MultiTask(NUMBERS, BODY, ADAM).eval()
+    inputs = torch.rand(3, 4)
+    features = model.body.backbone(inputs)
+    first, second = (head(features) for head in model.body.heads)
+    torch.testing.assert_close(
+        model.body(inputs), torch.stack([first[:, 0], second[:, 0], first[:, 1], second[:, 1]], 1)
+    )

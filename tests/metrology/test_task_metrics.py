@@ -9,11 +9,13 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from alrun.core.outputs import task_outputs
-from alrun.core.types import Annotation
+from alrun.core.types import Annotation, Prediction, Task, TaskPart, TaskSpec
 from alrun.data.digits_multitask import DigitsMultitask
+from alrun.data.source import ArraySource
 from alrun.inference.mc_dropout import MCDropout
 from alrun.metrology.acquisition import Acquisition
 from alrun.metrology.classification import Classification
+from alrun.metrology.regression import Regression, predictive_moments, regression_metrics
 from alrun.metrology.tasks import by_task
 
 if TYPE_CHECKING:
@@ -83,3 +85,25 @@ def test_counts_are_of_labels_that_were_bought(make_driver: MakeDriver) -> None:
         "count_picks_digit_7": 1,
         "count_picks_parity_1": 1,
     }
+
+
+def test_each_target_of_a_regression_is_measured_as_if_alone(make_driver: MakeDriver) -> None:
+    parts = tuple(TaskPart(name, Task.REGRESSION, 1) for name in ("low", "high"))
+    spec = TaskSpec(Task.REGRESSION, (3,), 2, tasks=parts)
+    inputs = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    targets = torch.stack([inputs[:, 0].sin(), 50 * inputs[:, 1]], dim=1)
+    strategy = Regression(spec=spec)
+    driver = make_driver(ArraySource(inputs, targets, spec), strategy)
+    strategy.compute()
+    found = {record["metric"]: record["value"] for record in strategy.records}
+    pool = driver.test_pool
+    assert pool is not None
+    everything = torch.arange(len(pool))
+    with torch.no_grad():
+        moments = predictive_moments(Prediction(everything, driver.learner.eval()(pool.inputs(everything))), 2)
+    whole = regression_metrics([(moments, pool.targets(everything))], 2)
+    for name, value in whole.items():
+        assert found[name] == pytest.approx(value)
+        assert found[name] == pytest.approx((found[f"{name}/low"] + found[f"{name}/high"]) / 2)
+    error = (moments.mean - pool.targets(everything)).square().mean(dim=0).sqrt()
+    assert [found["rmse/low"], found["rmse/high"]] == pytest.approx(error.tolist(), rel=1e-5)

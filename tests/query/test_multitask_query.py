@@ -12,7 +12,7 @@ import pytest
 import torch
 from scipy.stats import entropy as shannon  # type: ignore[import-untyped]
 
-from alrun.core.errors import ConfigError
+from alrun.core.errors import ConfigError, StrategyError
 from alrun.core.types import Prediction, Task, TaskPart, TaskSpec
 from alrun.data.source import ArraySource
 from alrun.driver.driver import Driver
@@ -120,15 +120,27 @@ def test_the_best_open_pairs_are_picked_whatever_the_order_of_the_pool(tmp_path:
             values = weights[part.name] * shannon(probabilities, axis=1)
             opened = pool.open_tasks(rows)[:, number].tolist()
             ranked += [(-v, row, part.name) for v, row, may in zip(values, rows, opened, strict=True) if may]
-        strategy = MultiTask(25, weights=weights, spec=SPEC)
+        strategy = MultiTask(25, weights=weights, turns=False, spec=SPEC)
         assert picked(driver, strategy) == [(row, name) for _, row, name in sorted(ranked)[:25]]
         expected = [-value for value, _, _ in sorted(ranked)[:25]]
         np.testing.assert_allclose(strategy.report.scores, expected, rtol=1e-5, atol=1e-6)
         assert strategy.report.pool_mean == pytest.approx(-np.mean([value for value, _, _ in ranked]), rel=1e-5)
-        everything = picked(driver, MultiTask(1000, weights=weights, spec=SPEC))
+        everything = picked(driver, MultiTask(1000, weights=weights, turns=False, spec=SPEC))
         assert len(everything) == len(set(everything)) == len(pool.open_keys) == len(ranked)
         driver.unlabeled_pool = PermutedPool(pool, seed=1)
-        assert set(picked(driver, MultiTask(25, weights=weights, spec=SPEC))) == set(everything[:25])
+        assert set(picked(driver, MultiTask(25, weights=weights, turns=False, spec=SPEC))) == set(everything[:25])
+
+
+def test_tasks_take_turns_with_the_best_of_each(tmp_path: Path) -> None:
+    with by_task(tmp_path) as (driver, pool):
+        ranked = picked(driver, MultiTask(1000, turns=False, spec=SPEC))
+        each = [[pair for pair in ranked if pair[1] == part.name] for part in PARTS]
+        strategy = MultiTask(11, spec=SPEC)
+        chosen = picked(driver, strategy)
+        assert chosen == [each[number % 2][number // 2] for number in range(11)]
+        assert len(strategy.report.scores) == 11
+        assert sorted(picked(driver, MultiTask(1000, spec=SPEC))) == sorted(ranked)
+        assert len(ranked) == len(pool.open_keys)
 
 
 @pytest.mark.parametrize("kind", [MultiTask, Random])
@@ -157,6 +169,26 @@ def test_equal_scores_go_by_row_then_by_task(tmp_path: Path) -> None:
         with torch.no_grad():
             for parameter in driver.learner.parameters():
                 parameter.zero_()
-        chosen = picked(driver, MultiTask(30, measure="margin", spec=SPEC))
+        chosen = picked(driver, MultiTask(30, measure="margin", turns=False, spec=SPEC))
         lowest = [pool.request(key) for key in pool.open_keys.tolist()]
     assert chosen == lowest[:30]
+
+
+def test_numbers_are_ranked_by_the_variance_of_each_target() -> None:
+    spec = TaskSpec(
+        Task.REGRESSION, (5,), 2, tasks=tuple(TaskPart(name, Task.REGRESSION, 1) for name in ("low", "high"))
+    )
+    host = Host()
+    host.spec = spec
+    outputs = torch.randn(4, 30, 4, generator=torch.Generator().manual_seed(3))
+    strategy = MultiTask(1, weights={"high": 0.1}, combine="sum", spec=spec)
+    strategy.attach(host)
+    alone = strategy.score(Prediction(torch.arange(30), outputs[0]))
+    np.testing.assert_allclose(alone, outputs[0, :, 2].exp() + 0.1 * outputs[0, :, 3].exp(), rtol=1e-5)
+    mixed = strategy.score(Prediction(torch.arange(30), outputs, True))
+    each = outputs[..., 2:].exp().mean(dim=0) + outputs[..., :2].var(dim=0, correction=0)
+    np.testing.assert_allclose(mixed, each[:, 0] + 0.1 * each[:, 1], rtol=1e-4)
+    with pytest.raises(StrategyError, match="no variance"):
+        strategy.score(Prediction(torch.arange(30), outputs[0, :, :2]))
+    with pytest.raises(ConfigError, match="'entropy' is not one of variance"):
+        MultiTask(1, measure="entropy", spec=spec)

@@ -130,8 +130,7 @@ def test_joint_learning_resumes_to_the_byte_and_is_recorded_by_task(system: Syst
 @pytest.mark.slow
 @pytest.mark.parametrize("query", ["multitask", "random"])
 def test_labels_are_bought_by_the_task_and_resume_to_the_byte(system: System, query: str) -> None:
-    weights = "query.multitask.weights={digit: 0.43, parity: 1.44, above_four: 1.44}"
-    words = (*DIGITS, f"query={query}", "data.partial_labels=true", *([weights] if query == "multitask" else []))
+    words = (*DIGITS, f"query={query}", "data.partial_labels=true")
     run = resumed_to_the_byte(system, f"partial_{query}", "step_3/labeling", *words)
     bought = pd.read_parquet(run / "acquisitions.parquet")
     assert len(bought) == 75
@@ -172,6 +171,28 @@ def test_a_table_with_several_targets_and_a_head_of_ones_own(system: System) -> 
     assert metrics["accuracy"] == pytest.approx((metrics["accuracy/kind"] + metrics["accuracy/is.odd"]) / 2)
     assert metrics["accuracy/is.odd"] > 0.7
     assert set(pd.read_parquet(run / "acquisitions.parquet")["task"]) == {"kind", "is.odd"}
+
+
+@pytest.mark.slow
+def test_numbers_in_units_of_their_own_are_bought_one_at_a_time(system: System) -> None:
+    generator = np.random.default_rng(1)
+    table = pd.DataFrame(generator.normal(size=(250, 3)), columns=list("abc"))
+    table["force"] = 1e4 * np.sin(table["a"])
+    table["strain"] = 1e-3 * table["b"] * table["c"]
+    table.to_csv(system.folder / "numbers.csv", index=False)
+    words = ("data=table", "data.path=numbers.csv", "data.target=[force,strain]", "data.task=regression")
+    options = ("learner=multitask", "query=multitask", "metrology=regression", "data.partial_labels=true")
+    weights = "query.multitask.weights={force: 1e-8, strain: 1e6}"
+    run = resumed_to_the_byte(
+        system, "numbers", "step_2/training", *words, *options, weights, "query.multitask.turns=false"
+    )
+    bought = pd.read_parquet(run / "acquisitions.parquet")
+    assert set(bought["task"]) == {"force", "strain"}
+    truth = [table.loc[row, task] for row, task in zip(bought["index"], bought["task"], strict=True)]
+    np.testing.assert_allclose(bought["label"].astype(float), truth, rtol=1e-6)
+    metrics = json.loads((run / "run.json").read_text())["metrics"]
+    assert metrics["rmse"] == pytest.approx((metrics["rmse/force"] + metrics["rmse/strain"]) / 2)
+    assert np.isfinite([metrics["nlpd/force"], metrics["nlpd/strain"]]).all()
 
 
 def test_images_go_through_convolutions(system: System) -> None:
