@@ -44,6 +44,7 @@ class LabelingPhase:
             partial(_acknowledge, driver, len(requests)),
             partial(_wrap, strategy),
             type(strategy).__name__,
+            getattr(driver.unlabeled_pool, "uuids", None),
         )
         if outstanding:
             strategy.label(FifoQueue(item for _, item in outstanding), answers)
