@@ -21,7 +21,8 @@ from alrun.data.datum import MISSING, DatumForm
 from alrun.data.labels import encode_targets
 from alrun.data.names import Names
 from alrun.data.own_checks import cheap_targets, check_classes, check_dataset
-from alrun.data.own_pools import OwnEvaluationPool, OwnTrainingPool, OwnUnlabeledPool
+from alrun.data.own_pools import OwnEvaluationPool, OwnUnlabeledPool
+from alrun.data.own_training_pool import OwnTrainingPool
 from alrun.data.problems import fail, parse_task
 from alrun.data.rows import as_rows
 from alrun.data.split import check_sizes, split_rows

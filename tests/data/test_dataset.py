@@ -23,7 +23,7 @@ from alrun.core.seeding import Seeds
 from alrun.core.types import Annotation, Task
 from alrun.data.content import update
 from alrun.data.dataset import OwnDataset
-from alrun.data.own_pools import OwnTrainingPool
+from alrun.data.own_training_pool import OwnTrainingPool
 from alrun.driver.loader import BatchLoader
 
 N = 40
@@ -243,6 +243,18 @@ def test_classes_are_stratified_where_they_are_known_cheaply() -> None:
     assert (split.test % 4).bincount().tolist() == [2, 2, 2, 2]
     assert source.targets(split.validation).bincount().tolist() == [1, 1, 1, 1]
     assert dataset.counted == 0
+
+
+def test_targets_to_measure_on_are_read_once() -> None:
+    dataset = Dicts()
+    source = dicts(dataset, num_outputs=4, test_size=10)
+    source._targets = None
+    test = source.pools(Seeds(0)).test
+    assert test is not None
+    dataset.counted = 0
+    for _ in range(3):
+        assert test.targets([3, 1]).tolist() == [int(test.indices[3]) % 4, int(test.indices[1]) % 4]  # type: ignore[attr-defined]
+    assert dataset.counted == 10
 
 
 def test_data_are_named_by_the_data_set_the_datum_or_their_row() -> None:

@@ -1,8 +1,14 @@
-"""Pools of data, and the sources that make them."""
+"""Pools of data, and the sources that make them.
+
+Where a datum is no row of tensors, ``inputs`` gives one minibatch of any type, and the driver looks for more, each of
+it optional: ``make_batch(positions, key)`` makes a minibatch with targets, its random numbers derived from ``key``;
+``workers`` is how many processes may do so; of an unlabeled pool, ``asked_as(item)`` says how a chosen datum is asked
+for (row or uuid), ``uuids(items)`` what requests are called, and ``gather(items)`` is a minibatch of their inputs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -12,7 +18,7 @@ from alrun.core.types import TaskSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["DataPool", "DataSource", "LabeledRows", "Pools", "RowPool", "UnlabeledRows", "is_data_source"]
+__all__ = ["DataPool", "DataSource", "LabeledRows", "Pools", "RowPool", "TaskRows", "UnlabeledRows", "is_data_source"]
 
 T = TypeVar("T")
 
@@ -92,6 +98,38 @@ class UnlabeledRows(RowPool, Protocol):
 
     def give_back(self, rows: Tensor) -> None:
         """Put pending ``rows`` back: their label failed."""
+        ...
+
+
+class TaskRows(UnlabeledRows, Protocol):
+    """The pool of rows of which some task is neither labelled nor pending; ``take`` and its like go by request.
+
+    A request is a pair ``(row, task name)``. Its key is a number that orders requests by row, then by task.
+    """
+
+    @property
+    def open_keys(self) -> Tensor:
+        """Keys of all requests that may be made, ``[m]`` ``int64``, ascending."""
+        ...
+
+    def open_tasks(self, rows: Tensor) -> Tensor:
+        """Return which tasks of ``rows`` may be asked for, ``[n, T]`` ``bool``."""
+        ...
+
+    def keys(self, rows: Tensor) -> Tensor:
+        """Return the keys of all requests for ``rows``, ``[n, T]`` ``int64``."""
+        ...
+
+    def request(self, key: int) -> tuple[int, str]:
+        """Return the pair of a key."""
+        ...
+
+    def requests(self, item: Any) -> list[tuple[int, str]]:
+        """Return the pairs that a queue item stands for: of a row, all tasks that are open."""
+        ...
+
+    def request_keys(self, items: Sequence[Any]) -> Tensor:
+        """Return the keys ``[n]`` ``int64`` of pairs."""
         ...
 
 
