@@ -121,8 +121,8 @@ class Annotation:
     """The answer to one label request, as a label strategy puts it in the serialize queue.
 
     Attributes:
-        item: What was asked, exactly as it stood in the query queue: a source row number, or the inputs of a new
-            point that no pool holds.
+        item: What was asked, exactly as it stood in the query queue: a source row number, a pair of it and the name of
+            a task, or the inputs of a new point that no pool holds.
         target: The label (int class, float, or tensor); ``None`` unless the status is ``labelled``.
         annotator: Who or what answered.
         cost: What the answer cost, in the label strategy's own unit.

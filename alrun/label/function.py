@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.requests import is_pair, task_of
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.label.base import BatchLabels, plain_targets
 
@@ -52,12 +53,12 @@ class Function(BatchLabels):
     def answer(self, items: list[Any]) -> list[Annotation]:
         """Return one annotation an item, in order."""
         try:
-            labels = self._evaluate(self._inputs(items), len(items))
+            labels = self._asked_for(self._evaluate(self._inputs(items), len(items)), items)
         except Exception as error:
             if len(items) > 1:
                 return [one for item in items for one in self.answer([item])]
             return [self._failed(items[0], f"{type(error).__name__}: {error}")]
-        usable = self._usable(labels).tolist()
+        usable = self._usable(labels, items).tolist()
         values = plain_targets(labels.nan_to_num().long() if self._num_classes else labels)
         return [
             Annotation(item, value, self.annotator, self.cost)
@@ -75,6 +76,7 @@ class Function(BatchLabels):
         gather = getattr(self.driver.unlabeled_pool, "gather", None)
         if gather is not None:
             return gather(items)
+        items = [item[0] if is_pair(item) else item for item in items]
         rows = [int(item) for item in items if isinstance(item, Integral)]
         looked_up = self.driver.unlabeled_pool.lookup(torch.tensor(rows, dtype=torch.int64)) if rows else ()
         known = iter(looked_up)
@@ -89,13 +91,27 @@ class Function(BatchLabels):
             raise ValueError(f"labels {list(labels.shape)} for {of}; expected [{count}] or [{count}, T]")
         return labels if labels.dtype == torch.float32 and labels.ndim == 2 else labels.double()
 
-    def _usable(self, labels: Tensor) -> Tensor:
+    def _asked_for(self, labels: Tensor, items: list[Any]) -> Tensor:
+        """Return the labels; of requests for single tasks of a row, those of the tasks alone, ``[n]``."""
+        if not is_pair(items[0]):
+            return labels
+        tasks = [task_of(item[1], self.driver.spec) for item in items]
+        if labels.ndim != 2:
+            raise ValueError(f"labels {list(labels.shape)}; expected one for each of several tasks")
+        return labels.gather(1, torch.tensor(tasks)[:, None]).squeeze(1)
+
+    def _usable(self, labels: Tensor, items: list[Any]) -> Tensor:
         finite = labels.isfinite().reshape(len(labels), -1).all(dim=1)
         if not self._num_classes:
             return finite
-        if labels.ndim == 2:
+        parts = self.driver.spec.tasks
+        if labels.ndim != (2 if parts and not is_pair(items[0]) else 1):
             return torch.zeros_like(finite)
-        return finite & (labels == labels.round()) & (labels >= 0) & (labels < self._num_classes)
+        limits = torch.tensor([part.num_outputs for part in parts] or self._num_classes)
+        if is_pair(items[0]):
+            limits = limits[[task_of(item[1], self.driver.spec) for item in items]]
+        fits = (labels == labels.round()) & (labels >= 0) & (labels < limits)
+        return finite & fits.reshape(len(labels), -1).all(dim=1)
 
     def _failed(self, item: Any, reason: str) -> Annotation:
         return Annotation(item, None, self.annotator, self.cost, LabelStatus.FAILED, reason)

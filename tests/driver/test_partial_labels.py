@@ -15,6 +15,7 @@ from alrun.core.errors import StrategyError
 from alrun.core.types import Annotation, LabelStatus, Task, TaskPart, TaskSpec
 from alrun.data.source import ArraySource
 from alrun.driver.driver import Driver
+from alrun.label.function import Function
 from alrun.label.noisy_oracle import NoisyOracle
 from alrun.label.oracle import Oracle
 from alrun.query.multitask import MultiTask
@@ -137,3 +138,21 @@ def test_noise_belongs_to_the_row_and_the_task(tmp_path: Path, partial: bool) ->
     assert bool(((wrong > 0.2) & (wrong < 0.8)).all())
     assert bool((given[:, 0] < 3).all())
     assert bool((given[:, 1] < 2).all())
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_a_function_answers_what_was_asked(tmp_path: Path, partial: bool) -> None:
+    def both(inputs: torch.Tensor) -> torch.Tensor:
+        labels = torch.stack([inputs[:, :3].argmax(dim=1), (inputs[:, 3] > 0).long()], dim=1).double()
+        labels[inputs[:, 4] > 1, 1] = 2.0
+        return labels
+
+    driver = finished(tmp_path / "run", Random(80), partial=partial, label=Function(both), steps=1)
+    bought = ledger(tmp_path / "run")
+    refused = INPUTS[bought["index"].tolist(), 4] > 1
+    expected = [bad and task != "kind" for bad, task in zip(refused.tolist(), bought["task"], strict=True)]
+    assert any(expected)
+    assert (bought["status"] == "failed").tolist() == expected
+    pool: Any = driver.training_pool
+    targets = pool.targets(torch.arange(len(pool)))
+    assert torch.equal(torch.where(targets == -1, TARGETS[pool.indices], targets), TARGETS[pool.indices])
