@@ -92,6 +92,8 @@ class Driver(Interactive):
             with self.signals, computing_threads(self.settings.threads, self.learner, self.training.batch_size):
                 for phase in PHASES:
                     self._advance(phase)
+                if self._announced:
+                    self.notify.tell(StepFinished, phase="")
         finally:
             self.requested, self.current_phase = None, None
         self._next_step += 1

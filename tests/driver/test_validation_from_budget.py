@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from driver_bench import Choose, Hook, PlainLoop, failing, flat, opened  # type: ignore[import-not-found]
+from driver_bench import Choose, Events, Hook, PlainLoop, failing, flat, opened  # type: ignore[import-not-found]
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,6 +156,15 @@ def test_what_is_asked_is_what_is_bought(tmp_path: Path) -> None:
         driver.run()
         assert driver.labels_bought == 40
         assert driver.query(5) == ([], [])
+
+
+def test_interactive_steps_are_told_like_any_other(tmp_path: Path) -> None:
+    with sold(tmp_path / "a", callbacks=[one := Events()], budget=8) as driver:
+        driver.query_and_update(8)
+    with sold(tmp_path / "b", callbacks=[other := Events()], budget=8) as driver:
+        driver.run()
+    assert one.told == other.told[: len(one.told)]
+    assert len(one.told) > 5
 
 
 def test_interactive_steps_resume(tmp_path: Path) -> None:
