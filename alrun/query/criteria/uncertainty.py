@@ -48,9 +48,10 @@ class L1Upper(Criterion):
     """Minus the L1 norm of the cross-entropies of all classes, ``sum_c log p_c``, at most ``-C log C``.
 
     Whatever the label of a row turns out to be, its cross-entropy is at most ``-sum_c log p_c``. Shui et al. (2020),
-    "Deep Active Learning: Unified and Principled Method for Query and Training", AISTATS, section 5 on the query, take
-    the rows where this bound is lowest, which is where the prediction is uniform; hence the sign. Deviation: a
-    probability below the smallest normal number of its dtype counts as that number, so that ``p = 0`` is finite.
+    "Deep Active Learning: Unified and Principled Method for Query and Training" (arXiv:1911.09162), take the rows where
+    this bound is lowest (``L1_upper`` in the code they released), and it is lowest where the prediction is uniform;
+    hence the sign. Deviation: a probability below the smallest normal number of its dtype counts as that number, so
+    that ``p = 0`` is finite.
     """
 
     def score(self, probabilities: Tensor) -> Tensor:
