@@ -28,9 +28,9 @@ class Adversarial(Learner):
     ``cross-entropy - adversarial_weight * discrimination``, so that the latents of both kinds of rows become alike; the
     discriminator descends ``discrimination + gradient_penalty_weight * gradient penalty`` on the latents of the same
     two minibatches. After Shui et al. (2020), "Deep Active Learning: Unified and Principled Method for Query and
-    Training" (arXiv:1911.09162), with the squared errors that Deeplay has in place of the Wasserstein critic. An epoch is a
-    pass over the labelled rows; each epoch draws other unlabelled rows, without replacement. Without a driver, or when
-    nothing is left unlabelled, it is a classifier like any other.
+    Training" (arXiv:1911.09162), with the squared errors that Deeplay has in place of the Wasserstein critic. An epoch
+    is a pass over the labelled rows; each epoch draws other unlabelled rows, without replacement. Without a driver, or
+    when nothing is left unlabelled, it is a classifier like any other.
 
     Args:
         spec: Input shape and number of classes.

@@ -22,9 +22,9 @@ class Adversarial(ScoreQuery):
     """``uncertainty_weight * criterion + discriminator_weight * (1 - discriminator)``, highest first.
 
     The learner's ``discriminator`` says 1 for latents of labelled rows and 0 for unlabelled ones, so that rows unlike
-    what is labelled score high (Shui et al. 2020, arXiv:1911.09162; Deeplay's adversarial strategy, which ranks by the same
-    sum with both signs turned). One chunk of the pool is in memory at a time. The latents are those of the learner
-    without dropout, whatever the inference.
+    what is labelled score high (Shui et al. 2020, arXiv:1911.09162; Deeplay's adversarial strategy, which ranks by the
+    same sum with both signs turned). One chunk of the pool is in memory at a time. The latents are those of the
+    learner without dropout, whatever the inference.
 
     Args:
         max_samples: Rows a call.
