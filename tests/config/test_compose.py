@@ -17,6 +17,7 @@ OPTIONS = [(group, option.name) for group, options in read_options([conf_dir()])
 #: What an option needs beside itself to be a whole experiment.
 COMPANY = {
     ("data", "arrays"): ["data.path=x.npz"],
+    ("data", "dataset"): ["data.dataset._target_=alrun.data.moons.Moons"],
     ("data", "table"): ["data.path=x.csv", "data.target=y"],
     ("experiment", "table"): ["data.path=x.csv", "data.target=y"],
     ("backbone", "cnn"): ["data=digits_multitask"],
