@@ -67,14 +67,17 @@ def too_many(item: int, truth: int) -> Annotation:
         (lambda item, truth: item + 1000, "Answer returned the requests themselves|not a class"),
         (lambda item, truth: Annotation(item + 10**6, truth), "Answer answered a request that was not made: 10"),
         (lambda item, truth: Annotation(torch.zeros(2), truth), "Answer answered a request that was not made"),
-        (lambda item, truth: Annotation(item, object()), "never pickle"),
+        (lambda item, truth: Annotation(item, object()), "labels that are not numbers"),
+        (lambda item, truth: Annotation(item, 7), "label 7 is not a class"),
     ],
-    ids=["no class", "not asked", "another point", "cannot be stored"],
+    ids=["no class", "not asked", "another point", "cannot be stored", "another class"],
 )
 def test_a_label_strategy_that_answers_what_it_may_not(tmp_path: Path, answer: Any, said: str) -> None:
     with pytest.raises(Exception, match=said) as caught:
         run(tmp_path, label=Answer(answer))
     assert type(caught.value).__module__ == "alrun.core.errors"
+    assert (tmp_path / "labels/labels.jsonl").read_bytes() == b""
+    assert run(tmp_path).labels_bought == 20
 
 
 class Twice(Answer):
@@ -109,7 +112,7 @@ def test_a_label_strategy_that_answers_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("together", [True, False])
 def test_a_label_strategy_that_passes_requests_on(tmp_path: Path, together: bool) -> None:
-    with pytest.raises(StrategyError, match="PassedOn returned the requests themselves"):
+    with pytest.raises(StrategyError, match="PassedOn (returned the requests themselves|gave an answer that)"):
         run(tmp_path, label=PassedOn(together))
     if together:
         assert (tmp_path / "labels/labels.jsonl").read_bytes() == b"", "garbage was acknowledged"

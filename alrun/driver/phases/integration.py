@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alrun.core.errors import StrategyError
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import Annotation, LabelStatus
 from alrun.driver.phases.base import PhaseResult
@@ -24,14 +23,9 @@ class IntegrationPhase:
     tag = ActiveLearningPhase.DATA_INTEGRATION
 
     def run(self, driver: Host) -> PhaseResult:
-        """Integrate the answers; a step in which every request failed ends the run."""
+        """Integrate the answers."""
         answers: list[Annotation] = driver.label_queue.to_list()
         labelled = [answer for answer in answers if answer.status is LabelStatus.LABELLED]
-        if answers and not labelled:
-            raise StrategyError(
-                f"none of the {len(answers)} label requests of step {driver.active_learning_step_idx} was answered; "
-                f"the first: {answers[0].status}, {answers[0].reason}"
-            )
         self._integrate(driver, answers, labelled)
         return PhaseResult({"labelled": len(labelled)})
 

@@ -75,15 +75,25 @@ def _acknowledge(driver: Host, total: int, answers: Sequence[tuple[int, Annotati
     step = driver.active_learning_step_idx
     annotations = [annotation for _, annotation in answers]
     _refuse_passed_through(driver, annotations)
-    check = getattr(driver.training_pool, "check", None)
-    if check is not None:
-        check(annotations)
+    _refuse_unusable(driver, annotations)
     driver.store.labels.append(step, answers)
     done = len(driver.store.labels.answers(step))
     for order, annotation in answers:
         _tell(driver, order, annotation)
     driver.notify.tell(PhaseProgress, done=done, total=total)
     driver.signals.check()
+
+
+def _refuse_unusable(driver: Host, annotations: Sequence[Annotation]) -> None:
+    """Refuse what the training pool could not take, before it is acknowledged: it would stand in the way for ever."""
+    check = getattr(driver.training_pool, "check", None)
+    if check is None:
+        return
+    try:
+        check(annotations)
+    except StrategyError as error:
+        name = type(driver.label_strategy).__name__
+        raise StrategyError(f"{name} gave an answer that cannot be used: {error}") from error
 
 
 def _tell(driver: Host, order: int, annotation: Annotation, *, again: bool = False) -> None:
