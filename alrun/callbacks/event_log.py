@@ -9,9 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from alrun.core.callback import HOOKS
+from alrun.core.callback import HOOKS, Callback
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.events import Callback, Event, RunFinished, RunStarted
+from alrun.core.events import Event, RunFinished, RunStarted
 from alrun.core.types import Annotation
 
 __all__ = ["EventLog"]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
+from alrun.core.callback import Callback
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.events import Callback, PhaseFinished, RunFinished, RunStarted
+from alrun.core.events import PhaseFinished, RunFinished, RunStarted
 from alrun.core.phases import ActiveLearningPhase
 
 __all__ = ["LightningLogger"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alrun.callbacks.progress_state import main_metrics
-from alrun.core.events import Callback, PhaseFinished, RunFinished, RunStarted
+from alrun.core.callback import Callback
+from alrun.core.events import PhaseFinished, RunFinished, RunStarted
 from alrun.core.phases import ActiveLearningPhase
 
 if TYPE_CHECKING:

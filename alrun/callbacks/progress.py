@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from alrun.callbacks.progress_state import RunState, seconds_left
+from alrun.core.callback import Callback
 from alrun.core.events import (
-    Callback,
     EpochFinished,
     LabelReceived,
     PhaseFinished,

@@ -8,11 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
-from alrun.core.callback import Callback
 from alrun.core.types import Annotation
 
 __all__ = [
-    "Callback",
     "EpochFinished",
     "EpochStarted",
     "EvalFinished",

@@ -13,7 +13,7 @@ from alrun.core.errors import ConfigError, Problem
 from alrun.core.protocols.pool import Pools, is_data_source
 from alrun.core.seeding import Role, Seeds
 from alrun.driver.settings import Components, Reset, Settings, TrainingSettings
-from alrun.runner.rehearse import device_problems, optimizer_problems
+from alrun.runner.between import between
 
 if TYPE_CHECKING:
     from alrun.core.types import TaskSpec
@@ -102,7 +102,8 @@ class Builder:
         pools: Pools = self.data.pools(self._seeds, **({"validation_from_budget": True} if able else {}))
         key, off = "validation_from_budget", "validation_from_budget=false"
         if not able:
-            raise ConfigError(Problem(f"{_name(self.data)} does not sell labels of its validation rows", key, off))
+            name = type(self.data).__name__
+            raise ConfigError(Problem(f"{name} does not sell labels of its validation rows", key, off))
         if not hasattr(pools.unlabeled, "validation_indices"):
             raise ConfigError(Problem("there are no validation rows to buy labels of", key, "data.validation_size=0.1"))
         if len(pools.training) == 0 and self._config["initial_size"] < 2:
@@ -190,7 +191,7 @@ def _scheduler_problems(loop: Any, monitor: str) -> Iterator[Problem]:
     known = getattr(loop, "monitors", None)
     if monitor and known is not None and monitor not in known:
         where = "learner.scheduler_monitor"
-        yield Problem(f"{_name(loop)} has no value {monitor!r} to watch", where, did_you_mean(monitor, known))
+        yield Problem(f"{type(loop).__name__} has no value {monitor!r} to watch", where, did_you_mean(monitor, known))
 
 
 def _is_metric(built: Any) -> bool:
@@ -206,82 +207,3 @@ def _injected(target: Callable[..., Any], spec: TaskSpec | None, seeds: Seeds) -
     parameters = inspect.signature(target).parameters
     offered = {"spec": spec, "seeds": seeds}
     return {name: value for name, value in offered.items() if name in parameters and value is not None}
-
-
-def between(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong between built objects that each are fine by themselves."""
-    yield from device_problems(config)
-    yield from optimizer_problems(config)
-    yield from _size_problems(components, config)
-    yield from _monitor_problems(components)
-    yield from _lacking_problems(components)
-    yield from _fit_problems(components)
-    yield from _learner_problems(components)
-
-
-def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
-    pool = components.pools.unlabeled
-    if pool is None or not hasattr(pool, "__len__"):
-        return
-    for key in ("initial_size", "query_size"):
-        if config[key] > len(pool):
-            hint = f"at most {key}={len(pool)}"
-            yield Problem(f"the pool holds {len(pool)} rows, fewer than {config[key]}", key, hint)
-
-
-def _monitor_problems(components: Components) -> Iterator[Problem]:
-    from alrun.config.suggest import did_you_mean
-
-    declared = [getattr(strategy, "metrics", None) for strategy in components.metrology_strategies]
-    if any(names is None for names in declared):
-        return
-    valid = {name for names in declared for name in names or ()}
-    for criterion in components.stopping:
-        monitor = getattr(criterion, "monitor", None)
-        if monitor is not None and monitor not in valid:
-            hint = did_you_mean(str(monitor), valid)
-            yield Problem(f"no metrology strategy logs {monitor!r}", f"stopping.*.monitor of {_name(criterion)}", hint)
-
-
-def _fit_problems(components: Components) -> Iterator[Problem]:
-    task = components.spec.task if components.spec else None
-    several = len(components.spec.tasks) if components.spec else 0
-    # Several numbers are one target to who takes them together, unless some of them may be missing.
-    by_class, by_task = task == "classification", hasattr(components.pools.unlabeled, "open_keys")
-    groups = {
-        "query": components.query_strategies,
-        "metrology": components.metrology_strategies,
-        "learner": [components.learner],
-    }
-    for group, objects in groups.items():
-        for value in objects:
-            tasks = getattr(value, "tasks", None)
-            if task and tasks and task not in tasks:
-                yield Problem(f"{_name(value)} does not fit a {task}", group, f"see: alrun ls {group}")
-            unfit = by_class if group == "query" else by_class or by_task
-            if several and unfit and getattr(value, "multi_task", None) is False:
-                yield Problem(f"{_name(value)} does not fit data with {several} tasks", group, f"{group}=multitask")
-
-
-def _learner_problems(components: Components) -> Iterator[Problem]:
-    """Yield why inference or training loop cannot work with the learner."""
-    for part in (components.inference, components.training.loop):
-        validate = getattr(part, "validate", None)
-        if callable(validate):
-            try:
-                validate(components.learner)
-            except ConfigError as error:
-                yield from error.problems
-
-
-def _lacking_problems(components: Components) -> Iterator[Problem]:
-    """Yield strategies that need something of the learner that it does not have."""
-    for strategy in components.query_strategies:
-        for part in sorted(getattr(strategy, "requires_learner", ())):
-            if not hasattr(components.learner, part):
-                what = f"{_name(strategy)} needs a learner with a {part}, and {_name(components.learner)} has none"
-                yield Problem(what, "query", "learner=adversarial" if part == "discriminator" else "")
-
-
-def _name(value: Any) -> str:
-    return type(value).__name__

@@ -12,7 +12,8 @@ from typing import Any
 
 from alrun import __version__
 from alrun.config.identity import EXTENDING, identity_hash
-from alrun.core.events import Callback, PhaseFinished
+from alrun.core.callback import Callback
+from alrun.core.events import PhaseFinished
 from alrun.runner.place import GROUPS
 from alrun.store.rundir import RunDirectory
 

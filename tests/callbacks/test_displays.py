@@ -13,8 +13,8 @@ from alrun.callbacks.plain import PlainLog
 from alrun.callbacks.progress import LiveDisplay
 from alrun.callbacks.progress_state import main_metrics, seconds_left
 from alrun.callbacks.progress_view import clock
+from alrun.core.callback import Callback
 from alrun.core.events import (
-    Callback,
     EpochFinished,
     LabelReceived,
     PhaseFinished,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alrun.config.compose import Composed, Composer
 from alrun.config.targets import Trust
-from alrun.core.events import Callback
+from alrun.core.callback import Callback
 from alrun.runner.run import Experiment, Outcome
 from alrun.store.files import TEMPORARY_PREFIX
 

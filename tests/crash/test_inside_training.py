@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from crash_bench import digests, run  # type: ignore[import-not-found]
 
-from alrun.core.events import Callback, EpochFinished
+from alrun.core.callback import Callback
+from alrun.core.events import EpochFinished
 from alrun.testing.faults import SimulatedCrash
 
 WORDS = (

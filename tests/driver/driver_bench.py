@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from alrun.cold_start.random import Random as RandomStart
-from alrun.core.events import Callback
+from alrun.core.callback import Callback
 from alrun.core.protocols import LabelStrategy, QueryStrategy
 from alrun.core.seeding import Role, Seeds
 from alrun.core.types import Annotation, LabelStatus

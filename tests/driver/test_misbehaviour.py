@@ -112,7 +112,7 @@ def test_a_label_strategy_that_answers_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("together", [True, False])
 def test_a_label_strategy_that_passes_requests_on(tmp_path: Path, together: bool) -> None:
-    with pytest.raises(StrategyError, match="PassedOn (returned the requests themselves|gave an answer that)"):
+    with pytest.raises(StrategyError, match=r"PassedOn (returned the requests themselves|gave an answer that)"):
         run(tmp_path, label=PassedOn(together))
     if together:
         assert (tmp_path / "labels/labels.jsonl").read_bytes() == b"", "garbage was acknowledged"
