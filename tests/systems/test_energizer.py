@@ -146,7 +146,7 @@ LEARNERS = {
     "two_without_steps": "TwoWithoutSteps",
     "no_dropout": "NoDropout",
 }
-COMMON = ("--config-dir", "conf", "--trust", "my_lit", "data.validation_size=0.1", "+training.validate=true")
+COMMON = ("--config-dir", "conf", "--trust", "my_lit", "data.validation_size=0.1", "training.validate=true")
 KNOBS = ("initial_size=20", "query_size=20", "budget=80", "training.max_epochs=6", "progress=false")
 EXTRAS = (
     "training=trainer",

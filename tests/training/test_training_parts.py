@@ -33,7 +33,7 @@ def test_options_name_every_setting(option: str) -> None:
     assert set(config["loop"]) - {"_target_"} == set(inspect.signature(type(loop)).parameters)
     assert set(config) == {
         *("reset", "max_epochs", "max_train_steps", "max_val_steps", "batch_size", "checkpoint_every"),
-        *("shrink", "perturb", "train_step_fn", "validate_step_fn", "optimizer", "loop"),
+        *("validate", "shrink", "perturb", "train_step_fn", "validate_step_fn", "optimizer", "loop"),
     }
     assert loop.monitor is None
 
