@@ -139,7 +139,6 @@ def process(file: str, name: str) -> int:
     return int(found[1])
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def live_memory() -> int:
     """Return kilobytes of anonymous memory, without what the allocator keeps of freed blocks."""
     gc.collect()
@@ -147,6 +146,7 @@ def live_memory() -> int:
     return process("status", "RssAnon")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_labels_of_a_million_values_are_written_once_and_held_on_disk(tmp_path: Path) -> None:
     size, written = 4_000_000, []
     log = log_at(tmp_path)
