@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from alrun.core.outputs import probabilities, task_outputs
@@ -61,6 +61,11 @@ class ClassificationMeters:
         """Measure ``num_classes`` classes; nothing seen yet."""
         self._meters = _meters(num_classes)
 
+    def reset(self) -> None:
+        """Forget what was taken in."""
+        for meter in self._meters.values():
+            meter.reset()
+
     def update(self, predicted: Tensor, classes: Tensor) -> None:
         """Take in probabilities ``[B, C]`` ``float64`` and classes ``[B]`` ``int64``."""
         import torch
@@ -103,6 +108,7 @@ class Classification(Metrology):
         """Measure the tasks of ``spec``, which comes from the data."""
         super().__init__()
         self.metrics = task_metrics(_METRICS, spec)
+        self._meters: dict[str, ClassificationMeters] = {}
 
     def compute(self, *args: Any, **kwargs: Any) -> None:
         """Measure the learner on the test pool, or else on the validation pool, and append one record a metric.
@@ -115,15 +121,21 @@ class Classification(Metrology):
         if pool.spec.tasks:
             self.record(split, self._of_tasks(pool))
             return
-        self.record(split, classification_metrics(self._batches(pool), pool.spec.num_outputs))
-
-    def _batches(self, pool: Any) -> Iterator[tuple[Tensor, Tensor]]:
+        meters = self._fresh("", pool.spec.num_outputs)
         for prediction, targets in self.predictions(pool):
-            yield predictive_probabilities(prediction), targets
+            meters.update(predictive_probabilities(prediction), targets)
+        self.record(split, meters.compute())
+
+    def _fresh(self, name: str, num_classes: int) -> ClassificationMeters:
+        """Return the meters of a task, empty; they are made once, which takes longer than to use them."""
+        if name not in self._meters:
+            self._meters[name] = ClassificationMeters(num_classes)
+        self._meters[name].reset()
+        return self._meters[name]
 
     def _of_tasks(self, pool: Any) -> dict[str, float]:
         """Measure all tasks in one pass."""
-        meters = {part.name: ClassificationMeters(part.num_outputs) for part in pool.spec.tasks}
+        meters = {part.name: self._fresh(part.name, part.num_outputs) for part in pool.spec.tasks}
         for prediction, targets in self.predictions(pool):
             outputs = task_outputs(prediction.outputs, pool.spec)
             for meter, logits, classes in zip(meters.values(), outputs, targets.unbind(dim=1), strict=True):
