@@ -49,7 +49,7 @@ def mean_nearest_distance(inputs: Tensor) -> float | None:
     count = len(rows)
     if count < 2:
         return None
-    centred = rows - rows.mean(dim=0)
+    centred = (rows - rows.mean(dim=0)).float()
     halved_norms = centred.square().sum(dim=1) / 2
     size = max(1, _BLOCK_BYTES // (8 * count))
     total = 0.0
