@@ -128,10 +128,11 @@ class Builder:
         }
         validating = [key for key, value in watching.items() if value.startswith("val")]
         options["validate"] = bool(options.get("validate")) or bool(validating)
-        sold = hasattr(pools.unlabeled, "validation_indices") and len(pools.training) == 0
-        if options["validate"] and not pools.validation and not sold:
+        sold = hasattr(pools.unlabeled, "validation_indices")
+        if options["validate"] and not pools.validation and not (sold and len(pools.training) == 0):
             where = [*validating, "training.loop.monitor"][0]
-            self._problems.append(Problem("there is no validation pool to monitor", where, "data.validation_size=0.1"))
+            hint = "validation_from_budget=false" if sold else "data.validation_size=0.1"
+            self._problems.append(Problem("there is no validation pool to monitor", where, hint))
         self._problems += _scheduler_problems(options["loop"], watching["learner.scheduler_monitor"])
         return TrainingSettings(**options)
 
