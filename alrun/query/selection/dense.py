@@ -1,0 +1,77 @@
+"""A matrix as features: the plain case, and the factors of the others."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from alrun.core.errors import ConfigError, Problem
+
+__all__ = ["Dense"]
+
+NORM_SLICE = 1 << 14
+
+
+class Dense:
+    """Row ``i`` is ``matrix[i]``; nothing is copied but slices, and nothing is written.
+
+    Attributes:
+        matrix: ``[N, d]`` floats as they were given, perhaps mapped from a file.
+        device: Of the matrix.
+        dtype: ``float64`` of a ``float64`` matrix, else ``float32``: slices of half precision are widened.
+        rounding: Error of an inner product relative to the two norms.
+    """
+
+    def __init__(self, matrix: Tensor) -> None:
+        """Take ``matrix`` ``[N, d]`` of floats."""
+        if matrix.ndim != 2 or not matrix.is_floating_point():
+            shape = f"{list(matrix.shape)} {str(matrix.dtype).removeprefix('torch.')}"
+            raise ConfigError(Problem(f"features must be a matrix of floats, not {shape}", "features"))
+        self.matrix = matrix.detach()
+        self.device = matrix.device
+        self.dtype = torch.float64 if matrix.dtype == torch.float64 else torch.float32
+        self.rounding = torch.finfo(self.dtype).eps * (4 + matrix.shape[1] ** 0.5)
+
+    def __len__(self) -> int:
+        """Return ``N``."""
+        return len(self.matrix)
+
+    def gram(self, rows: Tensor) -> Tensor:
+        """Return the inner products ``[N, m]`` of all rows with ``rows``."""
+        return self.products(self.take(rows))
+
+    def sq_norms(self) -> Tensor:
+        """Return the squared norms ``[N]``, slice by slice."""
+        edges = [*range(0, len(self), NORM_SLICE), len(self)]
+        squares = [self.matrix[a:b].to(self.dtype).square().sum(1) for a, b in pairwise(edges)]
+        return torch.cat(squares) if squares else torch.zeros(0, dtype=self.dtype, device=self.device)
+
+    def take(self, rows: Tensor) -> Dense:
+        """Return a copy of ``rows`` ``[m]``."""
+        return Dense(self.matrix[rows])
+
+    def part(self, start: int, stop: int) -> Dense:
+        """Return the rows from ``start`` to ``stop`` without copying them."""
+        return Dense(self.matrix[start:stop])
+
+    def products(self, few: Dense) -> Tensor:
+        """Return the inner products ``[N, m]`` with the rows of ``few``."""
+        return self.project(few.vectors())
+
+    def sq_gaps(self, other: Dense) -> Tensor:
+        """Return the squared distances ``[N]`` ``float64`` row by row."""
+        return (self.matrix.double() - other.matrix.double()).square_().sum(1)
+
+    def vectors(self) -> Tensor:
+        """Return the rows ``[N, d]``, widened where they are of half precision."""
+        return self.matrix.to(self.dtype)
+
+    def project(self, vectors: Tensor) -> Tensor:
+        """Return the inner products ``[N, m]`` with ``vectors`` ``[m, d]``."""
+        rows, columns = self.vectors(), vectors.to(self.dtype)
+        if len(columns) == 1 and self.device.type == "cpu":
+            # torch multiplies a matrix by one vector on one thread; numpy's BLAS takes all of them.
+            return torch.from_numpy(rows.numpy() @ columns.numpy().T)
+        return rows @ columns.T
