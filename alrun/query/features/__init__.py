@@ -1,0 +1,1 @@
+"""Feature kinds, one a file: what the rows of a batch are compared by."""
