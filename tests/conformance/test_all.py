@@ -31,6 +31,8 @@ def suite(group: str, path: Path) -> type:
     arguments.pop("max_samples", None)
     if option in REGRESSION_ONLY:
         strategy = type(strategy.__name__, (strategy,), {"tasks": frozenset({Task.REGRESSION})})
+    if group == "cold_start":
+        strategy = type(strategy.__name__, (strategy,), {"requires_model": False})
     found = suite_for(strategy, constructor(strategy, arguments))
     found.__name__ = "Test" + "".join(word.title() for word in f"{group}_{path.stem}".split("_"))
     return found
