@@ -19,7 +19,7 @@ IDENTITY_GROUPS = frozenset({"data", "learner", "training", "inference", "query"
 #: Keys that only prolong a run: more of them continues it.
 EXTENDING = frozenset({"budget", "max_steps", "stopping"})
 #: Keys that only show or place a run.
-PRESENTATION = frozenset({"name", "output_dir", "fresh", "progress", "logger", "callbacks"})
+PRESENTATION = frozenset({"name", "output_dir", "fresh", "progress", "logger", "callbacks", "checkpoint"})
 #: Keys inside an identity group that cannot change a result.
 WITHOUT_EFFECT = frozenset({("training", "checkpoint_every"), ("data", "workers")})
 

@@ -12,6 +12,7 @@ from alrun.core.errors import Problem
 __all__ = ["KNOBS", "TRAINING", "Knob", "knob_problems", "wrong_knobs"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,99}")
+KEEP = re.compile(r"all|last|every:[1-9]\d{0,5}")
 DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?")
 
 
@@ -94,6 +95,11 @@ def _text_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(f"{name!r} cannot be a folder name", "name", hint)
     if isinstance(place, str) and (not place.strip() or "\0" in place):
         yield Problem(f"{place!r} cannot be a folder", "output_dir", "output_dir=outputs")
+    checkpoint = config.get("checkpoint", {"keep": "all"})
+    keep = checkpoint.get("keep") if isinstance(checkpoint, Mapping) else checkpoint
+    if not isinstance(checkpoint, Mapping) or not isinstance(keep, str) or not KEEP.fullmatch(keep):
+        what = f"{keep!r} does not say which weights to keep"
+        yield Problem(what, "checkpoint.keep", "checkpoint.keep=all, last or every:10")
     if isinstance(device, str) and not DEVICE.fullmatch(device):
         yield Problem(f"{device!r} is no device", "device", "device=auto, cpu, cuda, cuda:1 or mps")
 

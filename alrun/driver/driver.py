@@ -18,7 +18,7 @@ from alrun.driver.phases.metrology import MetrologyPhase
 from alrun.driver.phases.query import QueryPhase
 from alrun.driver.phases.training import TrainingPhase
 from alrun.driver.restart import newest_weights_step
-from alrun.driver.settings import Components, Settings
+from alrun.driver.settings import Components, Reset, Settings
 from alrun.driver.states import callback_states, matched_states, restore_callbacks, restore_states, saved_states
 from alrun.driver.threads import computing_threads
 from alrun.store.run_store import RunStore
@@ -61,7 +61,10 @@ class Driver(Interactive):
             StoreError: The run directory cannot be written.
         """
         self.restart_step = newest_weights_step(
-            self.store.checkpoints, [phase.tag for phase in PHASES], self.store.labels
+            self.store.checkpoints,
+            [phase.tag for phase in PHASES],
+            self.store.labels,
+            chained=self.training.reset is not Reset.SCRATCH,
         )
         threads = computing_threads(self.settings.threads, self.learner, self.training.batch_size)
         with self.signals, threads:

@@ -14,7 +14,8 @@ from alrun.driver.ledger import Ledger
 from alrun.driver.notify import Notifier
 from alrun.driver.predictor import StreamedPredictor
 from alrun.driver.queues import FifoQueue
-from alrun.driver.settings import Components, Settings
+from alrun.driver.retention import Retention
+from alrun.driver.settings import Components, Reset, Settings
 from alrun.driver.signals import SignalGuard
 from alrun.driver.watch import WatchedPredictor
 from alrun.driver.weights import copy_weights
@@ -57,6 +58,7 @@ class Host:
         evaluation: Name of the metrology strategy that measures; empty while none does.
         requested: Labels that the current step is to buy; ``None`` for what the strategies are set to.
         training_epoch: Epoch (0-based) of the training phase that is running, or was last.
+        retention: Removes weights that need not stay.
     """
 
     def __init__(self, components: Components, settings: Settings, store: RunStore) -> None:
@@ -99,6 +101,7 @@ class Host:
         self.digest = ""
         self.restart_step = 0
         self.evaluation = ""
+        self.retention = Retention(settings.keep, chained=self.training.reset is not Reset.SCRATCH)
         self._setup_logger()
         self.notify = Notifier(components.callbacks, self._place, self.logger)
         predictor = StreamedPredictor(

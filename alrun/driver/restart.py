@@ -13,8 +13,13 @@ from alrun.store.labels import LabelLog
 __all__ = ["newest_weights_step"]
 
 
-def newest_weights_step(checkpoints: CheckpointStore, phases: Sequence[str], labels: LabelLog) -> int:
+def newest_weights_step(
+    checkpoints: CheckpointStore, phases: Sequence[str], labels: LabelLog, *, chained: bool = True
+) -> int:
     """Return the newest step whose weights hold, with everything before it; 0 when there is none.
+
+    Where training does not start from the weights before it (not ``chained``), a step whose weights do not hold is
+    itself the one to return: its training runs again, and needs none.
 
     Everything includes the answers: labels that have to be asked for again may come out otherwise.
 
@@ -27,7 +32,8 @@ def newest_weights_step(checkpoints: CheckpointStore, phases: Sequence[str], lab
             commit.weights()
         except CorruptionError as error:
             checkpoints.set_aside(commit.step, commit.phase, str(error))
-            continue
+            if chained:
+                continue
         return commit.step
     return 0
 

@@ -79,6 +79,7 @@ class Settings:
         predict_batch_size: Rows a chunk of the streamed predictor.
         device: ``auto``, or a torch device.
         threads: Threads that torch computes with; ``None`` to choose by the size of the learner.
+        keep: Which weights stay on disk: ``all``, ``last`` or ``every:N``.
     """
 
     seed: int
@@ -87,6 +88,7 @@ class Settings:
     predict_batch_size: int = 1024
     device: str = "auto"
     threads: int | None = None
+    keep: str = "all"
 
 
 @dataclass

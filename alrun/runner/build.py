@@ -30,6 +30,7 @@ def settings_from(config: Mapping[str, Any]) -> Settings:
         predict_batch_size=config["predict_batch_size"],
         device=config["device"],
         threads=config["threads"],
+        keep=config["checkpoint"]["keep"],
     )
 
 
@@ -61,13 +62,14 @@ class Builder:
             ConfigError: With everything that is wrong.
         """
         pools = self._pools()
-        learner = self._learner()
+        inference = self._single("inference")
+        learner = self._learner(inference)
         components = Components(
             learner=learner,
             pools=pools,
             query_strategies=self._several("query"),
             training=self._training(pools, learner),
-            inference=self._single("inference"),
+            inference=inference,
             cold_start=self._single("cold_start"),
             label_strategy=self._single("label"),
             metrology_strategies=self._metrology(),
@@ -111,9 +113,20 @@ class Builder:
             raise ConfigError(Problem(what, "initial_size", "initial_size=2"))
         return pools
 
-    def _learner(self) -> Any:
-        self._seeds.seed_global_generators(Role.INIT)
-        return self._single("learner")
+    def _learner(self, inference: Any) -> Any:
+        """Return the learner, or what ``inference`` makes of several; the first is the one that there would be alone."""
+        combine = getattr(inference, "combine", None)
+        learners = []
+        for number in range(1 if combine is None else inference.num_members):
+            self._seeds.seed_global_generators(Role.INIT + (f" member {number}" if number else ""))
+            learners.append(self._single("learner"))
+            if learners[-1] is None:
+                return None
+        try:
+            return learners[0] if combine is None else combine(learners)
+        except ConfigError as error:
+            self._problems += error.problems
+        return None
 
     def _training(self, pools: Pools, learner: Any) -> TrainingSettings:
         options = dict(self._config["training"])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError, StoreError
 from alrun.store import codec
-from alrun.store.files import commit_directory, read_bytes, remove_tree, rename
+from alrun.store.files import commit_directory, read_bytes, remove_tree, rename, write_atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +27,7 @@ __all__ = ["CheckpointStore", "Commit"]
 MANIFEST = "MANIFEST.json"
 WEIGHTS = "weights.safetensors"
 TENSORS = "state.safetensors"
+PRUNED = "weights.pruned"
 
 
 def _sha256(data: bytes) -> str:
@@ -69,12 +70,19 @@ class Commit:
         """Whether the phase committed weights."""
         return WEIGHTS in self.files
 
+    @property
+    def is_pruned(self) -> bool:
+        """Whether its weights were committed, and removed since to save room."""
+        return self.has_weights and (self.path / PRUNED).exists() and not (self.path / WEIGHTS).exists()
+
     def weights(self) -> dict[str, Tensor]:
         """Return the committed weights by name.
 
         Raises:
-            CorruptionError: The file is missing or is not what was committed.
+            CorruptionError: The file is missing (perhaps pruned) or is not what was committed.
         """
+        if self.is_pruned:
+            raise CorruptionError(f"{self.path / WEIGHTS} was pruned, as checkpoint.keep says")
         return codec.tensors_from_bytes(self._verified(WEIGHTS))
 
     def _verified(self, name: str) -> bytes:
@@ -168,6 +176,13 @@ class CheckpointStore:
     def discard(self, step: int, phase: str) -> None:
         """Remove a commit that a later one has replaced (an epoch inside a finished training phase)."""
         remove_tree(self.path(step, phase))
+
+    def prune(self, step: int, phase: str) -> None:
+        """Remove the weights of a phase, if it has such; its state stays. A mark tells that they are not lost."""
+        path = self.path(step, phase)
+        if (path / WEIGHTS).exists():
+            write_atomic(path / PRUNED, b"")
+            remove_tree(path / WEIGHTS)
 
     def phases(self, step: int) -> list[str]:
         """Return the names that are committed for a step, sorted."""

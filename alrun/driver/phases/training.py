@@ -35,7 +35,8 @@ class TrainingPhase:
         optimizer, scheduler = configured_optimizer(driver)
         samples, session = len(driver.training_pool), EpochSession(driver)
         driver.notify.tell(TrainStarted, samples=samples, max_epochs=settings.max_epochs)
-        loader = BatchLoader(driver.training_pool, settings.batch_size, driver.seeds)
+        shuffles = getattr(driver.learner, "shuffles", 1)
+        loader = BatchLoader(driver.training_pool, settings.batch_size, driver.seeds, shuffles=shuffles)
         validation = _validation_loader(driver)
         try:
             settings.loop(
@@ -43,8 +44,8 @@ class TrainingPhase:
                 optimizer,
                 loader,
                 validation,
-                train_step_fn=settings.train_step_fn,
-                validate_step_fn=settings.validate_step_fn,
+                train_step_fn=_lifted(driver.learner, settings.train_step_fn, True),
+                validate_step_fn=_lifted(driver.learner, settings.validate_step_fn, False),
                 max_epochs=settings.max_epochs,
                 max_train_steps=settings.max_train_steps,
                 max_val_steps=settings.max_val_steps,
@@ -71,8 +72,11 @@ class TrainingPhase:
             driver.learner.load_state_dict(commit.weights())
 
     def committed(self, driver: Host) -> None:
-        """Remove the checkpoints inside the phase, which its commit replaces."""
+        """Remove the checkpoints inside the phase, which its commit replaces, and weights that need not stay."""
         EpochSession(driver).discard()
+        step = driver.active_learning_step_idx
+        if step >= driver.restart_step and not driver.step_is_cold_start:
+            driver.retention.apply(driver.store.checkpoints, step)
 
 
 def _records(logged: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
@@ -82,6 +86,12 @@ def _records(logged: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
         for split, values in sorted(logged.items())
         for name, value in sorted(values.items())
     ]
+
+
+def _lifted(learner: Any, step: Any, training: bool) -> Any:
+    """Return ``step``, written for one learner, as ``learner`` wants it that is made of several."""
+    lift = getattr(learner, "lifted", None)
+    return step if step is None or lift is None else lift(step, training)
 
 
 def _fit_statistics(driver: Host) -> None:
