@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.types import Task, TaskSpec
+from alrun.data.embeddings import open_embeddings
 from alrun.data.encoding import encode_classes, encode_values, guess_task
 from alrun.data.problems import existing_file, fail, nearest, parse_task
 from alrun.data.source import ArraySource
@@ -23,8 +24,8 @@ class Arrays(ArraySource):
     """Inputs ``[N, ...]`` and targets ``[N]`` (classes or numbers) or ``[N, T]`` (regression) from files.
 
     ``path`` is a ``.npz`` with arrays ``x`` and ``y``, which is read whole, or a ``.npy`` with the inputs, which
-    stays on disk: only the rows asked for are read. Pickled objects are never loaded. Classes are numbered in sorted
-    order.
+    stays on disk: only the rows asked for are read. ``embeddings`` may be in the one or beside either. Pickled objects
+    are never loaded. Classes are numbered in sorted order.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Arrays(ArraySource):
         path: str,
         targets: str | None = None,
         *,
+        embeddings: str | None = None,
         task: str = "auto",
         standardize: bool = False,
         scale: float = 1.0,
@@ -44,6 +46,7 @@ class Arrays(ArraySource):
         Args:
             path: A ``.npz`` file, or a ``.npy`` file of inputs.
             targets: The ``.npy`` file of targets that belongs to a ``.npy`` of inputs.
+            embeddings: A ``.npy`` file ``[N, d]``, memory-mapped; ``None`` for what the ``.npz`` holds, if anything.
             task: ``classification``, ``regression``, or ``auto`` for what the targets look like (``guess_task``).
             standardize: Whether the learner should standardise all columns; flat inputs only.
             scale: See ``ArraySource``.
@@ -56,7 +59,9 @@ class Arrays(ArraySource):
         """
         wanted = parse_task(task)
         file = existing_file(path, "data.path", (".npz", ".npy"))
-        inputs, raw = _from_npz(file) if file.suffix.lower() == ".npz" else _from_npy(file, targets)
+        inputs, raw, shipped = _from_npz(file) if file.suffix.lower() == ".npz" else _from_npy(file, targets)
+        if embeddings is not None:
+            shipped = open_embeddings(embeddings)
         _check_inputs(inputs, standardize, str(file))
         if len(inputs) != len(raw):
             raise fail(f"{len(inputs)} rows of inputs, but {len(raw)} targets", str(file))
@@ -69,10 +74,10 @@ class Arrays(ArraySource):
         columns = tuple(range(inputs.shape[1])) if standardize else ()
         spec = TaskSpec(wanted, tuple(inputs.shape[1:]), outputs, columns, names)
         sizes: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size}
-        super().__init__(_held(inputs), values, spec, labeled=labeled, scale=scale, **sizes)
+        super().__init__(_held(inputs), values, spec, labeled=labeled, scale=scale, embeddings=shipped, **sizes)
 
 
-def _from_npz(file: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _from_npz(file: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
     with _load(file) as archive:
         missing = [key for key in ("x", "y") if key not in archive.files]
         if missing:
@@ -80,15 +85,15 @@ def _from_npz(file: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
             what = f"no array {missing[0]!r} in the file; it holds {', '.join(archive.files) or 'nothing'}"
             raise fail(what, str(file), f"save it with numpy.savez(path, x=..., y=...), not {', '.join(close)}")
         try:
-            return archive["x"], archive["y"]
+            return archive["x"], archive["y"], archive["embeddings"] if "embeddings" in archive.files else None
         except (ValueError, OSError, EOFError) as error:
             raise fail(f"cannot be read: {error}", str(file), "arrays of objects are never loaded") from error
 
 
-def _from_npy(file: Path, targets: str | None) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _from_npy(file: Path, targets: str | None) -> tuple[npt.NDArray[Any], npt.NDArray[Any], None]:
     if targets is None:
         raise fail(f"{file.name} holds the inputs only", "data.targets", "data.targets=targets.npy")
-    return _load(file, mmap_mode="r"), np.asarray(_load(existing_file(targets, "data.targets", (".npy",))))
+    return _load(file, mmap_mode="r"), np.asarray(_load(existing_file(targets, "data.targets", (".npy",)))), None
 
 
 def _load(file: Path, mmap_mode: Any = None) -> Any:

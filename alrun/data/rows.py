@@ -8,9 +8,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from alrun.core.errors import StrategyError
 from alrun.core.types import TaskSpec
 
-__all__ = ["RowSource", "as_rows", "has_repeats"]
+__all__ = ["RowSource", "as_rows", "has_repeats", "shipped_embeddings"]
 
 
 class RowSource(Protocol):
@@ -39,3 +40,20 @@ def as_rows(rows: Sequence[int] | Tensor) -> Tensor:
 def has_repeats(rows: Tensor) -> bool:
     """Return whether a number stands twice in ``rows`` ``[n]``."""
     return bool(rows.sort().values.diff().eq(0).any())
+
+
+def shipped_embeddings(source: RowSource, rows: Tensor) -> Tensor | None:
+    """Return the vectors ``[n, d]`` that ``source`` ships for ``rows`` ``[n]``; ``None`` where it ships none.
+
+    Raises:
+        StrategyError: It ships some, but a row is a new point, with a negative number.
+    """
+    shipped: Tensor | None = source.shipped_embeddings(rows[:0]) if hasattr(source, "shipped_embeddings") else None
+    if shipped is None:
+        return None
+    if bool((rows < 0).any()):
+        raise StrategyError(
+            "a new point has no embedding among those that the data set ships\n    → query by a model's"
+        )
+    found: Tensor = source.shipped_embeddings(rows)  # type: ignore[attr-defined]
+    return found

@@ -15,6 +15,7 @@ from torch import Tensor
 from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Seeds
 from alrun.core.types import Split, Task, TaskSpec
+from alrun.data.embeddings import Embeddings
 from alrun.data.labels import num_classes
 from alrun.data.partial import PartialTrainingPool, PartialUnlabeledPool
 from alrun.data.pools import EvaluationPool, TrainingPool, UnlabeledPool
@@ -53,6 +54,7 @@ class ArraySource:
         labeled: Sequence[int] | None = None,
         scale: float = 1.0,
         partial_labels: bool = False,
+        embeddings: Tensor | npt.NDArray[Any] | None = None,
     ) -> None:
         """Hold the data and check that it can be used.
 
@@ -66,6 +68,7 @@ class ArraySource:
             labeled: Rows whose labels are known from the start.
             scale: Factor that inputs are multiplied by as they are read, e.g. 1/255 for images of bytes.
             partial_labels: Whether requests name a row and one of several tasks, rather than all tasks of a row.
+            embeddings: ``[N, d]`` vectors to compare rows by where no model is at hand.
 
         Raises:
             DataError: Lengths differ, a value is not finite, there is one class only, or too few rows for the split.
@@ -74,6 +77,7 @@ class ArraySource:
         self.validation_size, self.test_size, self._scale = validation_size, test_size, scale
         self._labeled = np.asarray([] if labeled is None else list(labeled), dtype=np.int64)
         self.partial_labels = partial_labels
+        self.embeddings = None if embeddings is None else Embeddings(embeddings, len(targets))
         self._fingerprint: str | None = None
         self._check()
 
@@ -88,6 +92,10 @@ class ArraySource:
     def targets(self, rows: Sequence[int] | Tensor) -> Tensor:
         """Return the targets of ``rows``: ``[n]`` ``int64`` classes or ``[n, T]`` ``float32``."""
         return self._targets.index_select(0, as_rows(rows))
+
+    def shipped_embeddings(self, rows: Sequence[int] | Tensor) -> Tensor | None:
+        """Return the vectors ``[n, d]`` ``float32`` that ``rows`` come with; ``None`` where there are none."""
+        return None if self.embeddings is None else self.embeddings.read(as_rows(rows))
 
     def split(self, seeds: Seeds) -> Split:
         """Return the rows of each pool, drawn from the split stream of ``seeds``; stratified where classes exist."""
@@ -123,6 +131,8 @@ class ArraySource:
             for block in chain((self.array[chunk] for chunk in self._chunks()), [self._targets]):
                 raw = np.ascontiguousarray(block.numpy() if isinstance(block, Tensor) else block)
                 digest.update(raw.reshape(-1).view(np.uint8).data)
+            for part in self.embeddings.content() if self.embeddings else ():
+                digest.update(part)
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.data.columns import SUFFIXES, choose_columns, dummies, numbers, read_table
+from alrun.data.embeddings import open_embeddings
 from alrun.data.encoding import encode_classes, encode_values, guess_task
 from alrun.data.problems import existing_file, fail, parse_task
 from alrun.data.source import ArraySource
@@ -40,6 +41,7 @@ class Table(ArraySource):
         numeric: Sequence[str] | None = None,
         categorical: Sequence[str] | None = None,
         drop: Sequence[str] = (),
+        embeddings: str | None = None,
         labeled: Sequence[int] | None = None,
         partial_labels: bool = False,
         validation_size: float = 0.1,
@@ -55,6 +57,7 @@ class Table(ArraySource):
             numeric: Columns that are numbers; ``None`` for all of a numeric type that have no other role.
             categorical: Columns that are categories; ``None`` for all others, except dates.
             drop: Columns to leave out.
+            embeddings: A ``.npy`` file ``[N, d]``, memory-mapped: vectors to compare rows by.
             labeled: See ``ArraySource``.
             partial_labels: See ``ArraySource``.
             validation_size: See ``ArraySource``.
@@ -80,6 +83,7 @@ class Table(ArraySource):
             "validation_size": validation_size,
             "test_size": test_size,
             "partial_labels": partial_labels,
+            "embeddings": open_embeddings(embeddings),
         }
         super().__init__(torch.from_numpy(inputs), values, spec, labeled=labeled, **options)
 

@@ -13,7 +13,7 @@ from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.data.growing import GrowingTensor
 from alrun.data.labels import encode_targets, is_point, refuse_unlabelled, row_number, stack_points
 from alrun.data.large import LargeRows, is_large
-from alrun.data.rows import RowSource, as_rows, has_repeats
+from alrun.data.rows import RowSource, as_rows, has_repeats, shipped_embeddings
 
 __all__ = ["TrainingPool"]
 
@@ -70,6 +70,14 @@ class TrainingPool:
     def inputs(self, positions: Sequence[int] | Tensor) -> Tensor:
         """Return the inputs ``[n, *input_shape]`` ``float32`` at ``positions``."""
         return self._lookup(self.indices.index_select(0, as_rows(positions)))
+
+    def shipped_embeddings(self, positions: Sequence[int] | Tensor) -> Tensor | None:
+        """Return the vectors ``[n, d]`` ``float32`` that the data set ships, at ``positions``; ``None`` without any.
+
+        Raises:
+            StrategyError: One is a new point, which no data set ships.
+        """
+        return shipped_embeddings(self._source, self.indices.index_select(0, as_rows(positions)))
 
     def targets(self, positions: Sequence[int] | Tensor) -> Tensor:
         """Return the labels ``[n]`` ``int64`` or ``[n, T]`` ``float32`` at ``positions``."""

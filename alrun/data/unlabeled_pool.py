@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alrun.core.errors import StrategyError
 from alrun.core.types import Split
-from alrun.data.rows import RowSource, as_rows, has_repeats
+from alrun.data.rows import RowSource, as_rows, has_repeats, shipped_embeddings
 
 __all__ = ["RowStatus", "UnlabeledPool", "change_status"]
 
@@ -97,6 +97,10 @@ class UnlabeledPool:
     def inputs(self, positions: Sequence[int] | Tensor) -> Tensor:
         """Return the inputs ``[n, *input_shape]`` ``float32`` at ``positions`` of the pool."""
         return self._source.inputs(self.indices.index_select(0, as_rows(positions)))
+
+    def shipped_embeddings(self, positions: Sequence[int] | Tensor) -> Tensor | None:
+        """Return the vectors ``[n, d]`` ``float32`` that the data set ships, at ``positions``; ``None`` without any."""
+        return shipped_embeddings(self._source, self.indices.index_select(0, as_rows(positions)))
 
     def lookup(self, rows: Sequence[int] | Tensor) -> Tensor:
         """Return the inputs ``[n, *input_shape]`` of any source ``rows``, whether they are in the pool or not.

@@ -35,5 +35,12 @@ class PermutedPool:
         inputs: Tensor = self._pool.inputs(self._order[torch.as_tensor(positions, dtype=torch.int64)])
         return inputs
 
+    def shipped_embeddings(self, positions: Any) -> Tensor | None:
+        """Return the vectors ``[n, d]`` that the data set ships, at ``positions`` of the new order."""
+        shipped: Tensor | None = self._pool.shipped_embeddings(
+            self._order[torch.as_tensor(positions, dtype=torch.int64)]
+        )
+        return shipped
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pool, name)
