@@ -8,7 +8,9 @@ from typing import Any
 from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 
+from alrun.config.compose import Composer
 from alrun.config.paths import conf_dir
+from alrun.config.targets import Trust
 from alrun.core.types import Task
 from alrun.testing.subject import constructor, suite_for
 
@@ -22,20 +24,31 @@ REGRESSION_ONLY = ("label/function",)
 
 def suite(group: str, path: Path) -> type:
     option = f"{group}/{path.stem}"
-    node: Any = OmegaConf.load(path)
+    node: Any = composed(group, path)
     node = OmegaConf.merge(node[path.stem] if group in KEYED else node, MISSING.get(option, {}))
     resolved: Any = OmegaConf.to_container(OmegaConf.create({**KNOBS, "node": node}), resolve=True)
     arguments = dict(resolved["node"])
     strategy = get_class(arguments.pop("_target_"))
-    arguments = {key: instantiate(value) if isinstance(value, dict) else value for key, value in arguments.items()}
     arguments.pop("max_samples", None)
     if option in REGRESSION_ONLY:
         strategy = type(strategy.__name__, (strategy,), {"tasks": frozenset({Task.REGRESSION})})
     if group == "cold_start":
         strategy = type(strategy.__name__, (strategy,), {"requires_model": False})
-    found = suite_for(strategy, constructor(strategy, arguments))
+
+    def build(**more: Any) -> Any:
+        return constructor(strategy, instantiate(arguments, _convert_="all"))(**more)
+
+    found = suite_for(strategy, build)
     found.__name__ = "Test" + "".join(word.title() for word in f"{group}_{path.stem}".split("_"))
     return found
+
+
+def composed(group: str, path: Path) -> Any:
+    """Return what an option says, with the options of its defaults list where it has one."""
+    node = OmegaConf.load(path)
+    if "defaults" not in node:
+        return node
+    return OmegaConf.create(OmegaConf.to_container(Composer(Trust()).compose([f"{group}={path.stem}"]).config[group]))
 
 
 def all_suites() -> dict[str, type]:

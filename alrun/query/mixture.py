@@ -1,0 +1,93 @@
+"""Shares of the batch to several strategies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.core.protocols.queue import AbstractQueue
+from alrun.core.protocols.strategies import QueryStrategy
+from alrun.core.types import QueryReport, TaskSpec
+from alrun.query.wrapper import Wrapper
+
+__all__ = ["Mixture", "largest_remainder"]
+
+
+def largest_remainder(count: int, weights: Sequence[float]) -> list[int]:
+    """Divide ``count`` in proportion to ``weights``: rounded down, then one more by largest remainder, ties in order.
+
+    Args:
+        count: What is divided, at least 0.
+        weights: Not negative, not all 0.
+    """
+    total = math.fsum(weights)
+    exact = [count * weight / total for weight in weights]
+    shares = [math.floor(share) for share in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda place: shares[place] - exact[place])
+    for place in by_remainder[: count - sum(shares)]:
+        shares[place] += 1
+    return shares
+
+
+class Mixture(Wrapper):
+    """Several strategies one after the other, each for its share of the batch; none picks what is queued already.
+
+    What one cannot fill, because the pool ends or it finds no more, the next may pick besides its own share.
+
+    Args:
+        max_samples: Rows a call, all strategies together.
+        strategies: Whom to ask, by name, in order.
+        shares: Weights by name; 1 for those left out. ``None`` for equal shares.
+        spec: The task; from the data.
+
+    Raises:
+        ConfigError: A share is of no strategy, is negative or not finite, or all are 0.
+    """
+
+    def __init__(
+        self,
+        max_samples: int,
+        strategies: Mapping[str, QueryStrategy],
+        shares: Mapping[str, float] | None = None,
+        spec: TaskSpec | None = None,
+    ) -> None:
+        super().__init__(max_samples, strategies, spec)
+        given, where = dict(shares or {}), "query.mixture.shares"
+        problems = [
+            Problem(f"there is no strategy {name!r}", where, f"one of {', '.join(self.strategies)}")
+            for name in given
+            if name not in self.strategies
+        ]
+        self.shares = {name: given.get(name, 1.0) for name in self.strategies}
+        problems += [
+            Problem(f"the share of {name!r} cannot be {share!r}", where, f"{where}={{{name}: 1}}")
+            for name, share in self.shares.items()
+            if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < math.inf
+        ]
+        if not problems and not any(self.shares.values()):
+            problems = [Problem("all shares are 0", where)]
+        if problems:
+            raise ConfigError(problems)
+
+    def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:
+        """Let each strategy put its share in ``query_queue``.
+
+        Raises:
+            StrategyError: One of them raises it.
+        """
+        self.report = QueryReport()
+        if self.max_samples == 0:
+            return
+        scores: list[float] = []
+        promised = 0
+        for strategy, share in zip(
+            self.strategies.values(),
+            largest_remainder(self.max_samples, list(self.shares.values())),
+            strict=True,
+        ):
+            promised += share
+            if promised > len(scores):
+                scores += self.asked(strategy, promised - len(scores), query_queue).scores
+        self.report = QueryReport(scores)

@@ -1,0 +1,135 @@
+"""What strategies share that leave the choice to others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.core.protocols.strategies import QueryStrategy
+from alrun.core.types import QueryReport, Task, TaskSpec
+from alrun.query.base import checked_max_samples
+
+__all__ = ["ListQueue", "Wrapper", "only_one"]
+
+
+class ListQueue:
+    """A queue that nobody else sees."""
+
+    def __init__(self, items: list[Any]) -> None:
+        """Begin with ``items``."""
+        self._items = list(items)
+
+    def put(self, item: Any) -> None:
+        """Add ``item`` at the end."""
+        self._items.append(item)
+
+    def put_many(self, items: list[Any]) -> None:
+        """Add ``items`` at the end."""
+        self._items.extend(items)
+
+    def get(self) -> Any:
+        """Remove and return the oldest item."""
+        return self._items.pop(0)
+
+    def empty(self) -> bool:
+        """Return whether nothing is queued."""
+        return not self._items
+
+    def to_list(self) -> list[Any]:
+        """Return the items, oldest first."""
+        return list(self._items)
+
+
+class Wrapper(QueryStrategy):
+    """Asks other strategies. What they need and what they are defined for holds for it as well.
+
+    Attributes:
+        strategies: Whom it asks, by name.
+        tasks: Tasks that all of them are defined for.
+        requires_stochastic: Whether one of them needs posterior samples.
+        multi_task: Whether all of them are defined for several tasks at once.
+        requires_learner: What one of them needs of the learner.
+        requires_model: Whether one of them asks the learner.
+        report: What the last call gave.
+    """
+
+    tasks: frozenset[Task] = frozenset(Task)
+    requires_stochastic: bool = False
+    multi_task: bool = True
+    requires_learner: frozenset[str] = frozenset()
+    requires_model: bool = True
+    group: ClassVar[str] = "query"
+    _args: dict[str, Any]
+
+    def __init__(self, max_samples: int, strategies: Mapping[str, QueryStrategy], spec: TaskSpec | None = None) -> None:
+        """Ask ``strategies`` for ``max_samples`` rows a call; those that want to know the task are told the ``spec``.
+
+        Raises:
+            ConfigError: There is none, or something that is no strategy.
+        """
+        self.max_samples = checked_max_samples(max_samples)
+        wrong = [name for name, inner in strategies.items() if not hasattr(inner, "sample")]
+        if wrong or not strategies:
+            what = f"{wrong[0]!r} is no query strategy" if wrong else "names no strategy"
+            raise ConfigError(Problem(what, f"query.*.{'.'.join(wrong[:1])}".rstrip("."), "see: alrun ls query"))
+        self.strategies = {name: _informed(inner, spec) for name, inner in strategies.items()}
+        self.report = QueryReport()
+        inner = list(self.strategies.values())
+        self.tasks = frozenset(Task).intersection(*(getattr(one, "tasks", frozenset(Task)) for one in inner))
+        self.requires_stochastic = any(getattr(one, "requires_stochastic", False) for one in inner)
+        self.multi_task = all(getattr(one, "multi_task", True) for one in inner)
+        self.requires_learner = frozenset().union(*(getattr(one, "requires_learner", ()) for one in inner))
+        self.requires_model = any(getattr(one, "requires_model", True) for one in inner)
+
+    def attach(self, other: Any) -> None:
+        """Attach to the driver ``other``, and so whom it asks."""
+        super().attach(other)
+        for strategy in self.strategies.values():
+            strategy.attach(other)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the states of those that have one, by name."""
+        return {name: one.state_dict() for name, one in self.strategies.items() if hasattr(one, "state_dict")}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state_dict`` returned."""
+        for name, part in state.items():
+            inner: Any = self.strategies[name]
+            inner.load_state_dict(part)
+
+    @staticmethod
+    def asked(strategy: QueryStrategy, count: int, queue: Any) -> QueryReport:
+        """Let ``strategy`` put up to ``count`` items in ``queue``; return its report, one score an item.
+
+        Its own ``max_samples`` is as before afterwards.
+        """
+        own, before = strategy.max_samples, len(queue.to_list())
+        strategy.max_samples = count
+        try:
+            strategy.sample(queue)
+        finally:
+            strategy.max_samples = own
+        added = len(queue.to_list()) - before
+        report = getattr(strategy, "report", None) or QueryReport()
+        return QueryReport((list(report.scores) + [float("nan")] * added)[:added], report.pool_mean, report.extra)
+
+
+def _informed(strategy: QueryStrategy, spec: TaskSpec | None) -> QueryStrategy:
+    """Return ``strategy``, made anew with the ``spec`` where it takes one and was given none."""
+    arguments = getattr(strategy, "_args", {}).get("__args__", {})
+    if spec is None or "spec" not in arguments or arguments["spec"] is not None:
+        return strategy
+    return type(strategy)(**{**arguments, "spec": spec})
+
+
+def only_one(strategy: QueryStrategy | Mapping[str, QueryStrategy], where: str) -> dict[str, QueryStrategy]:
+    """Return the one strategy that is given, by itself or under its name, as a mapping.
+
+    Raises:
+        ConfigError: There are none or several.
+    """
+    named = dict(strategy) if isinstance(strategy, Mapping) else {"strategy": strategy}
+    if len(named) != 1:
+        raise ConfigError(Problem(f"takes one strategy, not {len(named)}", where, f"query@{where}=margin"))
+    return named
