@@ -179,7 +179,7 @@ def test_any_history_ends_the_same(machine: type[Run], finished: Callable[..., P
     machine.reference = staticmethod(cache(finished))
     examples = int(os.environ.get("ALRUN_EXAMPLES", 15))
     composed(*machine.words)
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,
