@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError, StoreError
 from alrun.store import codec
-from alrun.store.files import commit_directory, read_bytes, remove_tree, rename, write_atomic
+from alrun.store.files import commit_directory, file_sha256, read_bytes, remove_tree, rename, write_atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["CheckpointStore", "Commit"]
+__all__ = ["CheckpointStore", "Commit", "read_commit"]
 
 MANIFEST = "MANIFEST.json"
 WEIGHTS = "weights.safetensors"
@@ -85,15 +85,52 @@ class Commit:
             raise CorruptionError(f"{self.path / WEIGHTS} was pruned, as checkpoint.keep says")
         return codec.tensors_from_bytes(self._verified(WEIGHTS))
 
+    def check(self, name: str) -> None:
+        """Compare a blob with what was committed, piece by piece, without making sense of it.
+
+        Raises:
+            CorruptionError: The file is missing or is not what was committed.
+        """
+        path = self.path / name
+        try:
+            self._compare(name, path.stat().st_size, file_sha256(path))
+        except (OSError, StoreError) as error:
+            raise CorruptionError(str(error)) from error
+
     def _verified(self, name: str) -> bytes:
         try:
             data = read_bytes(self.path / name)
         except StoreError as error:
             raise CorruptionError(str(error)) from error
-        expected = self.files[name]
-        if len(data) != expected["size"] or _sha256(data) != expected["sha256"]:
-            raise CorruptionError(f"{self.path / name} is not what was committed (size or SHA-256 differs)")
+        self._compare(name, len(data), _sha256(data))
         return data
+
+    def _compare(self, name: str, size: int, digest: str) -> None:
+        if {"size": size, "sha256": digest} != self.files[name]:
+            raise CorruptionError(f"{self.path / name} is not what was committed (size or SHA-256 differs)")
+
+
+def read_commit(path: Path, step: int, phase: str) -> Commit:
+    """Return the commit of a phase as its manifest in ``path`` has it; blobs are not looked at.
+
+    Raises:
+        CorruptionError: The manifest is missing, damaged, or that of another phase.
+    """
+    try:
+        data = read_bytes(path / MANIFEST)
+        manifest = json.loads(data)
+        body = {key: manifest[key] for key in ("step", "phase", "previous", "files", "state")}
+        intact = (
+            codec.canonical_json(manifest) == data
+            and _sha256(codec.canonical_json(body)) == manifest["digest"]
+            and len(manifest) == len(body) + 1
+            and (body["step"], body["phase"]) == (step, phase)
+        )
+    except (StoreError, ValueError, KeyError, TypeError) as error:
+        raise CorruptionError(f"{path / MANIFEST} cannot be read: {error}") from error
+    if not intact:
+        raise CorruptionError(f"{path / MANIFEST} is not what was committed")
+    return Commit(step, phase, path, manifest["digest"], body["previous"], body["files"], body["state"])
 
 
 class CheckpointStore:
@@ -141,28 +178,13 @@ class CheckpointStore:
         if not path.is_dir():
             return None
         try:
-            commit = self._read_manifest(path, step, phase)
+            commit = read_commit(path, step, phase)
             if previous is not None and commit.previous != previous:
                 raise CorruptionError(f"{path} does not continue the checkpoint before it")
         except CorruptionError as error:
             self.set_aside(step, phase, str(error))
             return None
         return commit
-
-    def _read_manifest(self, path: Path, step: int, phase: str) -> Commit:
-        try:
-            manifest = json.loads(read_bytes(path / MANIFEST))
-            body = {key: manifest[key] for key in ("step", "phase", "previous", "files", "state")}
-            intact = (
-                _sha256(codec.canonical_json(body)) == manifest["digest"]
-                and len(manifest) == len(body) + 1
-                and (body["step"], body["phase"]) == (step, phase)
-            )
-        except (StoreError, ValueError, KeyError, TypeError) as error:
-            raise CorruptionError(f"{path / MANIFEST} cannot be read: {error}") from error
-        if not intact:
-            raise CorruptionError(f"{path / MANIFEST} is not what was committed")
-        return Commit(step, phase, path, manifest["digest"], body["previous"], body["files"], body["state"])
 
     def set_aside(self, step: int, phase: str, why: str) -> None:
         """Move the commit of a phase out of the way, and say why; nothing is deleted."""

@@ -1,0 +1,145 @@
+"""The lines of a label log: how one is written, and how all of them are read without changing anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.errors import CorruptionError, StoreError
+from alrun.core.types import Annotation
+from alrun.store import codec
+from alrun.store.files import file_sha256, read_bytes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["AnswerBook", "DamagedLine", "LabelLine", "LabelReader", "rendered"]
+
+LABELS = "labels.jsonl"
+MAPPED_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class LabelLine:
+    """One line that holds.
+
+    Attributes:
+        number: Its number in the file, from 1.
+        step: Step of the request.
+        order: Place of the request within the step.
+        annotation: The answer.
+        data: The line itself.
+        file: Name of the file of its tensors, where they have one.
+    """
+
+    number: int
+    step: int
+    order: int
+    annotation: Annotation
+    data: bytes
+    file: str
+
+
+@dataclass(frozen=True)
+class DamagedLine:
+    """One line that does not hold.
+
+    Attributes:
+        number: Its number in the file, from 1.
+        why: What is wrong with it.
+    """
+
+    number: int
+    why: str
+
+
+class LabelReader:
+    """Reads a label log from its first line to its last; damage is part of what it yields.
+
+    Attributes:
+        path: The file; it may be missing.
+        whole: Bytes up to the end of the last whole line.
+        torn: Bytes behind that.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Read the log below ``directory``.
+
+        Raises:
+            StoreError: It is there and cannot be read.
+        """
+        self.path = directory / LABELS
+        self._content = read_bytes(self.path) if self.path.exists() else b""
+        self.whole = self._content.rfind(b"\n") + 1
+        self.torn = len(self._content) - self.whole
+
+    def __iter__(self) -> Iterator[LabelLine | DamagedLine]:
+        """Yield the lines in order."""
+        for number, line in enumerate(self._content[: self.whole].splitlines(keepends=True), start=1):
+            try:
+                yield self._read(number, line)
+            except CorruptionError as error:
+                yield DamagedLine(number, str(error))
+
+    def _read(self, number: int, line: bytes) -> LabelLine:
+        try:
+            body = json.loads(line)["body"]
+            if rendered(body) != line:
+                raise CorruptionError("the CRC-32 differs")
+            annotation = codec.decode(body["answer"], self._tensors(body))
+            return LabelLine(number, body["step"], body["order"], annotation, line, body.get("file", ""))
+        except (ValueError, KeyError, TypeError, StoreError) as error:
+            raise CorruptionError(str(error)) from error
+
+    def _tensors(self, body: Mapping[str, Any]) -> dict[str, Tensor]:
+        if "tensors" in body:
+            return codec.tensors_from_bytes(base64.b64decode(body["tensors"], validate=True))
+        if "file" not in body:
+            return {}
+        path = self.path.parent / Path(body["file"]).name
+        if file_sha256(path) != body["sha256"]:
+            raise CorruptionError(f"{path.name} is not what was written")
+        return (
+            codec.tensors_from_bytes(read_bytes(path))
+            if path.stat().st_size < MAPPED_BYTES
+            else codec.mapped_tensors(path)
+        )
+
+
+class AnswerBook:
+    """The answers that hold, by step and order; of several to one request the last."""
+
+    def __init__(self) -> None:
+        self._answers: dict[int, dict[int, Annotation]] = {}
+        self._lines: dict[int, dict[int, bytes]] = {}
+
+    def add(self, step: int, order: int, annotation: Annotation, line: bytes) -> None:
+        """Add an answer and the line that says so."""
+        self._answers.setdefault(step, {})[order] = annotation
+        self._lines.setdefault(step, {})[order] = line
+
+    def answers(self, step: int) -> Mapping[int, Annotation]:
+        """Return the answers of a step by order."""
+        return self._answers.get(step, {})
+
+    def digest(self, step: int) -> str:
+        """Return a SHA-256 over the answers of a step, in order."""
+        lines = self._lines.get(step, {})
+        return hashlib.sha256(b"".join(lines[order] for order in sorted(lines))).hexdigest()
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps that have an answer, ascending."""
+        return sorted(self._answers)
+
+
+def rendered(body: Mapping[str, Any]) -> bytes:
+    """Return the line that says ``body``."""
+    data = codec.canonical_json(body)
+    return b'{"crc":%d,"body":%s}\n' % (zlib.crc32(data), data)
