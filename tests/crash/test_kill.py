@@ -49,10 +49,10 @@ class Zygote:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
-    def run(self, words: Sequence[str], kill_after: float | None = None) -> int:
-        """Run a command, or kill it after some seconds; return its exit code, or -9."""
+    def run(self, words: Sequence[str], kill_after: float | None = None, family: bool = True) -> int:
+        """Run a command, or kill it (and all its ``family``) after some seconds; return its exit code, or -9."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([list(words), kill_after]) + "\n")
+        self._process.stdin.write(json.dumps([list(words), kill_after, family]) + "\n")
         self._process.stdin.flush()
         return int(self._answer())
 

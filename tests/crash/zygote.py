@@ -1,7 +1,7 @@
 """Runs command lines in forked children, so that one does not pay the imports of every process that is killed.
 
-Each line of standard input is JSON: the words, and the seconds after which SIGKILL comes, or null. The answer is the
-exit code, -9 for a child that was killed.
+Each line of standard input is JSON: the words, the seconds after which SIGKILL comes, or null, and whether it comes to
+all processes that the child has started too. The answer is the exit code, -9 for a child that was killed.
 """
 
 import json
@@ -23,14 +23,15 @@ from alrun.cli.main import main
 
 print("ready", flush=True)  # noqa: T201
 for line in sys.stdin:
-    words, kill_after = json.loads(line)
+    words, kill_after, family = json.loads(line)
     child = os.fork()
     if child == 0:
+        os.setsid()
         with open(os.devnull, "r+") as nothing:  # noqa: PTH123
             for number in range(3):
                 os.dup2(nothing.fileno(), number)
         os._exit(main(words))
     if kill_after is not None:
         time.sleep(kill_after)  # a child that has ended waits to be asked for: its number is not given away
-        os.kill(child, signal.SIGKILL)
+        (os.killpg if family else os.kill)(child, signal.SIGKILL)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201
