@@ -14,7 +14,8 @@ from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.seeding import Role
 from alrun.core.types import QueryReport, Task
 from alrun.query.base import checked_max_samples, queued_rows
-from alrun.query.candidates import Candidates, FeatureKind, gather
+from alrun.query.candidates import Candidates, FeatureKind
+from alrun.query.gather import gather
 
 __all__ = ["BatchQuery"]
 

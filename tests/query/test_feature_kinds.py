@@ -15,12 +15,13 @@ from torch.nn import functional
 from alrun.core.errors import ConfigError, StrategyError
 from alrun.core.types import Task
 from alrun.driver.driver import Driver
-from alrun.query.candidates import Chunk, gather
+from alrun.query.candidates import Chunk
 from alrun.query.features.embedding import Embedding
 from alrun.query.features.gradient import Gradient
 from alrun.query.features.inputs import Inputs
 from alrun.query.features.posterior import Posterior, posterior_factor
 from alrun.query.features.sketched import SketchedGradient
+from alrun.query.gather import gather
 from alrun.query.selection.features import as_features
 from alrun.testing.host import hosted
 
