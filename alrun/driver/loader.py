@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.batches import collated
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["BatchLoader"]
 
 CHUNK_ROWS = 4096
-CHUNK_VALUES = 1 << 18
+CHUNK_VALUES = 1 << 19
 
 
 class BatchLoader:
@@ -29,16 +30,20 @@ class BatchLoader:
     * Any other map-style data set is read batch by batch, by ``__getitems__`` where it has that, and collated by its
       own ``collate``, that of its data, or torch's. A ``__getitems__`` that returns no list has collated already.
 
+    With ``M > 1`` shuffles a batch holds those of ``M`` loaders side by side: tensors ``[B, M, ...]`` of a pool of
+    tensor rows, a list of ``M`` batches of any other. The first is what a loader with one shuffle has.
+
     Attributes:
         batch_size: Rows a batch; the last batch of an epoch may be smaller.
         dataset: The pool.
     """
 
-    def __init__(self, pool: Any, batch_size: int, seeds: Seeds | None = None) -> None:
+    def __init__(self, pool: Any, batch_size: int, seeds: Seeds | None = None, *, shuffles: int = 1) -> None:
         """Read ``pool``; shuffled anew each epoch when ``seeds`` are given, in order otherwise."""
         self.dataset = pool
         self.batch_size = batch_size
         self._seeds = seeds
+        self._shuffles = shuffles
         self._epoch = 0
         self._is_tensors = not hasattr(pool, "make_batch") and hasattr(pool, "__getitems__") and hasattr(pool, "inputs")
         self._stream: BatchStream | None = None
@@ -51,36 +56,55 @@ class BatchLoader:
         """Choose the shuffle of ``epoch`` (0-based)."""
         self._epoch = epoch
 
-    def _order(self) -> Tensor:
+    def _order(self, number: int = 0) -> Tensor:
+        """Return the positions in the order of shuffle ``number``."""
         import torch
 
         size = len(self.dataset)
         if self._seeds is None:
             return torch.arange(size)
-        return torch.randperm(size, generator=self._seeds.torch(Role.SHUFFLE, f"epoch {self._epoch}"))
+        name = f"epoch {self._epoch}" + (f" shuffle {number}" if number else "")
+        return torch.randperm(size, generator=self._seeds.torch(Role.SHUFFLE, name))
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of the current epoch."""
-        order = self._order()
+        import torch
+
+        orders = torch.stack([self._order(number) for number in range(self._shuffles)])
         if self._is_tensors:
-            return self._sliced(order)
+            return self._sliced(orders)
         if self._stream is None:
             make = getattr(self.dataset, "make_batch", None) or _reader(self.dataset)
             self._stream = BatchStream(make, getattr(self.dataset, "workers", 0))
         key = self._seeds.integer("data", f"epoch {self._epoch}") if self._seeds is not None else 0
-        return self._stream(order.split(self.batch_size), key) if len(order) else iter(())
+        chunks = orders.split(self.batch_size, dim=1)
+        each = self._stream([order for chunk in chunks for order in chunk], key) if orders.numel() else iter(())
+        return each if self._shuffles == 1 else _grouped(each, self._shuffles)
 
     def close(self) -> None:
         """End the worker processes, if there are any; a new iteration would start others."""
         if self._stream is not None:
             self._stream.close()
 
-    def _sliced(self, order: Tensor) -> Iterator[Any]:
-        large = self.batch_size * getattr(getattr(self.dataset, "spec", None), "num_outputs", 1) > CHUNK_VALUES
-        rows = self.batch_size if large else max(1, CHUNK_ROWS // self.batch_size) * self.batch_size
-        for positions in order.split(rows):
-            inputs, targets = self.dataset.__getitems__(positions)
+    def _sliced(self, orders: Tensor) -> Iterator[Any]:
+        spec = getattr(self.dataset, "spec", None)
+        width = max(1, getattr(spec, "num_outputs", 1), math.prod(getattr(spec, "input_shape", ())))
+        rows = min(CHUNK_ROWS, CHUNK_VALUES // width) // len(orders)
+        for positions in orders.split(max(1, rows // self.batch_size) * self.batch_size, dim=1):
+            read = self.dataset.__getitems__(positions.flatten())
+            inputs, targets = (self._columns(values, len(orders)) for values in read)
             yield from zip(inputs.split(self.batch_size), targets.split(self.batch_size), strict=True)
+
+    @staticmethod
+    def _columns(values: Tensor, shuffles: int) -> Tensor:
+        return values if shuffles == 1 else values.unflatten(0, (shuffles, -1)).transpose(0, 1)
+
+
+def _grouped(batches: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield lists of ``size`` consecutive ``batches``; reads none ahead of those that it yields."""
+    iterator = iter(batches)
+    while group := list(islice(iterator, size)):
+        yield group
 
 
 def _reader(pool: Any) -> Callable[[Tensor, int], Any]:

@@ -16,7 +16,7 @@ __all__ = ["between"]
 def between(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong between built objects that each are fine by themselves."""
     yield from device_problems(config)
-    yield from optimizer_problems(config)
+    yield from optimizer_problems(config, components.learner)
     yield from _size_problems(components, config)
     yield from _monitor_problems(components)
     yield from _lacking_problems(components)

@@ -114,7 +114,7 @@ class Builder:
         return pools
 
     def _learner(self, inference: Any) -> Any:
-        """Return the learner, or what ``inference`` makes of several; the first is the one that there would be alone."""
+        """Return the learner, or what ``inference`` makes of several; the first of them is the learner itself."""
         combine = getattr(inference, "combine", None)
         learners = []
         for number in range(1 if combine is None else inference.num_members):

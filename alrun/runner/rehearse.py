@@ -11,8 +11,8 @@ from alrun.core.errors import Problem
 __all__ = ["device_problems", "optimizer_problems"]
 
 
-def optimizer_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield optimisers and schedulers of a resolved config that refuse their options.
+def optimizer_problems(config: Mapping[str, Any], learner: Any = None) -> Iterator[Problem]:
+    """Yield optimisers and schedulers of a resolved config that refuse their options, or do not suit ``learner``.
 
     They are built late, from the learner's parameters, so that their own checks would come after the labels of the
     cold start were paid for.
@@ -23,6 +23,10 @@ def optimizer_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     for where, node in iterate_targets(config):
         target = get_object(node["_target_"]) if node.get("_partial_") else None
         if not isinstance(target, type) or not issubclass(target, optim.Optimizer | optim.lr_scheduler.LRScheduler):
+            continue
+        if target.__name__ in getattr(learner, "unfit_optimizers", ()):
+            what = f"{target.__name__} does not go weight by weight: it would mix the {type(learner).__name__}"
+            yield Problem(what, where, "torch.optim.Adam, AdamW or SGD")
             continue
         weight = [nn.Parameter(zeros(1))]
         sgd = optim.SGD(weight, lr=0.1, momentum=0.9)

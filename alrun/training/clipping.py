@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alrun.core.errors import ConfigError, Problem
 from alrun.training.monitor import choice_problem
 
-__all__ = ["check_clipping"]
+__all__ = ["check_clipping", "left_to"]
 
 
 def check_clipping(value: float | None, algorithm: str) -> None:
@@ -19,3 +21,14 @@ def check_clipping(value: float | None, algorithm: str) -> None:
         problems.append(choice_problem("algorithm", str(algorithm), ("norm", "value"), key))
     if problems:
         raise ConfigError(problems)
+
+
+def left_to(learner: Any, value: float | None, algorithm: str) -> float | None:
+    """Return the bound that the loop is to put on gradients, after telling ``learner`` the one that it takes care of.
+
+    A learner with an attribute ``gradient_norm`` is made of several, each with a norm of its own.
+    """
+    if not hasattr(learner, "gradient_norm"):
+        return value
+    learner.gradient_norm = value if algorithm == "norm" else None
+    return None if algorithm == "norm" else value

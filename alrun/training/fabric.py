@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.protocols.model import TrainingProtocol, TrainingSession, ValidationProtocol
-from alrun.training.clipping import check_clipping
+from alrun.training.clipping import check_clipping, left_to
 from alrun.training.limits import Limits
 from alrun.training.monitor import LOSSES, Monitor, Watch, choice_problem
 from alrun.training.placement import Placement
@@ -155,7 +155,8 @@ class FabricLoop:
 
         optimizers, schedulers = ([optimizer], []) if optimizer is not None else configured_by(model)
         engine = Engine(self._fabric(device, dtype), model, optimizers, schedulers)
-        engine.clip(self.gradient_clip_val, self.gradient_clip_algorithm)
+        bound = left_to(model, self.gradient_clip_val, self.gradient_clip_algorithm)
+        engine.clip(bound, self.gradient_clip_algorithm)
         return engine
 
     def _fabric(self, device: Any, dtype: Any) -> Fabric:

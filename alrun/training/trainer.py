@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.protocols.model import TrainingProtocol, TrainingSession, ValidationProtocol
-from alrun.training.clipping import check_clipping
+from alrun.training.clipping import check_clipping, left_to
 from alrun.training.limits import Limits
 from alrun.training.monitor import Monitor, Watch
 from alrun.training.placement import Placement, floating_dtype
@@ -75,10 +75,7 @@ class TrainerLoop:
         self.placement = Placement(accelerator, devices, str(precision), strategy)
         self.watched = Monitor(monitor, mode, patience, min_delta, restore_best)
         check_clipping(gradient_clip_val, gradient_clip_algorithm)
-        self.clipping = {
-            "gradient_clip_val": gradient_clip_val,
-            "gradient_clip_algorithm": gradient_clip_algorithm if gradient_clip_val is not None else None,
-        }
+        self.gradient_clip_val, self.gradient_clip_algorithm = gradient_clip_val, gradient_clip_algorithm
         self.callbacks = list(callbacks or [])
         if self.callbacks:
             check_callbacks(self.callbacks)
@@ -160,7 +157,8 @@ class TrainerLoop:
         keeper = Keeper(model, batches, session, watch, limits, logbook)
         before = floating_dtype(model)
         with quiet(), logbook.lent(module, pass_on=True):
-            trainer = self._trainer(limits, keeper, module.automatic_optimization, device, dtype)
+            bound = left_to(model, self.gradient_clip_val, self.gradient_clip_algorithm)
+            trainer = self._trainer(limits, keeper, module.automatic_optimization, bound, device, dtype)
             model.train()
             try:
                 trainer.fit(module, batches, validation)
@@ -173,7 +171,9 @@ class TrainerLoop:
             finally:
                 model.to(device=trainer.strategy.root_device, dtype=before)
 
-    def _trainer(self, limits: Limits, keeper: Any, automatic: bool, device: Any, dtype: Any) -> Trainer:
+    def _trainer(
+        self, limits: Limits, keeper: Any, automatic: bool, bound: float | None, device: Any, dtype: Any
+    ) -> Trainer:
         from lightning.fabric.utilities.exceptions import MisconfigurationException
         from lightning.pytorch import Trainer
 
@@ -181,7 +181,8 @@ class TrainerLoop:
         chosen: dict[str, Any] = {
             **quietly,
             **self.placement.arguments(device, dtype),
-            **self.clipping,
+            "gradient_clip_val": bound,
+            "gradient_clip_algorithm": None if bound is None else self.gradient_clip_algorithm,
             **self.trainer_kwargs,
             "max_epochs": -1 if limits.max_epochs is None else limits.max_epochs,
             "max_steps": limits.max_train_steps if limits.max_train_steps is not None and automatic else -1,

@@ -177,6 +177,15 @@ class TrainingLoop(Protocol):
 class InferenceModule(Protocol):
     """How predictions are made from a learner: once, or as ``K`` posterior samples.
 
+    One that also has ``num_members`` and ``combine(learners) -> module`` says what learner is trained: the configured
+    one is built ``num_members`` times, each with initial weights of its own, the first with those that it would have
+    alone, and what ``combine`` makes of them is the driver's learner. Such a module may have ``shuffles``, the number
+    of shuffles of the training pool that its batches are made of; ``lifted(step, training)``, which turns a step
+    function for one learner into one for the module; and ``representative``, the learner that embeddings come from.
+
+    One that also has ``attach(driver)`` is given the driver before anything runs, as strategies are; it may look at the
+    training pool when it prepares.
+
     Attributes:
         stochastic: Whether outputs carry a leading dimension of ``K`` samples.
     """

@@ -1,0 +1,276 @@
+"""Several learners of one kind in one module: trained, saved and evaluated together."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.inference.differentiated import Step
+from alrun.inference.member_batch import MemberBatch
+from alrun.inference.vectorised import Vectorised
+from alrun.inference.weights import Weights, load, places, stack
+
+__all__ = ["Members"]
+
+#: What a loop would call on each member, and steps that are not the loop's.
+_HOOKS = (
+    *(name for name in dir(LightningModule) if name.startswith("on_") and callable(getattr(LightningModule, name))),
+    *("backward", "configure_callbacks", "configure_gradient_clipping", "lr_scheduler_step", "optimizer_step"),
+    *("optimizer_zero_grad", "setup", "teardown", "transfer_batch_to_device"),
+)
+
+
+class Members(LightningModule):
+    """``M`` learners that differ in their weights alone.
+
+    Its parameters and buffers are those of the members, ``[M, ...]`` each, so that what goes by element (Adam and its
+    kin, SGD, weight decay, a learning-rate schedule, ``scratch`` and ``warm`` resets) does for all what it does for
+    one. A training batch is ``[B, M, ...]``, a column of each member's own shuffle, or a list with ``M`` batches. The
+    loss that is reported is the mean over members; its gradient is that of the sum, so each member has its own.
+
+    What members share: the optimiser, the learning rate (a plateau scheduler watches the mean), the epoch at which
+    training stops and whose weights are restored (early stopping watches the mean), what ``fit_statistics`` measures,
+    which is a function of the data, and the permutation that ``shrink_perturb`` draws. Values that members log are
+    logged as their mean. Under ``16-mixed`` the scaling of the loss comes too late to save small gradients: take
+    ``bf16-mixed``. A parameter without any part in the loss has gradient 0, not none.
+
+    Args:
+        learners: The members, alike but for their weights; used up.
+
+    Attributes:
+        num_members: ``M``.
+        shuffles: How many shuffles of the training pool a batch is made of; 1 is a plain batch ``[B, ...]``.
+        gradient_norm: Bound on the 2-norm of each member's gradient; ``None`` for none. Training loops set it.
+        unfit_optimizers: Names of torch's optimisers that do not go weight by weight, and are refused.
+
+    Raises:
+        ConfigError: The learner optimises by itself, or overrides a hook that would be called for each member.
+    """
+
+    unfit_optimizers: ClassVar[frozenset[str]] = frozenset({"Adafactor", "LBFGS", "Muon", "SparseAdam"})
+
+    def __init__(self, learners: Sequence[nn.Module]) -> None:
+        refuse_unfit(learners[0])
+        super().__init__()
+        self.gradient_norm: float | None = None
+        self.num_members = self.shuffles = len(learners)
+        # In a tuple the ordinary learner is no submodule: its weights are views of those of a member.
+        self._alone = (copy.deepcopy(learners[0]),)
+        self.member: Any = stack(learners)
+        self._places = places(self.member)
+        self._told: Any = logging.getLogger("alrun").info
+        self._steps = Vectorised(self.member, self._alone[0], lambda what: self._told(what))
+        self._log_options: dict[str, dict[str, Any]] = {}
+        for name in ("tasks", "multi_task", "scheduler_monitor"):
+            if hasattr(self.member, name):
+                setattr(self, name, getattr(self.member, name))
+        if callable(getattr(self.member, "fit_statistics", None)):
+            self.fit_statistics = self._fit_statistics
+
+    def attach(self, driver: Any) -> None:
+        """Tell the run's log how members are computed; pass ``driver`` on to learners that want it."""
+        self._told = driver.logger.info
+        for learner in (self.member, *self._alone):
+            attach: Any = getattr(learner, "attach", None)
+            if callable(attach):
+                attach(driver)
+
+    def weights(self) -> Weights:
+        """Return parameters and buffers by the names that they have in a member, ``[M, ...]`` each."""
+        return {name: table[key] for name, (table, key) in self._places.items()}
+
+    def alone(self, number: int) -> nn.Module:
+        """Return member ``number`` as an ordinary learner, with views of its weights; good until the next call."""
+        learner = self._alone[0]
+        load(learner, self.weights(), number)
+        return learner
+
+    @property
+    def representative(self) -> nn.Module:
+        """Member 0 as an ordinary learner: what embeddings are taken from."""
+        return self.alone(0)
+
+    def _fit_statistics(self, inputs: Tensor, targets: Tensor) -> None:
+        """Let member 0 take its statistics of the training set; the buffers that change, change in all members."""
+        learner: Any = self.alone(0)
+        before = {name: buffer.clone() for name, buffer in learner.named_buffers()}
+        learner.fit_statistics(inputs, targets)
+        weights = self.weights()
+        for name, buffer in learner.named_buffers():
+            if not buffer.equal(before[name]):
+                weights[name].copy_(buffer.expand_as(weights[name]))
+
+    def configure_optimizers(self) -> Any:
+        """Return what a member configures, for the parameters of all.
+
+        Raises:
+            StrategyError: It configures nothing.
+        """
+        configure = _own(self.member, "configure_optimizers")
+        if configure is None:
+            raise StrategyError(
+                f"{type(self.member).__name__} has no configure_optimizers\n"
+                "    → name one: 'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
+            )
+        with self._lent({}):
+            return configure()
+
+    def training_step(self, batch: Any, batch_idx: int = 0) -> Tensor:
+        """Return the loss of a batch ``[B, M, ...]``."""
+        return self._train(self._method("training_step", batch_idx), batch, own=True)
+
+    def validation_step(self, batch: Any, batch_idx: int = 0) -> Tensor | None:
+        """Return the loss of a batch ``[B, ...]`` that all members see; ``None`` where they return none."""
+        if _own(self.member, "validation_step") is None:
+            return None
+        return self._validate(self._method("validation_step", batch_idx), batch)
+
+    def inference_step(self, inputs: Any) -> Tensor:
+        """Return the outputs ``[M, B, ...]`` for inputs ``[B, ...]``."""
+        outputs: Tensor = self.outputs(self.weights(), inputs)
+        return outputs
+
+    def forward(self, inputs: Any) -> Tensor:
+        """Return the outputs ``[M, B, ...]``, as ``inference_step`` does."""
+        return self.inference_step(inputs)
+
+    def outputs(self, weights: Weights, inputs: Any) -> Any:
+        """Return the outputs ``[K, B, ...]`` of the members for ``K`` sets of ``weights``, without gradients."""
+        return self._steps.values("prediction", _predicted, weights, MemberBatch(inputs))
+
+    def lifted(self, step: Callable[[Any, Any], Any], training: bool) -> Callable[[Any, Any], Any]:
+        """Return the step function ``(model, batch) -> loss`` of one learner as one of this module."""
+        return lambda _, batch: self._train(step, batch) if training else self._validate(step, batch)
+
+    def _train(self, step: Step, batch: Any, own: bool = False) -> Tensor:
+        data = MemberBatch.columns(batch) if self.shuffles > 1 else MemberBatch(batch)
+        weights = self.weights()
+        losses, logged, gradients = self._steps.gradients(self._noted(step, True), weights, data, own)
+        self._log(logged)
+        parameters, slopes = [weights[name] for name in gradients], list(gradients.values())
+        if self.gradient_norm is not None:
+            slopes = bounded(slopes, self.gradient_norm)
+        del gradients
+        loss: Tensor = _Known.apply(losses.mean(), slopes, *parameters)  # type: ignore[no-untyped-call]
+        return loss
+
+    def _validate(self, step: Step, batch: Any) -> Tensor | None:
+        results, logged = self._steps.values("validation", self._noted(step, False), self.weights(), MemberBatch(batch))
+        self._log(logged)
+        return results["loss"].mean() if results else None
+
+    def _method(self, name: str, index: int) -> Step:
+        if _own(self.member, name) is None:
+            raise StrategyError(f"{type(self.member).__name__} has no {name}; set training.train_step_fn")
+
+        def step(module: Any, batch: Any) -> Any:
+            method = getattr(module, name)
+            return method(batch, index) if len(inspect.signature(method).parameters) > 1 else method(batch)
+
+        return step
+
+    def _noted(self, step: Step, need: bool) -> Step:
+        """Return ``step`` as one whose second result is what the member logs; the first is its loss."""
+
+        def noted(module: Any, batch: Any) -> Any:
+            notes: dict[str, Tensor] = {}
+            with self._lent(notes):
+                output = step(module, batch)
+            loss = output.get("loss") if isinstance(output, Mapping) else output
+            if need and not isinstance(loss, Tensor):
+                raise StrategyError(f"{type(module).__name__} returned no loss; members of an ensemble must")
+            if need:
+                return loss, notes
+            return ({"loss": torch.as_tensor(loss)} if isinstance(loss, Tensor | float) else {}), notes
+
+        return noted
+
+    @contextmanager
+    def _lent(self, notes: dict[str, Tensor]) -> Iterator[None]:
+        """Have members that log write to ``notes``, and see the trainer that this module sees."""
+        learners = [one for one in (self.member, *self._alone) if isinstance(one, LightningModule)]
+
+        def log(name: str, value: Any, *_: Any, **options: Any) -> None:
+            if callable(getattr(value, "compute", None)):
+                self.log(name, value, **options)
+                return
+            self._log_options[name] = options
+            notes[name] = torch.as_tensor(value, device=self.device).detach()
+
+        def log_dict(values: Mapping[str, Any], *_: Any, **options: Any) -> None:
+            for name, value in values.items():
+                log(name, value, **options)
+
+        found = [vars(learner).get("_trainer") for learner in learners]
+        for learner in learners:
+            vars(learner).update(log=log, log_dict=log_dict, _trainer=self._trainer)
+        try:
+            yield
+        finally:
+            for learner, trainer in zip(learners, found, strict=True):
+                del vars(learner)["log"], vars(learner)["log_dict"]
+                vars(learner)["_trainer"] = trainer
+
+    def _log(self, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self.log(name, value.float().mean(), **self._log_options[name])
+
+
+class _Known(torch.autograd.Function):
+    """A loss whose gradient in some parameters is known."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, gradients: list[Tensor], *parameters: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Any:
+        # Handed over, not held: a gradient that nobody else holds becomes the parameter's without a copy.
+        gradients = [ctx.gradients.pop(0) for _ in range(len(ctx.gradients))]
+        if slope.device.type == "cpu" and slope == 1:
+            return None, None, *gradients
+        return None, None, *(gradient * slope.to(gradient) for gradient in gradients)
+
+
+def bounded(gradients: Sequence[Tensor], bound: float) -> list[Tensor]:
+    """Return ``gradients`` ``[M, ...]``, scaled so that no member's 2-norm over all of them exceeds ``bound``.
+
+    As ``torch.nn.utils.clip_grad_norm_`` does for one member.
+    """
+    norms = torch.stack([torch.linalg.vector_norm(one.flatten(1), dim=1) for one in gradients], dim=1)
+    factors = (bound / (torch.linalg.vector_norm(norms, dim=1) + 1e-6)).clamp(max=1)
+    return [one * factors.view(-1, *[1] * (one.ndim - 1)) for one in gradients]
+
+
+def refuse_unfit(learner: nn.Module) -> None:
+    """Raise ``ConfigError`` for a learner that cannot be one of several members."""
+    name = type(learner).__name__
+    if getattr(learner, "automatic_optimization", True) is False:
+        what = f"{name} optimises by itself, which members of one module cannot"
+        raise ConfigError(Problem(what, "inference", "learner=mlp, or inference=deterministic"))
+    changed = [hook for hook in _HOOKS if isinstance(learner, LightningModule) and _own(learner, hook) is not None]
+    if changed:
+        what = f"{name} overrides {', '.join(changed)}, which cannot be called for each of several members"
+        raise ConfigError(Problem(what, "inference", "inference=deterministic, or a learner without it"))
+
+
+def _own(module: Any, name: str) -> Callable[..., Any] | None:
+    """Return the method ``name`` of ``module``, unless it is LightningModule's."""
+    method: Callable[..., Any] | None = getattr(module, name, None)
+    inherited = getattr(LightningModule, name, None)
+    return None if inherited is not None and getattr(method, "__func__", None) is inherited else method
+
+
+def _predicted(module: nn.Module, inputs: Any) -> Tensor:
+    outputs: Tensor = getattr(module, "inference_step", module)(inputs)
+    return outputs
