@@ -94,7 +94,7 @@ def test_same_picks_as_bmdal_reg_without_training_rows(oversampling: float, want
 def test_single_precision_and_slices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     features, probabilities, labeled = made(80, 6), predicted(80, 4), torch.arange(5)
     exact = bait(features, labeled, 12, probabilities=probabilities)
-    monkeypatch.setattr("alrun.query.selection.features.CPU_SLICE", 7)
+    monkeypatch.setattr("alrun.query.selection.fisher.LARGEST_PART", 7)
     assert bait(features.float(), labeled, 12, probabilities=probabilities.float()).equal(exact)
 
 

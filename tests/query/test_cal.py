@@ -33,10 +33,19 @@ def naive(features: Tensor, labeled: Tensor, probabilities: Tensor, k: int) -> T
 @pytest.mark.parametrize("k", [1, 5, 12, 99])
 def test_mean_divergence_from_the_nearest_labelled_rows(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alrun.query.selection.cal.LABELED_SLICE", 5)
-    monkeypatch.setattr("alrun.query.selection.features.CPU_SLICE", 7)
+    monkeypatch.setattr("alrun.query.selection.features.CPU_SLICE", (7, 7, 7))
     features, labeled, probabilities = made()
     found = contrast(features, labeled, probabilities, neighbours=k)
     torch.testing.assert_close(found, naive(features, labeled, probabilities, k), rtol=1e-5, atol=1e-9)
+
+
+def test_many_labelled_rows() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(900, 5, generator=generator, dtype=torch.float64)
+    probabilities = torch.randn(900, 4, generator=generator, dtype=torch.float64).softmax(dim=1)
+    labeled = torch.arange(870).flip(0)
+    found = contrast(features, labeled, probabilities, neighbours=7)
+    torch.testing.assert_close(found, naive(features, labeled, probabilities, 7), rtol=1e-5, atol=1e-9)
 
 
 def test_same_picks_and_scores_as_scikit_activeml() -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.query.selection.features import Features, as_features, slices
+from alrun.query.selection.features import Features, as_features
 from alrun.query.selection.fisher import Fisher, leading_directions
 
 __all__ = ["bait"]
@@ -27,13 +27,13 @@ class _Trace:
         self.cover = torch.empty(shape, dtype=fisher.dtype, device=device)
         self.worth = torch.empty(shape, dtype=fisher.dtype, device=device)
         both = inverse @ target @ inverse
-        for part in slices(fisher.features):
+        for part in fisher.parts():
             rows = fisher.part(part)
             self.cover[part], self.worth[part] = rows.forms(inverse), rows.forms(both)
 
     def gains(self) -> Tensor:
         """Return how much the trace falls with each row that enters, or rises with each that leaves, ``[N]``."""
-        return torch.cat([self._gains(part) for part in slices(self.fisher.features)])
+        return torch.cat([self._gains(part) for part in self.fisher.parts()])
 
     def _gains(self, part: slice) -> Tensor:
         curvature, cover, worth = self.fisher.part(part).curvature(), self.cover[part], self.worth[part]
@@ -53,11 +53,11 @@ class _Trace:
         self.inverse -= self.sign * columns @ columns.T
         both, rank = torch.cat([columns, mixed], dim=1), self.fisher.rank
         gains = []
-        for part in slices(self.fisher.features):
+        for part in self.fisher.parts():
             near, far = self.fisher.part(part).products(both).split(rank, dim=2)
-            self.cover[part] -= self.sign * near @ near.transpose(1, 2)
-            crossed = near @ far.transpose(1, 2)
-            self.worth[part] -= self.sign * (crossed + crossed.transpose(1, 2))
+            self.cover[part].baddbmm_(near, near.transpose(1, 2), alpha=-self.sign)
+            # It meets symmetric matrices alone, in traces, so that its own two halves need not be the same.
+            self.worth[part].baddbmm_(near, far.transpose(1, 2), alpha=-2 * self.sign)
             gains.append(self._gains(part))
         return torch.cat(gains)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor
 
 from alrun.query.selection.features import Features, slices
+
+LARGEST_PART, NUMBERS_A_PART = 1 << 14, 1 << 21
 
 __all__ = ["Fisher", "contrasts", "leading_directions"]
 
@@ -72,6 +75,11 @@ class Fisher:
         """Return a copy of ``rows`` ``[m]``."""
         return self._cut(self.features.take(rows), rows)
 
+    def parts(self) -> Iterator[slice]:
+        """Yield slices of the rows: few, as each is worked on in many short steps, yet of bounded memory."""
+        step = min(LARGEST_PART, max(256, NUMBERS_A_PART // self.rank**2))
+        return (slice(start, min(start + step, len(self))) for start in range(0, len(self), step))
+
     def part(self, part: slice) -> Fisher:
         """Return a slice of the rows."""
         return self._cut(self.features.part(part.start, part.stop), part)
@@ -118,7 +126,7 @@ class Fisher:
         """Return the sum over the rows, ``[D, D]`` ``float64``; one slice of them at a time."""
         width, rank = self.part(slice(0, 1)).vectors().shape[1], self.rank
         found = torch.zeros(rank, width, rank, width, dtype=torch.float64, device=self.features.device)
-        for part in slices(self.features):
+        for part in self.parts():
             few = self.part(part)
             h, curvature = few.vectors().to(self.dtype), few.curvature()
             for first in range(rank):
