@@ -11,7 +11,7 @@ from alrun.core.errors import ConfigError, Problem
 
 __all__ = ["Dense"]
 
-NORM_SLICE = 1 << 14
+NORM_SLICE, MANY, NARROW = 1 << 14, 1 << 21, 16
 
 
 class Dense:
@@ -20,7 +20,8 @@ class Dense:
     Attributes:
         matrix: ``[N, d]`` floats as they were given, perhaps mapped from a file.
         device: Of the matrix.
-        dtype: ``float64`` of a ``float64`` matrix, else ``float32``: slices of half precision are widened.
+        dtype: ``float64`` of a ``float64`` matrix and of one with 16 columns or fewer, where rows come so close
+            together that products lose them; else ``float32``. Slices of other precision are widened one by one.
         rounding: Error of an inner product relative to the two norms.
     """
 
@@ -31,8 +32,8 @@ class Dense:
             raise ConfigError(Problem(f"features must be a matrix of floats, not {shape}", "features"))
         self.matrix = matrix.detach()
         self.device = matrix.device
-        self.dtype = torch.float64 if matrix.dtype == torch.float64 else torch.float32
-        self.rounding = torch.finfo(self.dtype).eps * (4 + matrix.shape[1] ** 0.5)
+        self.dtype = torch.float64 if matrix.dtype == torch.float64 or matrix.shape[1] <= NARROW else torch.float32
+        self.rounding = torch.finfo(self.dtype).eps * (2 + matrix.shape[1] ** 0.5 / 4)
 
     def __len__(self) -> int:
         """Return ``N``."""
@@ -71,7 +72,7 @@ class Dense:
     def project(self, vectors: Tensor) -> Tensor:
         """Return the inner products ``[N, m]`` with ``vectors`` ``[m, d]``."""
         rows, columns = self.vectors(), vectors.to(self.dtype)
-        if len(columns) == 1 and self.device.type == "cpu":
-            # torch multiplies a matrix by one vector on one thread; numpy's BLAS takes all of them.
+        if len(columns) == 1 and self.device.type == "cpu" and rows.numel() > MANY:
+            # torch multiplies a matrix by one vector on one thread, best for a small one; numpy takes them all.
             return torch.from_numpy(rows.numpy() @ columns.numpy().T)
         return rows @ columns.T

@@ -19,7 +19,8 @@ from alrun.query.selection.outer_product import OuterProduct
 
 __all__ = ["Dense", "Features", "OuterProduct", "Sum", "as_features", "slices"]
 
-CPU_SLICE, DEVICE_SLICE = 2048, 1 << 17
+# Entries of a product, the fewest rows, the most rows.
+CPU_SLICE, DEVICE_SLICE = (1 << 20, 1024, 1 << 14), (1 << 24, 1 << 14, 1 << 20)
 
 
 class Features(Protocol):
@@ -27,7 +28,7 @@ class Features(Protocol):
 
     Attributes:
         device: Where the rows are and where results come out.
-        dtype: Of results: ``float64`` where the rows are, else ``float32``.
+        dtype: Of results: ``float32``, or ``float64`` where the rows are or where it costs little.
         rounding: Error of ``products`` relative to the two norms, as a bound that holds with near certainty (rounding
             errors add up like a random walk, Higham and Mary 2019).
     """
@@ -134,8 +135,12 @@ def as_features(features: Tensor | Features) -> Features:
     return Dense(features) if isinstance(features, Tensor) else features
 
 
-def slices(features: Features) -> Iterator[slice]:
-    """Yield slices of the rows of a size that the caches like (or that keeps a device busy)."""
-    step = CPU_SLICE if features.device.type == "cpu" else DEVICE_SLICE
+def slices(features: Features, columns: int = 1) -> Iterator[slice]:
+    """Yield slices of the rows, such that a product with ``columns`` rows is of a size that caches like.
+
+    On a device it is of a size that keeps it busy.
+    """
+    entries, least, most = CPU_SLICE if features.device.type == "cpu" else DEVICE_SLICE
+    step = min(max(entries // columns, least), most)
     for start in range(0, len(features), step):
         yield slice(start, min(start + step, len(features)))
