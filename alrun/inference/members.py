@@ -66,7 +66,7 @@ class Members(LightningModule):
         # In a tuple the ordinary learner is no submodule: its weights are views of those of a member.
         self._alone = (copy.deepcopy(learners[0]),)
         self.member: Any = stack(learners)
-        self._places = places(self.member)
+        self._places, self._alone_places = places(self.member), places(self._alone[0])
         self._told: Any = logging.getLogger("alrun").info
         self._steps = Vectorised(self.member, self._alone[0], lambda what: self._told(what))
         self._log_options: dict[str, dict[str, Any]] = {}
@@ -90,9 +90,8 @@ class Members(LightningModule):
 
     def alone(self, number: int) -> nn.Module:
         """Return member ``number`` as an ordinary learner, with views of its weights; good until the next call."""
-        learner = self._alone[0]
-        load(learner, self.weights(), number)
-        return learner
+        load(self._alone_places, self.weights(), number)
+        return self._alone[0]
 
     @property
     def representative(self) -> nn.Module:

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from alrun.inference.differentiated import Caller, Differentiated, Gradients, Step, prefixed
 from alrun.inference.member_batch import MemberBatch
-from alrun.inference.weights import Weights, load
+from alrun.inference.weights import Weights, load, places
 
 __all__ = ["Vectorised"]
 
@@ -35,6 +35,7 @@ class Vectorised:
         """Take the stacked ``module``, an ordinary one like it, and whom to tell what was settled."""
         self.alone = alone
         self._module, self._say = module, say
+        self._places = places(alone)
         self._caller, self._differentiated = Caller(module), Differentiated(module)
         self._settled: dict[str, bool] = {}
 
@@ -80,14 +81,14 @@ class Vectorised:
     @contextmanager
     def _as(self, weights: Weights, number: int) -> Iterator[nn.Module]:
         """Lend the ordinary module as member ``number``; buffers that it replaces by other tensors are written back."""
-        load(self.alone, weights, number)
+        load(self._places, weights, number)
         for own, part in zip(self.alone.modules(), self._module.modules(), strict=True):
             own.training = part.training
-        buffers = dict(self.alone.named_buffers())
+        lent = {name: table[key] for name, (table, key) in self._places.items()}
         yield self.alone
-        for name, buffer in self.alone.named_buffers():
-            if buffer is not buffers[name]:
-                weights[name][number].copy_(buffer)
+        for name, (table, key) in self._places.items():
+            if table[key] is not lent[name]:
+                weights[name][number].copy_(table[key])
 
     def _slope(self, step: Step, weights: Weights, number: int, data: Any) -> Gradients:
         with torch.enable_grad(), self._as(weights, number) as module:

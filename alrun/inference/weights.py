@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Weights", "load", "places", "stack"]
+__all__ = ["Place", "Weights", "load", "places", "stack"]
 
 Weights = dict[str, Tensor]
 Place = tuple[dict[str, Any], str]
@@ -55,9 +55,9 @@ def places(module: nn.Module) -> dict[str, Place]:
     return found
 
 
-def load(module: nn.Module, weights: Mapping[str, Tensor], number: int) -> None:
-    """Give ``module`` the tensors ``weights[name][number]``, as views: what it writes to buffers in place, they see."""
-    for name, (table, key) in places(module).items():
+def load(where: Mapping[str, Place], weights: Mapping[str, Tensor], number: int) -> None:
+    """Put ``weights[name][number]`` in the ``places`` of a module, as views: what it writes to buffers, they see."""
+    for name, (table, key) in where.items():
         value = weights[name][number].detach()
         if isinstance(table[key], nn.Parameter):
             table[key].data = value
