@@ -31,8 +31,9 @@ def test_pools_give_the_vectors_of_their_rows(tmp_path: Path) -> None:
     pools: Any = source.pools(Seeds(0))
     positions = torch.tensor([5, 0, 7])
     for pool in (pools.unlabeled, PermutedPool(pools.unlabeled, seed=1)):
+        found: Any = pool.shipped_embeddings(positions)
         expected = torch.from_numpy(VECTORS)[pool.indices[positions]].float()
-        assert torch.equal(pool.shipped_embeddings(positions), expected)
+        assert torch.equal(found, expected)
     training = pools.training
     assert training.shipped_embeddings([]).shape == (0, 2)
     training.append((torch.zeros(4), 1))
