@@ -14,6 +14,7 @@ usage: alrun [key=value …]                 run an experiment, or go on with it
        alrun -m key=a,b other=1,2 …        run every combination; again for what is missing
        alrun resume DIR [key=value …]      go on with the run in DIR
        alrun status [DIR]                  where each run stands
+       alrun verify [DIR…]                 is every file what was committed, and what can be recovered
        alrun report DIR…                   learning curves over seeds
        alrun ls [GROUP]                    what can be chosen
        alrun validate [key=value …]        check everything, build nothing

@@ -15,7 +15,14 @@ from alrun.core.errors import AlrunError, ConfigError, Problem
 __all__ = ["main"]
 
 #: Commands by name; the flag says whether the command builds what configs name, and so needs to know whom to trust.
-COMMANDS: Mapping[str, bool] = {"resume": True, "validate": True, "status": False, "ls": False, "report": False}
+COMMANDS: Mapping[str, bool] = {
+    "resume": True,
+    "validate": True,
+    "verify": False,
+    "status": False,
+    "ls": False,
+    "report": False,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

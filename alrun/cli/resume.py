@@ -9,6 +9,7 @@ from alrun.cli.app import listeners
 from alrun.cli.show import show_outcome
 from alrun.config.check import SEVERAL, SINGLE
 from alrun.config.compose import Composed
+from alrun.config.identity import ONCE
 from alrun.config.overrides import ParsedOverride, key_problems, parse_overrides
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
@@ -54,6 +55,8 @@ def _stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
         raise ConfigError(Problem(f"cannot be read: {error}", str(directory.config))) from error
     if not isinstance(config, DictConfig):
         raise ConfigError(Problem("is not a mapping", str(directory.config)))
+    for key in ONCE:
+        OmegaConf.update(config, key, False, force_add=True)
     overrides, problems = parse_overrides(words)
     for override in overrides:
         problems += _not_a_value(override) or key_problems(override, config)

@@ -12,14 +12,26 @@ from typing import Any
 
 from alrun.config.knobs import KNOBS
 
-__all__ = ["EXTENDING", "IDENTITY_GROUPS", "PRESENTATION", "identity_difference", "identity_hash", "identity_of"]
+__all__ = [
+    "EXTENDING",
+    "IDENTITY_GROUPS",
+    "ONCE",
+    "PRESENTATION",
+    "identity_difference",
+    "identity_hash",
+    "identity_of",
+]
 
 #: Groups whose whole content can change a result.
 IDENTITY_GROUPS = frozenset({"data", "learner", "training", "inference", "query", "cold_start", "label", "metrology"})
 #: Keys that only prolong a run: more of them continues it.
 EXTENDING = frozenset({"budget", "max_steps", "stopping"})
 #: Keys that only show or place a run.
-PRESENTATION = frozenset({"name", "output_dir", "fresh", "progress", "logger", "callbacks", "checkpoint"})
+PRESENTATION = frozenset({"name", "output_dir", "fresh", "mend", "progress", "logger", "callbacks", "checkpoint"})
+#: Among these, what is asked of one command alone; a run does not remember it.
+ONCE = frozenset({"fresh", "mend"})
+#: Keys that count only where they are set: null is what was done before there was such a key.
+ONLY_WHEN_SET = frozenset({"calibration"})
 #: Keys inside an identity group that cannot change a result.
 WITHOUT_EFFECT = frozenset({("training", "checkpoint_every"), ("data", "workers")})
 

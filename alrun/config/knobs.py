@@ -45,7 +45,9 @@ KNOBS: Mapping[str, Knob] = {
     "device": Knob(str),
     "threads": Knob(int, 1, optional=True),
     "validation_from_budget": Knob(bool),
+    "calibration": Knob(str, optional=True),
     "fresh": Knob(bool, identity=False),
+    "mend": Knob(bool, identity=False),
     "progress": Knob(bool, identity=False),
 }
 

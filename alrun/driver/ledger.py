@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alrun.core.phases import ActiveLearningPhase
 from alrun.core.requests import is_pair
 from alrun.core.types import Annotation
 from alrun.store import codec
@@ -66,12 +67,28 @@ class Ledger:
         state = self._requests[step]
         return _uuid(step, order, state["items"][order], state)
 
+    def add_logged(self, step: int, logged: Mapping[str, Mapping[str, float]]) -> None:
+        """Add what the learner logged in the last epoch of a training phase, in the order of splits and names."""
+        records = [
+            {"split": split, "metric": name, "value": value, "higher_is_better": None}
+            for split, values in sorted(logged.items())
+            for name, value in sorted(values.items())
+        ]
+        self.add_records(step, str(ActiveLearningPhase.TRAINING), records)
+
     def write(self, directory: RunDirectory) -> None:
         """Write both projections."""
-        write_records(directory.records, self._records)
-        write_acquisitions(directory.acquisitions, self._acquisitions())
+        write_records(directory.records, self.records)
+        write_acquisitions(directory.acquisitions, self.acquisitions)
 
-    def _acquisitions(self) -> list[dict[str, Any]]:
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Rows of ``records.parquet``."""
+        return self._records
+
+    @property
+    def acquisitions(self) -> list[dict[str, Any]]:
+        """Rows of ``acquisitions.parquet``: the requests that labeling phases are done with."""
         return [
             _acquisition(step, order, item, state, self._answers[step].get(order))
             for step, state in sorted(self._requests.items())

@@ -66,6 +66,7 @@ def _closed(driver: Driver, journal: Journal, error: AlrunError | None) -> Alrun
         labels=driver.labels_bought,
         metrics=dict(driver.ledger.metrics),
         step=driver.active_learning_step_idx,
+        head=driver.digest,
     )
     try:
         driver.notify.tell(RunFinished, phase="", status=status, reason=reason)

@@ -67,12 +67,16 @@ def extent(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Journal(Callback):
-    """Keeps ``run.json`` up to date, for ``alrun status`` and for the answer to a repeated command."""
+    """Keeps ``run.json`` up to date, for ``alrun status`` and for the answer to a repeated command.
+
+    For ``alrun verify`` it notes the largest budget that the run was ever given (``granted``) and, when a session ends,
+    the digest of the last commit (``head``).
+    """
 
     def __init__(self, directory: RunDirectory, info: Mapping[str, Any]) -> None:
         """Continue from ``info`` and write it."""
         self._directory = directory
-        self.info: dict[str, Any] = dict(info)
+        self.info: dict[str, Any] = {**info, "head": "", "granted": max(info.get("granted", 0), info["budget"])}
         self._written = time.monotonic()
         directory.write_info(self.info)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from alrun import __version__
 from alrun.config.check import all_problems, cheap_problems, costly_problems
 from alrun.config.compose import Composed, resolved
-from alrun.config.identity import identity_difference, identity_hash
+from alrun.config.identity import ONCE, identity_difference, identity_hash
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, IdentityMismatch, Problem, StoreError
 from alrun.runner.drive import drive
@@ -99,7 +99,7 @@ class Experiment:
 
     def finished(self) -> Outcome | None:
         """Return the outcome of a run that has done all this already, or ``None``."""
-        if self.config["fresh"] or not self.directory.exists:
+        if self.config["fresh"] or self.config.get("mend") or not self.directory.exists:
             return None
         info = self.directory.info()
         if info["status"] != "finished" or info["identity"] != identity_hash(self.config):
@@ -161,10 +161,13 @@ class Experiment:
 
         stored = self._stored(fingerprint)
         info = stored or new_info(self.config, self._composed.choices, fingerprint)
+        if stored is None:
+            self._write_config()  # first, so that there is no run without a config
         journal = Journal(self.directory, info | extent(self.config) | {"status": "running", "reason": ""})
         own = {f"_{name}": one for name, one in named([journal, *listeners]).items()}
         components.callbacks = own | named(components.callbacks)
-        self._write_config()
+        if stored is not None:
+            self._write_config()
         error = drive(self.directory, components, settings, journal)
         return Outcome(self.directory.path, journal.info, exit_code=error.exit_code if error else 0, error=error)
 
@@ -200,7 +203,9 @@ class Experiment:
     def _write_config(self) -> None:
         from omegaconf import OmegaConf
 
-        self.directory.write_config(OmegaConf.to_yaml(self._composed.config))
+        config = self._composed.config.copy()
+        config.update(dict.fromkeys(ONCE, False))
+        self.directory.write_config(OmegaConf.to_yaml(config))
 
 
 def _without_budget(value: Any) -> Any:

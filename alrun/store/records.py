@@ -10,12 +10,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.errors import StoreError
 from alrun.store.files import AppendLog, read_bytes, truncate, write_atomic
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Timing", "write_acquisitions", "write_json_records", "write_records"]
+__all__ = [
+    "Timing",
+    "acquisitions_difference",
+    "records_difference",
+    "write_acquisitions",
+    "write_json_records",
+    "write_records",
+]
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -57,24 +65,74 @@ def _acquisition_schema() -> pa.Schema:
     )
 
 
-def _write_parquet(path: Path, rows: Rows, schema: pa.Schema) -> None:
+def _parquet(rows: Rows, schema: pa.Schema) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    write_atomic(path, sink.getvalue().to_pybytes(), durable=True)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 def write_records(path: Path, rows: Rows) -> None:
     """Write ``records.parquet``: one row a metric and step, see the schema in this module."""
-    _write_parquet(path, rows, _record_schema())
+    write_atomic(path, _parquet(rows, _record_schema()), durable=True)
 
 
 def write_acquisitions(path: Path, rows: Rows) -> None:
     """Write ``acquisitions.parquet``: one row an acquired sample, see the schema in this module."""
-    _write_parquet(path, rows, _acquisition_schema())
+    write_atomic(path, _parquet(rows, _acquisition_schema()), durable=True)
+
+
+def records_difference(path: Path, rows: Rows, *, begun: bool = False) -> str:
+    """Return in what ``records.parquet`` is not what ``write_records`` would write; empty where it is.
+
+    Args:
+        path: The file.
+        rows: What it should hold.
+        begun: Whether it may also hold fewer rows, or more behind them.
+    """
+    return _difference(path, rows, _record_schema(), begun)
+
+
+def acquisitions_difference(path: Path, rows: Rows, *, begun: bool = False) -> str:
+    """Return in what ``acquisitions.parquet`` is not what ``write_acquisitions`` would write, as above."""
+    return _difference(path, rows, _acquisition_schema(), begun)
+
+
+def _difference(path: Path, rows: Rows, schema: pa.Schema, begun: bool) -> str:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        data = read_bytes(path)
+        expected = _parquet(rows, schema)
+        if data == expected:
+            return ""
+        file = pq.ParquetFile(pa.BufferReader(data))
+        found = file.read().to_pylist()
+    except (StoreError, pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        return f"cannot be read: {str(error).splitlines()[0]}"
+    wanted = pq.read_table(pa.BufferReader(expected)).to_pylist()
+    count = min(len(found), len(wanted)) if begun else max(len(found), len(wanted))
+    # As text, since a NaN is not equal to itself.
+    if [repr(row) for row in found[:count]] != [repr(row) for row in wanted[:count]]:
+        return _told_apart(found, wanted)
+    # What another version of the library has written has other bytes.
+    same = file.metadata.created_by == pq.ParquetFile(pa.BufferReader(expected)).metadata.created_by
+    return "is damaged, though its rows can still be read" if same and len(found) == len(wanted) else ""
+
+
+def _told_apart(found: Rows, wanted: Rows) -> str:
+    if len(found) != len(wanted):
+        return f"has {len(found)} rows, the commits say {len(wanted)}"
+    number, one, other = next(
+        (n, f, w) for n, (f, w) in enumerate(zip(found, wanted, strict=True)) if repr(f) != repr(w)
+    )
+    names = [name for name in other if repr(one.get(name)) != repr(other[name])]
+    return f"row {number} differs from what the commits say in {', '.join(names) or 'its columns'}"
 
 
 def write_json_records(path: Path, records: Sequence[Any]) -> None:

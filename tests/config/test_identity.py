@@ -60,7 +60,7 @@ def test_every_key_counts_or_does_not(config: dict[str, Any]) -> None:
 
 def test_knobs_are_classed_in_one_place() -> None:
     assert {key for key, knob in KNOBS.items() if not knob.identity} == {
-        *("budget", "max_steps", "name", "output_dir", "fresh", "progress")
+        *("budget", "max_steps", "name", "output_dir", "fresh", "mend", "progress")
     }
 
 

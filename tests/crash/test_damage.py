@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from crash_bench import digests, run  # type: ignore[import-not-found]
 
+from alrun.cli.main import main
 from alrun.store.rundir import RunDirectory
 
 MORE = "budget=12"
@@ -119,6 +120,15 @@ def test_a_larger_budget_continues_and_keeps_the_prefix(
     assert {name: digest for name, digest in before.items() if name.startswith("checkpoints")}.items() <= kept.items()
     old, new = (pd.read_parquet(path / "records.parquet") for path in (finished(), place))
     pd.testing.assert_frame_equal(new.head(len(old)), old)
+
+
+def test_what_was_begun_afresh_is_not_set_aside_when_it_goes_on(copied: Callable[..., Path]) -> None:
+    place = copied()
+    run(place, "fresh=true")
+    (aside,) = place.parent.glob("run.aside-*")
+    assert main(["resume", str(place), "budget=12"]) == 0
+    assert list(place.parent.glob("run.aside-*")) == [aside]
+    assert RunDirectory(place).info()["labels"] == 12
 
 
 def test_a_finished_run_answers_without_writing(copied: Callable[..., Path]) -> None:

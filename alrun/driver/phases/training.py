@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.events import TrainFinished, TrainStarted
@@ -59,7 +58,7 @@ class TrainingPhase:
                     each.close()
         driver.notify.tell(TrainFinished, samples=samples)
         logged = {"logged": session.last_logged} if session.last_logged else {}
-        driver.ledger.add_records(driver.active_learning_step_idx, str(self.tag), _records(session.last_logged))
+        driver.ledger.add_logged(driver.active_learning_step_idx, session.last_logged)
         return PhaseResult({"skipped": False, "pool": samples, **logged}, dict(driver.learner.state_dict()))
 
     def restore(self, driver: Host, commit: Commit) -> None:
@@ -67,7 +66,7 @@ class TrainingPhase:
         state = commit.state()
         if commit.step == 0:
             driver.initial_pool_size = state["pool"]
-        driver.ledger.add_records(commit.step, str(self.tag), _records(state.get("logged", {})))
+        driver.ledger.add_logged(commit.step, state.get("logged", {}))
         if commit.has_weights and commit.step >= driver.restart_step:
             driver.learner.load_state_dict(commit.weights())
 
@@ -77,15 +76,6 @@ class TrainingPhase:
         step = driver.active_learning_step_idx
         if step >= driver.restart_step and not driver.step_is_cold_start:
             driver.retention.apply(driver.store.checkpoints, step)
-
-
-def _records(logged: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
-    """Return one record a value that the learner logged in the last epoch, in the order of splits and names."""
-    return [
-        {"split": split, "metric": name, "value": value, "higher_is_better": None}
-        for split, values in sorted(logged.items())
-        for name, value in sorted(values.items())
-    ]
 
 
 def _lifted(learner: Any, step: Any, training: bool) -> Any:

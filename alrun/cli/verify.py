@@ -1,0 +1,86 @@
+"""``alrun verify [DIR…]``: is every file what was committed, does the ledger add up, what can be recovered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alrun.cli.arguments import command, parse
+from alrun.cli.show import shortened
+from alrun.core.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from alrun.runner.verify import Verdict
+    from alrun.store.audit import Finding
+
+__all__ = ["run"]
+
+
+def run(argv: list[str]) -> int:
+    """Examine runs and print what is wrong; return 0 when all of them hold, else 1. Changes nothing.
+
+    Raises:
+        ConfigError: There is no such directory, or no run in it.
+    """
+    from rich.console import Console
+
+    from alrun.runner.verify import verify
+
+    parser = command("verify", "Check every hash of a run and the ledger's invariants; say what can be recovered.")
+    help_text = "runs, or directories that hold some (default: outputs)"
+    parser.add_argument("directories", nargs="*", type=Path, metavar="DIR", help=help_text)
+    console = Console(highlight=False)
+    verdicts = [verify(path) for path in _found(parse(parser, argv).directories or [Path("outputs")])]
+    for verdict in verdicts:
+        show(verdict, console)
+    failed = sum(not verdict.holds for verdict in verdicts)
+    if len(verdicts) > 1:
+        console.print(f"{len(verdicts)} runs: {len(verdicts) - failed} sound, {failed} damaged")
+    return 1 if failed else 0
+
+
+def _found(directories: Sequence[Path]) -> list[Path]:
+    """Return the runs at or below ``directories``; one that has lost its ``run.json`` is known by its checkpoints."""
+    from alrun.report.runs import find_runs
+
+    bare = [path for path in directories if (path / "checkpoints").is_dir() and not (path / "run.json").exists()]
+    found = [run.path for run in find_runs([path for path in directories if path not in bare])]
+    if not found and not bare:
+        where = " ".join(map(str, directories))
+        raise ConfigError(Problem("no runs here", where, "alrun status lists the runs below outputs"))
+    return [*bare, *found]
+
+
+def show(verdict: Verdict, console: Console) -> None:
+    """Print what was found in one run, and what to type."""
+    place = shortened(verdict.path.absolute())
+    state = "sound" if verdict.holds else "damaged"
+    told = f"{place}: {state}; {verdict.status}, {verdict.commits} phases hold, {verdict.labels} labels"
+    console.print(told, markup=False, soft_wrap=True, style="" if verdict.holds else "bold red")
+    wrong = [finding for finding in verdict.findings if not finding.harmless]
+    if wrong:
+        console.print(findings_table(wrong))
+        again = " mend=true" if verdict.status == "finished" else ""
+        console.print(f"to mend: alrun resume {place}{again}", markup=False, soft_wrap=True)
+    for finding in verdict.findings:
+        if finding.harmless:
+            told = f"  {finding.where}: {finding.what} ({finding.remedy})"
+            console.print(told, markup=False, soft_wrap=True, style="dim")
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """Return the table of what is wrong with a run."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("where", "what", "what becomes of it"):
+        table.add_column(name, overflow="fold")
+    for finding in findings:
+        table.add_row(Text(finding.where), Text(finding.what), Text(finding.remedy))
+    return table

@@ -1,0 +1,109 @@
+"""Whether what describes a run agrees with what it has committed: ``run.json``, ``config.yaml`` and the two tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alrun import __version__
+from alrun.config.compose import resolved
+from alrun.config.identity import identity_hash
+from alrun.core.errors import ConfigError
+from alrun.driver.audit import LedgerAudit
+from alrun.runner.journal import extent
+from alrun.store.audit import Chain, Finding, Labels, place
+from alrun.store.records import acquisitions_difference, records_difference
+from alrun.store.rundir import RunDirectory
+
+__all__ = ["Description"]
+
+REWRITTEN = "written anew from the commits"
+AGAIN = "type the command that began the run again, with mend=true"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a run says of itself, beside what was found in it.
+
+    Attributes:
+        directory: The run directory.
+        info: Its ``run.json``.
+        chain: Its commits.
+        labels: Its answers.
+    """
+
+    directory: RunDirectory
+    info: Mapping[str, Any]
+    chain: Chain
+    labels: Labels
+
+    def audit(self, chain: Chain | None = None) -> LedgerAudit:
+        """Go through the ledger of ``chain``, by default that of all commits."""
+        by_row = self.info.get("fingerprint") is not None
+        return LedgerAudit(chain or self.chain, self.labels, reset=str(self.info.get("reset") or ""), by_row=by_row)
+
+    def findings(self, audit: LedgerAudit) -> Iterator[Finding]:
+        """Yield where it is not as the commits say; ``audit`` is of all of them."""
+        granted = self.info.get("granted", self.info.get("budget", 0))
+        if not isinstance(granted, int) or audit.bought > granted:
+            what = f"{audit.bought} labels were bought with a budget of {granted}"
+            yield Finding("run.json", what, "a larger budget= covers them")
+        begun = (self.info.get("versions") or {}).get("alrun")
+        if begun != __version__:
+            what = f"begun by alrun {begun}, this is {__version__}"
+            yield Finding("run.json", what, "config and tables were not compared", harmless=True)
+            return
+        yield from self._config()
+        if audit.is_whole:
+            yield from self._results(audit)
+
+    def _config(self) -> Iterator[Finding]:
+        from omegaconf import DictConfig, OmegaConf
+        from yaml import YAMLError
+
+        try:
+            loaded = OmegaConf.load(self.directory.config)
+            config = resolved(loaded) if isinstance(loaded, DictConfig) else {}
+            same, told = identity_hash(config) == self.info.get("identity"), extent(config)
+        except (OSError, ValueError, KeyError, RecursionError, YAMLError, ConfigError) as error:
+            yield Finding(
+                "config.yaml",
+                f"cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+                AGAIN,
+            )
+            return
+        if not same:
+            yield Finding("config.yaml", "is not the config that the run was begun with", AGAIN)
+        elif self.info.get("head") and any(self.info.get(key) != value for key, value in told.items()):
+            yield Finding("run.json", "budget or stopping criteria are not those of config.yaml", AGAIN)
+
+    def _results(self, audit: LedgerAudit) -> Iterator[Finding]:
+        """Yield what differs from the commits up to the one that the last session ended with."""
+        commits, head = self.chain.commits, self.info.get("head")
+        digests = [commit.digest for commit in commits]
+        if head and head not in digests:
+            last = place(commits[-1].step, commits[-1].phase) if commits else "nothing"
+            what = f"the run went on behind {last}, and what it committed there is gone"
+            yield Finding("checkpoints", what, "run again; what the label log holds is not bought again")
+            return
+        if head and head != digests[-1]:
+            audit = self.audit(Chain(commits[: digests.index(head) + 1]))
+        finished = self.info.get("status") == "finished"
+        if finished and self.info.get("labels") != audit.bought:
+            yield Finding(
+                "run.json", f"tells of {self.info.get('labels')} labels, the commits of {audit.bought}", AGAIN
+            )
+        yield from self._tables(audit, begun=not finished)
+
+    def _tables(self, audit: LedgerAudit, *, begun: bool) -> Iterator[Finding]:
+        """Yield tables that are not what the commits say; of a run that is not finished they may be behind."""
+        records, acquisitions = self.directory.records, self.directory.acquisitions
+        tables = [
+            (records, audit.ledger.records, records_difference),
+            (acquisitions, audit.ledger.acquisitions, acquisitions_difference),
+        ]
+        for path, rows, difference in tables:
+            what = "" if begun and not path.exists() else difference(path, rows, begun=begun)
+            if what:
+                yield Finding(path.name, what, REWRITTEN)
