@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from torch import Tensor
-
-from alrun.core.outputs import probabilities
-from alrun.core.types import Prediction
 from alrun.query import scores
-from alrun.query.base import ScoreQuery
+from alrun.query.committee import CommitteeQuery
 
 __all__ = ["Bald"]
 
 
-class Bald(ScoreQuery):
+class Bald(CommitteeQuery):
     """Mutual information of label and weights (Houlsby et al. 2011), over the samples of a stochastic inference.
 
-    Scores each row by itself: a batch may hold rows that teach the same thing.
+    The rows with the highest ``scores.bald``. Scores each row by itself: a batch may hold rows that teach the same.
     """
 
-    requires_stochastic: ClassVar[bool] = True
-
-    def score(self, prediction: Prediction) -> Tensor:
-        """Return ``scores.bald`` of the class probabilities ``[K, B, C]``, ``[B]`` in nats."""
-        return scores.bald(probabilities(prediction.outputs.float()))
+    disagreement = staticmethod(scores.bald)

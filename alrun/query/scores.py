@@ -17,17 +17,24 @@ from torch import Tensor
 
 from alrun.core.outputs import mixture
 from alrun.core.types import Moments
+from alrun.query.per_row import doubt, negative_gap, shannon
+from alrun.query.predictive_gain import epig, epig_gaussian
 
 __all__ = [
     "bald",
+    "consensus_kl",
     "doubt",
     "entropy",
+    "epig",
+    "epig_gaussian",
     "least_confidence",
     "margin",
     "negative_gap",
     "over_samples",
     "predictive_variance",
     "shannon",
+    "variation_ratio",
+    "vote_entropy",
 ]
 
 
@@ -36,23 +43,6 @@ def over_samples(score: Callable[[Tensor], Tensor], probabilities: Tensor, expec
     if probabilities.ndim == 2:
         return score(probabilities)
     return score(probabilities).mean(dim=0) if expected else score(probabilities.mean(dim=0))
-
-
-def shannon(probabilities: Tensor) -> Tensor:
-    """Return the entropy in nats ``[..., N]`` of ``[..., N, C]``."""
-    surprise: Tensor = torch.special.entr(probabilities)
-    return surprise.sum(dim=-1)
-
-
-def negative_gap(probabilities: Tensor) -> Tensor:
-    """Return minus the gap between the two largest of ``[..., N, C]``, ``[..., N]``."""
-    best = probabilities.topk(2, dim=-1).values
-    return best[..., 1] - best[..., 0]
-
-
-def doubt(probabilities: Tensor) -> Tensor:
-    """Return one minus the largest of ``[..., N, C]``, ``[..., N]``."""
-    return 1 - probabilities.amax(dim=-1)
 
 
 def entropy(probabilities: Tensor, expected: bool = False) -> Tensor:
@@ -95,6 +85,63 @@ def bald(probabilities: Tensor) -> Tensor:
         probabilities: ``[K, N, C]``.
     """
     return (entropy(probabilities) - entropy(probabilities, expected=True)).clamp_min(0)
+
+
+def variation_ratio(probabilities: Tensor, expected: bool = False) -> Tensor:
+    """Return the share of the samples that vote against the most voted class, from 0 to ``1 - 1/C`` (Gal 2016).
+
+    Deviation: a sample votes for its most probable class, where Gal draws its vote from its probabilities, so that the
+    same samples always give the same score. Equally many votes, or equal probabilities, count for the lower class.
+
+    Args:
+        probabilities: ``[K, N, C]``.
+        expected: Average over the samples how little each believes in the most voted class, one minus its probability,
+            instead of counting those that vote against it: fewer ties.
+    """
+    shares = _vote_shares(probabilities)
+    if not expected:
+        return doubt(shares)
+    return 1 - probabilities.mean(dim=0).gather(-1, shares.argmax(dim=-1, keepdim=True)).squeeze(-1)
+
+
+def vote_entropy(probabilities: Tensor) -> Tensor:
+    """Return the entropy in nats of the samples' votes, from 0 to ``log min(K, C)`` (Dagan and Engelson 1995).
+
+    Each of the ``K`` samples votes for its most probable class, the lower one of equals. Deviation: not divided by
+    ``log min(K, C)``, which ranks the same.
+
+    Args:
+        probabilities: ``[K, N, C]``.
+    """
+    return shannon(_vote_shares(probabilities))
+
+
+def _vote_shares(probabilities: Tensor) -> Tensor:
+    """Return which part of the ``K`` samples votes for each class, ``[N, C]``; NaN where a probability is NaN."""
+    votes = probabilities.argmax(dim=-1).T
+    one = probabilities.new_full((), 1 / len(probabilities)).expand(votes.shape)
+    # To argmax NaN is as good a class as any other: it has to come in by another way.
+    return (0 * probabilities.sum(dim=0)).scatter_add_(-1, votes, one)
+
+
+def consensus_kl(probabilities: Tensor) -> Tensor:
+    """Return the mean divergence in nats of the samples from their mean (McCallum and Nigam 1998).
+
+    ``KL(p_k || mean p)``, averaged over ``k``: the Jensen-Shannon divergence of the samples, which is what ``bald``
+    computes by a difference of entropies. Here each term is that of a Bregman divergence, none of them negative, so
+    that small scores keep their relative precision.
+
+    Args:
+        probabilities: ``[K, N, C]``.
+    """
+    mean = probabilities.mean(dim=0)
+    limits = torch.finfo(probabilities.dtype)
+    total = torch.zeros_like(mean)
+    for sample in probabilities:
+        excess = sample - mean
+        ratio = (excess / mean.clamp_min(limits.tiny)).clamp_min(limits.eps - 1)
+        total += sample * ratio.log1p() - excess
+    return total.sum(dim=-1).clamp_min(0) / len(probabilities)
 
 
 def predictive_variance(moments: Moments) -> Tensor:

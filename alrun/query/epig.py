@@ -1,0 +1,100 @@
+"""How much a label would tell of the labels of other inputs: EPIG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.outputs import gaussian_moments, probabilities
+from alrun.core.protocols.queue import AbstractQueue
+from alrun.core.seeding import Role
+from alrun.core.types import Prediction, Task, TaskSpec
+from alrun.query import scores
+from alrun.query.base import ScoreQuery
+from alrun.query.targets import TargetRows, drawn_targets, given_targets
+
+__all__ = ["Epig"]
+
+
+class Epig(ScoreQuery):
+    """Highest expected predictive information gain (Bickford Smith et al. 2023): ``scores.epig``.
+
+    BALD asks what a label tells of the weights; this asks what it tells of the labels of target inputs, and so leaves
+    out what is rare and strange. It takes one pass over the targets and one over the pool, with the same posterior
+    samples. Regressions need a learner that predicts a variance: ``scores.epig_gaussian``.
+
+    Args:
+        max_samples: Rows a call.
+        num_targets: How many rows of the unlabeled pool stand for the inputs to come, drawn anew at each step; all if
+            there are fewer.
+        targets: Inputs ``[M, *input_shape]``, or the path of a ``.npy`` file of them, in place of rows of the pool.
+        spec: What the data are; from the data.
+
+    Raises:
+        ConfigError: The number is not positive, or the targets cannot be read or have the wrong shape.
+    """
+
+    tasks: ClassVar[frozenset[Task]] = frozenset(Task)
+    requires_stochastic: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        max_samples: int,
+        num_targets: int = 100,
+        targets: str | Path | Tensor | NDArray[Any] | None = None,
+        spec: TaskSpec | None = None,
+    ) -> None:
+        super().__init__(max_samples)
+        if isinstance(num_targets, bool) or not isinstance(num_targets, int) or num_targets < 1:
+            what = f"{num_targets!r} is not a positive whole number"
+            raise ConfigError(Problem(what, "query.epig.num_targets", "query.epig.num_targets=100"))
+        self.num_targets = num_targets
+        shape = spec.input_shape if spec else None
+        self._given = None if targets is None else given_targets(targets, shape, "query.epig.targets")
+        self._aims = torch.empty(0)
+
+    def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:
+        """Put the rows with the highest gain in ``query_queue``.
+
+        Raises:
+            StrategyError: When a score is NaN, inference gives one sample only, or a regression has no noise.
+        """
+        if self.max_samples and len(self.driver.unlabeled_pool):
+            chunks = [self._samples(prediction) for prediction in self.driver.predictor(self._targets())]
+            self._aims = torch.cat(chunks, dim=1)
+        super().sample(query_queue)
+        self._aims = torch.empty(0)
+
+    def score(self, prediction: Prediction) -> Tensor:
+        """Return the gain, averaged over the targets, ``[B]`` in nats."""
+        candidates = self._samples(prediction)
+        if self._regression:
+            targets = self.driver.spec.num_outputs
+            return scores.epig_gaussian(gaussian_moments(candidates, targets), gaussian_moments(self._aims, targets))
+        return scores.epig(probabilities(candidates), probabilities(self._aims))
+
+    @property
+    def _regression(self) -> bool:
+        return getattr(self.driver.spec, "task", None) is Task.REGRESSION
+
+    def _targets(self) -> TargetRows:
+        if self._given is not None:
+            return self._given
+        stream = self.driver.seeds.integer(Role.QUERY, "Epig/targets")
+        return drawn_targets(self.driver.unlabeled_pool, self.num_targets, stream)
+
+    def _samples(self, prediction: Prediction) -> Tensor:
+        """Return the outputs ``[K, B, C]`` ``float32``."""
+        if not prediction.stochastic:
+            raise StrategyError("Epig needs posterior samples; choose an inference that gives some (mc_dropout)")
+        if self._regression and prediction.outputs.shape[-1] == self.driver.spec.num_outputs:
+            raise StrategyError(
+                "without noise a label says all about its own input, and nothing can be compared with that\n"
+                "    → let the learner predict a variance: learner.likelihood=gaussian"
+            )
+        return prediction.outputs.float()

@@ -1,0 +1,53 @@
+"""What the strategies share that draw a batch by BALD scores, where others take the highest."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.core.outputs import probabilities
+from alrun.core.row_random import row_uniforms
+from alrun.core.seeding import Role
+from alrun.core.types import Prediction
+from alrun.query import scores
+from alrun.query.base import ScoreQuery
+
+__all__ = ["PerturbedBald"]
+
+
+class PerturbedBald(ScoreQuery):
+    """Rows drawn without replacement, with chances that rise with their BALD scores.
+
+    Kirsch et al. (2023), "Stochastic Batch Acquisition: A Simple Baseline for Deep Active Learning". The highest sums
+    of a logarithm and standard Gumbel noise are such a draw (Gumbel-top-k). The noise of a row is a function of seed,
+    step, strategy and row number, so that the order of the pool changes nothing. Reported are those sums.
+
+    Args:
+        max_samples: Rows a call.
+        coldness: How much the scores count: 0 draws at random, more and more come near the highest scores.
+
+    Raises:
+        ConfigError: The coldness is not a finite number, 0 or more.
+    """
+
+    requires_stochastic: ClassVar[bool] = True
+
+    def __init__(self, max_samples: int, coldness: float = 1.0) -> None:
+        super().__init__(max_samples)
+        if isinstance(coldness, bool) or not isinstance(coldness, int | float) or not 0 <= coldness < float("inf"):
+            what = f"the coldness cannot be {coldness!r}"
+            raise ConfigError(Problem(what, "query", "a number, 0 or more; coldness=1 as in the paper"))
+        self.coldness = coldness
+
+    def bald(self, prediction: Prediction) -> Tensor:
+        """Return ``scores.bald`` of the rows of ``prediction``, ``[B]`` ``float64``."""
+        return scores.bald(probabilities(prediction.outputs.float())).detach().cpu().double()
+
+    def noise(self, rows: Tensor) -> Tensor:
+        """Return a standard Gumbel number for each of ``rows`` ``[B]`` ``int64``, ``[B]`` ``float64``."""
+        stream = self.driver.seeds.integer(Role.QUERY, type(self).__name__)
+        return torch.from_numpy(-np.log(-np.log(row_uniforms(rows, stream))))

@@ -1,0 +1,36 @@
+"""What the uncertainty strategies share: a measure of class probabilities, over one prediction or several."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from alrun.core.outputs import probabilities
+from alrun.core.types import Prediction
+from alrun.query.base import ScoreQuery
+
+__all__ = ["UncertaintyQuery"]
+
+
+class UncertaintyQuery(ScoreQuery):
+    """Highest value of ``measure`` first. Name a function of ``alrun.query.scores`` in a subclass.
+
+    Args:
+        max_samples: Rows a call.
+        expected: With ``K`` posterior samples, average their scores instead of scoring their mean.
+
+    Attributes:
+        measure: Function of probabilities ``[B, C]`` or ``[K, B, C]`` and of ``expected``, to scores ``[B]``.
+    """
+
+    measure: ClassVar[staticmethod[[Tensor, bool], Tensor]]
+
+    def __init__(self, max_samples: int, expected: bool = False) -> None:
+        """Remember how ``K`` samples are read."""
+        super().__init__(max_samples)
+        self.expected = expected
+
+    def score(self, prediction: Prediction) -> Tensor:
+        """Return ``measure`` of the class probabilities, ``[B]``."""
+        return type(self).measure(probabilities(prediction.outputs.float()), self.expected)
