@@ -15,34 +15,33 @@ __all__ = ["bait"]
 class _Trace:
     """How much ``trace(M⁻¹ F)`` changes with each row, kept up to date as rows enter or leave ``M``.
 
-    Of row ``x`` with information ``V Vᵀ``, ``V = S½ ⊗ h``, it keeps ``G = hᵀ A h`` and ``Q = hᵀ A F A h``
-    ``[r, r]`` with ``A = M⁻¹``. By Woodbury's identity a row that enters lowers the trace by ``tr((I + S G)⁻¹ S Q)``
-    and takes from ``A`` a matrix of rank ``r``, so that all ``G`` and ``Q`` follow from one product with its factor.
+    Of row ``x`` with information ``V Vᵀ``, ``V = S½ ⊗ h``, it keeps ``I + S G`` and ``S Q`` ``[r, r]``, where
+    ``G = hᵀ A h``, ``Q = hᵀ A F A h`` and ``A = M⁻¹``. By Woodbury's identity a row that enters lowers the trace by
+    ``tr((I + S G)⁻¹ S Q)`` and takes from ``A`` a matrix of rank ``r``, so that all ``G`` and ``Q`` follow from one
+    product with its factor. For rows that leave, the signs of ``S`` and of that matrix are turned.
     """
 
     def __init__(self, fisher: Fisher, inverse: Tensor, target: Tensor, sign: int) -> None:
         """Watch the rows of ``fisher``, which enter (``sign`` 1) or leave (-1) the matrix that has ``inverse``."""
         self.fisher, self.inverse, self.target, self.sign = fisher, inverse, target, sign
         shape, device = (len(fisher), fisher.rank, fisher.rank), inverse.device
-        self.cover = torch.empty(shape, dtype=fisher.dtype, device=device)
+        self.system = torch.empty(shape, dtype=fisher.dtype, device=device)
         self.worth = torch.empty(shape, dtype=fisher.dtype, device=device)
         both = inverse @ target @ inverse
         for part in fisher.parts():
             rows = fisher.part(part)
-            self.cover[part], self.worth[part] = rows.forms(inverse), rows.forms(both)
+            curvature = rows.curvature()
+            self.system[part] = sign * (curvature @ rows.forms(inverse))
+            self.system[part].diagonal(dim1=1, dim2=2).add_(1)
+            self.worth[part] = curvature @ rows.forms(both)
 
     def gains(self) -> Tensor:
         """Return how much the trace falls with each row that enters, or rises with each that leaves, ``[N]``."""
         return torch.cat([self._gains(part) for part in self.fisher.parts()])
 
     def _gains(self, part: slice) -> Tensor:
-        curvature, cover, worth = self.fisher.part(part).curvature(), self.cover[part], self.worth[part]
-        if self.fisher.rank == 1:
-            gains: Tensor = curvature * worth / (1 + self.sign * curvature * cover)
-            return gains[:, 0, 0]
-        system = self.sign * (curvature @ cover)
-        system.diagonal(dim1=1, dim2=2).add_(1)
-        solved: Tensor = torch.linalg.solve(system, curvature @ worth)
+        system, worth = self.system[part], self.worth[part]
+        solved = worth / system if self.fisher.rank == 1 else torch.linalg.solve(system, worth)
         return solved.diagonal(dim1=1, dim2=2).sum(dim=1)
 
     def move(self, row: int) -> Tensor:
@@ -54,10 +53,12 @@ class _Trace:
         both, rank = torch.cat([columns, mixed], dim=1), self.fisher.rank
         gains = []
         for part in self.fisher.parts():
-            near, far = self.fisher.part(part).products(both).split(rank, dim=2)
-            self.cover[part].baddbmm_(near, near.transpose(1, 2), alpha=-self.sign)
-            # It meets symmetric matrices alone, in traces, so that its own two halves need not be the same.
-            self.worth[part].baddbmm_(near, far.transpose(1, 2), alpha=-2 * self.sign)
+            rows = self.fisher.part(part)
+            near, far = rows.products(both).split(rank, dim=2)
+            turned = rows.curvature() @ near
+            self.system[part].baddbmm_(turned, near.transpose(1, 2), alpha=-1)
+            # Q meets symmetric matrices alone, in traces, so that its own two halves need not be the same.
+            self.worth[part].baddbmm_(turned, far.transpose(1, 2), alpha=-2 * self.sign)
             gains.append(self._gains(part))
         return torch.cat(gains)
 
