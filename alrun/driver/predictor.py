@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.batches import move
+from alrun.core.embedding import captured, embedding_layer
 from alrun.core.errors import StrategyError
 from alrun.core.evaluation import by_itself
 from alrun.core.types import Prediction
@@ -60,7 +61,11 @@ class StreamedPredictor:
 
         Args:
             pool: Rows to predict.
-            embeddings: Also give the input of the embedding layer, ``[B, d]``, from a deterministic pass.
+            embeddings: Also give the input of the embedding layer, flattened to ``[B, d]`` (tokens or pixels that the
+                layer gets side by side), as it is when the learner answers by itself. No second pass is made where
+                the one for the outputs has it: outputs that are not stochastic are those of the learner's own weights,
+                and a function that ``inference.prepared`` yields may have ``with_inputs_of(inputs, layer)``, which
+                returns outputs and, where they are known, what ``layer`` gets.
         """
         total = len(pool)
         seeds = self._seeds()
@@ -74,22 +79,36 @@ class StreamedPredictor:
             stack.callback(stream.close)
             for positions, batch in zip(chunks, stream(chunks), strict=True):
                 inputs = move(batch, self._device)
-                outputs = forward(inputs).cpu()
-                features = self._embed(inputs) if embeddings else None
-                yield Prediction(rows[positions], outputs, self._inference.stochastic, features)
+                outputs, features = self._answer(forward, inputs) if embeddings else (forward(inputs), None)
+                features = None if features is None else features.cpu()
+                yield Prediction(rows[positions], outputs.cpu(), self._inference.stochastic, features)
                 self._progress(int(positions[-1]) + 1, total)
 
-    def _embed(self, inputs: Any) -> Tensor:
-        """Return the input of the embedding layer in a pass of its own: a stochastic pass has many."""
-        captured: list[Tensor] = []
+    def _answer(self, forward: Callable[[Any], Tensor], inputs: Any) -> tuple[Tensor, Tensor]:
+        """Return outputs and embeddings ``[B, d]``, from one pass where it gives both."""
         layer = embedding_layer(self._learner)
-        handle = layer.register_forward_pre_hook(lambda _, arguments: captured.append(arguments[0]))
-        try:
-            with by_itself(self._learner):
-                self._learner(inputs)
-        finally:
-            handle.remove()
-        return captured[-1].flatten(1).cpu()
+        both = getattr(forward, "with_inputs_of", None)
+        features: Tensor | None = None
+        if both is not None:
+            outputs, features = both(inputs, layer)
+        elif self._inference.stochastic:
+            outputs = forward(inputs)
+        else:
+            with captured(layer) as seen:
+                outputs = forward(inputs)
+            features = seen[-1] if seen else None
+        if features is None:
+            features = self._alone(layer, inputs)
+        return outputs, features.detach().flatten(1)
+
+    def _alone(self, layer: nn.Module, inputs: Any) -> Tensor:
+        """Return what ``layer`` gets in a pass of the learner by itself, or of the one that stands for several."""
+        learner = getattr(self._learner, "representative", self._learner)
+        with by_itself(learner), captured(layer) as seen:
+            learner(inputs)
+        if not seen:
+            raise StrategyError(f"predicting runs no {type(layer).__name__} of the learner's embedding_layer")
+        return seen[-1]
 
 
 class _Chunks:
@@ -104,23 +123,3 @@ class _Chunks:
 
         starts = range(0, self._total, self._size)
         return (torch.arange(start, min(start + self._size, self._total)) for start in starts)
-
-
-def embedding_layer(learner: Any) -> nn.Module:
-    """Return the module whose input is the embedding: ``learner.embedding_layer``, by default the last linear layer.
-
-    Raises:
-        StrategyError: The learner names none and has no linear layer.
-    """
-    from torch import nn
-
-    name = getattr(learner, "embedding_layer", None)
-    if isinstance(name, str):
-        return learner.get_submodule(name)  # type: ignore[no-any-return]
-    linear = [module for module in learner.modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise StrategyError(
-            f"{type(learner).__name__} has no linear layer to take embeddings from\n"
-            "    → give it an attribute embedding_layer with the name of a submodule"
-        )
-    return linear[-1]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
+from alrun.core.embedding import captured
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.seeding import Seeds
 from alrun.inference.evaluation import evaluating, outputs_of
+from alrun.inference.folding import Folding
 from alrun.inference.masks import DROPOUTS
 from alrun.inference.passes import DropoutPasses
 
@@ -60,8 +64,9 @@ class MCDropout:
     def prepared(self, learner: nn.Module, seeds: Seeds) -> Iterator[Callable[[Tensor], Tensor]]:
         """Yield a function from inputs ``[B, ...]`` to outputs ``[K, B, ...]``, gradients off.
 
-        Forward hooks see ``B`` rows before the first dropout layer and ``K * B`` rows, pass after pass, behind it; or
-        ``K`` calls on ``B`` rows where passes cannot be stacked. The first batch is preceded by calls on three rows.
+        Forward hooks see ``B`` rows before the first dropout layer, and as the input of a linear layer into which it is
+        folded, without a mask; ``K * B`` rows, pass after pass, behind it; or ``K`` calls on ``B`` rows where passes
+        cannot be stacked. The first batch is preceded by calls on three rows.
 
         Raises:
             ConfigError: The learner has no dropout layer, or only such as drop nothing.
@@ -69,10 +74,9 @@ class MCDropout:
         """
         layers = self._active(learner)
         probs = {name: layer.p if self.prob is None else self.prob for name, layer in layers.items()}
-        passes = DropoutPasses(dict(layers), probs, self.num_passes, seeds)
-        step = outputs_of(learner)
+        passes = DropoutPasses(dict(layers), probs, self.num_passes, seeds, Folding(learner.modules()))
         with evaluating(learner), passes.installed():
-            yield lambda inputs: passes.run(step, inputs)
+            yield _Answers(passes, outputs_of(learner))
 
     def _active(self, learner: nn.Module) -> dict[str, _DropoutNd]:
         found: dict[str, _DropoutNd] = {
@@ -86,3 +90,23 @@ class MCDropout:
             hint = "learner=mlp learner.dropout=0.1, or inference=deterministic"
             raise ConfigError(Problem(what, "learner.dropout", hint))
         return active
+
+
+class _Answers:
+    """What ``prepared`` yields."""
+
+    def __init__(self, passes: DropoutPasses, step: Callable[[Any], Tensor]) -> None:
+        self._passes, self._step = passes, step
+
+    def __call__(self, inputs: Any) -> Tensor:
+        return self._passes.run(self._step, inputs)
+
+    def with_inputs_of(self, inputs: Any, layer: nn.Module) -> tuple[Tensor, Tensor | None]:
+        """Return the outputs, and what ``layer`` gets without dropout, where it comes before the first mask."""
+        if not self._passes.stacks(self._step, inputs):
+            return self(inputs), None
+        with captured(layer) as seen:
+            outputs = self(inputs)
+        # Behind the first mask a layer gets the rows of all passes. A single pass cannot be told apart.
+        plain = len(outputs) > 1 and sum(len(values) for values in seen) == len(inputs)
+        return outputs, torch.cat(seen) if plain else None

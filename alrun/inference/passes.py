@@ -12,11 +12,14 @@ from torch import Tensor, nn
 
 from alrun.core.errors import StrategyError
 from alrun.core.seeding import Seeds
+from alrun.inference.folding import Folding
 from alrun.inference.masks import affine, keep_masks, mask_shape
 
 __all__ = ["DropoutPasses"]
 
 _PROBE_ROWS = 3
+#: Rows that run together behind the first dropout layer on a CPU: what they make of a layer should stay in the cache.
+_STACKED_ROWS = 5120
 _CANNOT_STACK = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 _Affine = tuple[Tensor, Tensor | None]
 
@@ -31,14 +34,23 @@ class DropoutPasses:
     """``K`` passes through a network whose dropout layers it stands in for while ``installed``.
 
     Stacked: up to the first dropout layer the network runs once on ``B`` rows; there the rows become ``K * B``, pass
-    after pass, each with its pass's mask, and run together through the rest. A network that cannot be run so, because
-    it joins the two sizes (a skip connection around the first dropout layer) or moves the batch dimension, is run
-    ``K`` times. Which of the two is settled on the first batch, by running three of its rows both ways.
+    after pass, each with its pass's mask, and run together through the rest; where a narrowing linear layer comes next,
+    its weights are masked instead (see ``Folding``). A network that cannot be run so, because it joins the two sizes (a
+    skip connection around the first dropout layer) or moves the batch dimension, is run ``K`` times. Which of the two
+    is settled on the first batch, by running three of its rows both ways.
     """
 
-    def __init__(self, layers: dict[str, nn.Module], probs: dict[str, float], num_passes: int, seeds: Seeds) -> None:
+    def __init__(
+        self,
+        layers: dict[str, nn.Module],
+        probs: dict[str, float],
+        num_passes: int,
+        seeds: Seeds,
+        folding: Folding | None = None,
+    ) -> None:
         """Prepare ``num_passes`` passes over the dropout ``layers``, by name, with their ``probs``."""
         self._layers = layers
+        self._folding = folding or Folding([])
         self._probs = probs
         self._num_passes = num_passes
         self._seeds = seeds
@@ -50,13 +62,20 @@ class DropoutPasses:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Replace the ``forward`` of every layer, and put back what was there at the end, whatever happens."""
+        """Replace the ``forward`` of every layer, and put back what was there at the end, whatever happens.
+
+        Torch's fused transformer layers, which in evaluation mode pass over their dropout layers, are off meanwhile.
+        """
         found = {name: vars(layer).get("forward") for name, layer in self._layers.items()}
+        fused = torch.backends.mha.get_fastpath_enabled()
         try:
+            torch.backends.mha.set_fastpath_enabled(False)
             for name, layer in self._layers.items():
                 vars(layer)["forward"] = self._stand_in(name)
-            yield
+            with self._folding.installed():
+                yield
         finally:
+            torch.backends.mha.set_fastpath_enabled(fused)
             for name, forward in found.items():
                 vars(self._layers[name]).pop("forward", None)
                 if forward is not None:
@@ -75,15 +94,29 @@ class DropoutPasses:
             outputs = self._looped(step, inputs)
             self._refuse_unused()
             return outputs
-        if len(inputs) == 0:
+        if not self.stacks(step, inputs):
             return self._looped(step, inputs)
+        rows = len(inputs) if inputs.device.type != "cpu" else max(1, _STACKED_ROWS // self._num_passes)
+        blocks = [self._stacked(step, block) for block in inputs.split(rows)]
+        return torch.cat(blocks, dim=1) if len(blocks) > 1 else blocks[0]
+
+    def stacks(self, step: Callable[[Any], Tensor], inputs: Any) -> bool:
+        """Return whether ``inputs`` ``[B, ...]`` are run once up to the first dropout layer."""
+        if not isinstance(inputs, Tensor) or len(inputs) == 0:
+            return False
         if self._stackable is None:
             self._stackable = self._agree(step, inputs[torch.arange(_PROBE_ROWS, device=inputs.device) % len(inputs)])
-        return self._stacked(step, inputs) if self._stackable else self._looped(step, inputs)
+        return self._stackable
 
     def _agree(self, step: Callable[[Tensor], Tensor], probe: Tensor) -> bool:
         expected = self._looped(step, probe)
         self._refuse_unused()
+        if self._equals(expected, step, probe):
+            return True
+        self._folding.none()
+        return self._equals(expected, step, probe)
+
+    def _equals(self, expected: Tensor, step: Callable[[Tensor], Tensor], probe: Tensor) -> bool:
         try:
             stacked = self._stacked(step, probe)
         except _CANNOT_STACK:
@@ -114,6 +147,8 @@ class DropoutPasses:
             site = f"{name}/{self._calls[name]}"
             self._calls[name] += 1
             scale, shift = self._affine(name, site, values)
+            if self._pass is None and len(values) == self._rows and self._folding.follows(site, values):
+                return self._folding.deferred(site, values, scale, shift)
             if self._pass is None:
                 return self._stacked_dropout(values, scale, shift)
             if self._rows and len(values) % self._rows:
@@ -121,7 +156,7 @@ class DropoutPasses:
                     f"dropout layer {name!r} does not get the batch in its first dimension: {values.shape}"
                 )
             dropped = values * scale[self._pass]
-            return dropped if shift is None else dropped + shift[self._pass]
+            return self._folding.handed(site, dropped if shift is None else dropped + shift[self._pass])
 
         return forward
 
