@@ -48,10 +48,11 @@ def run(argv: list[str], trust: Trust) -> int:
 
 def _stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
     from omegaconf import DictConfig, OmegaConf
+    from yaml import YAMLError
 
     try:
         config = OmegaConf.load(directory.config)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, YAMLError, RecursionError) as error:
         raise ConfigError(Problem(f"cannot be read: {error}", str(directory.config))) from error
     if not isinstance(config, DictConfig):
         raise ConfigError(Problem("is not a mapping", str(directory.config)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.store.codec import parse_json
 from alrun.store.lock import is_locked
 
 __all__ = ["Run", "find_runs", "read_run"]
@@ -84,7 +84,7 @@ def _walk(root: Path) -> Iterator[Path]:
 def read_run(directory: Path) -> Run:
     """Return the run in ``directory``; one whose description cannot be read has the status ``unreadable``."""
     try:
-        return _from_json(directory, json.loads((directory / DESCRIPTION).read_bytes()))
+        return _from_json(directory, parse_json((directory / DESCRIPTION).read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return Run(directory, "unreadable", f"{DESCRIPTION}: {type(error).__name__}: {error}")
 

@@ -67,7 +67,7 @@ def _config(run: Run) -> Any:
         return {}
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(f"{path} cannot be read: {error}") from error
 
 

@@ -8,7 +8,6 @@ is new in it, so that the bytes of a step do not grow with the pool; the state o
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,7 +117,7 @@ def read_commit(path: Path, step: int, phase: str) -> Commit:
     """
     try:
         data = read_bytes(path / MANIFEST)
-        manifest = json.loads(data)
+        manifest = codec.parse_json(data)
         body = {key: manifest[key] for key in ("step", "phase", "previous", "files", "state")}
         intact = (
             codec.canonical_json(manifest) == data

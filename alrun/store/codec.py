@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["canonical_json", "decode", "encode", "mapped_tensors", "tensors_from_bytes", "tensors_to_bytes"]
+__all__ = [
+    "canonical_json",
+    "decode",
+    "encode",
+    "mapped_tensors",
+    "parse_json",
+    "tensors_from_bytes",
+    "tensors_to_bytes",
+]
 
 _PLAIN = frozenset({type(None), bool, int, str})
 _RECORDS: Mapping[str, type[Any]] = {"annotation": Annotation, "report": QueryReport}
@@ -30,6 +38,18 @@ _FIELDS = {kind: (tag, [field.name for field in dataclasses.fields(kind)]) for t
 def canonical_json(value: Any) -> bytes:
     """Return compact JSON with sorted keys: equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Return the value of JSON text.
+
+    Raises:
+        ValueError: It is none, or is nested deeper than anything that was written here.
+    """
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("JSON nested too deeply") from None
 
 
 def encode(value: Any, tensors: dict[str, Tensor]) -> Any:

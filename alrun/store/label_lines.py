@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -89,7 +88,7 @@ class LabelReader:
 
     def _read(self, number: int, line: bytes) -> LabelLine:
         try:
-            body = json.loads(line)["body"]
+            body = codec.parse_json(line)["body"]
             if rendered(body) != line:
                 raise CorruptionError("the CRC-32 differs")
             annotation = codec.decode(body["answer"], self._tensors(body))

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from alrun.core.errors import LockedError, StoreError
+from alrun.store.codec import parse_json
 from alrun.store.files import make_directory
 
 __all__ = ["RunLock", "is_locked"]
@@ -96,7 +97,7 @@ class RunLock:
         content = os.pread(self._descriptor, 4096, 0)
         self._release()
         try:
-            holder = json.loads(content)
+            holder = parse_json(content)
             who = f"process {holder['pid']} on {holder['host']}"
         except (ValueError, KeyError, TypeError):
             who = "another process"

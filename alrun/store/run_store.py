@@ -32,6 +32,7 @@ class RunStore:
     def __init__(self, directory: RunDirectory, logger: logging.Logger) -> None:
         """Open the run at ``directory``; the caller holds its lock."""
         self.directory = directory
+        directory.refuse_links()
         directory.remove_temporaries()
         self.checkpoints = CheckpointStore(directory.checkpoints, logger)
         self.labels = LabelLog(directory.labels, logger)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alrun.core.errors import StoreError
+from alrun.store.codec import parse_json
 from alrun.store.files import TEMPORARY_PREFIX, read_bytes, remove_tree, rename, write_atomic
 from alrun.store.log import LogHandler
 
@@ -82,7 +83,7 @@ class RunDirectory:
         """
         path = self.path / RUN
         try:
-            info = json.loads(read_bytes(path))
+            info = parse_json(read_bytes(path))
         except ValueError as error:
             raise StoreError(
                 f"{path} is damaged: {error}\n    → fresh=true sets the run aside and starts over"
@@ -105,6 +106,15 @@ class RunDirectory:
         handler = LogHandler(self.path / "alrun.log")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         return handler
+
+    def refuse_links(self) -> None:
+        """Raise ``StoreError`` where a folder of the run is a link: what is written there would go elsewhere."""
+        for pattern in ("checkpoints", "labels", "callbacks", "checkpoints/*", "checkpoints/*/*"):
+            for path in self.path.glob(pattern):
+                if path.is_symlink():
+                    raise StoreError(
+                        f"{path} is a link; a run lies in folders of its own\n    → replace it by what it leads to"
+                    )
 
     def remove_temporaries(self) -> None:
         """Remove what a killed process left half written; the caller holds the lock."""
