@@ -18,7 +18,7 @@ QUERY = "query."
 NOT_AN_EXPERIMENT = frozenset(
     {
         *("seed", "name", "output_dir", "device", "fresh", "progress", "logger", "callbacks", "metrology"),
-        *("budget", "max_steps", "stopping", "hydra"),
+        *("budget", "max_steps", "stopping", "hydra", "checkpoint", "timeout", "mend"),
     }
 )
 
