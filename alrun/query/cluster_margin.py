@@ -31,7 +31,7 @@ class ClusterMargin(BatchQuery):
         max_samples: int,
         factor: float = 10.0,
         cluster_size: float = 10.0,
-        max_clustered: int = 3000,
+        max_clustered: int = 2500,
         random_member: bool = True,
         features: FeatureKind | None = None,
     ) -> None:

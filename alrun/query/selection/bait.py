@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -146,16 +148,15 @@ def _check(regularization: float, oversampling: float, max_dimension: int) -> No
 
 
 def _reduced(fisher: Fisher, max_dimension: int) -> Fisher:
-    width, wanted = fisher.features.part(0, 1).vectors().shape[1], max(1, max_dimension // fisher.rank)
-    if width > wanted:
-        fisher.directions = leading_directions(fisher.features, wanted)
-    return fisher
+    wanted = max(1, max_dimension // fisher.rank)
+    if fisher.width <= wanted:
+        return fisher
+    return replace(fisher, directions=leading_directions(fisher.features, wanted))
 
 
 def _start(fisher: Fisher, labeled: Tensor, regularization: float, weight: float | None) -> Tensor:
     known = fisher.at(labeled.to(fisher.features.device))
-    size = fisher.rank * fisher.part(slice(0, 1)).vectors().shape[1]
-    start = regularization * torch.eye(size, dtype=torch.float64, device=fisher.features.device)
+    start = regularization * torch.eye(fisher.rank * fisher.width, dtype=torch.float64, device=fisher.features.device)
     return start + known.total() * (1 / len(known) if weight is None else weight) if len(known) else start
 
 

@@ -13,7 +13,7 @@ from alrun.query.selection.top_k import top_k
 __all__ = ["average_linkage", "cluster_margin", "round_robin"]
 
 
-def average_linkage(features: Tensor | Features, num_clusters: int, *, max_clustered: int = 3000) -> Tensor:
+def average_linkage(features: Tensor | Features, num_clusters: int, *, max_clustered: int = 2500) -> Tensor:
     """Cluster rows bottom up by average linkage of Euclidean distances, until ``num_clusters`` are left.
 
     scipy's tree (Müllner 2011) takes ``O(m²)`` time and, with ``m`` rows clustered, ``8 m²`` bytes. Of more than
@@ -84,7 +84,7 @@ def cluster_margin(
     *,
     factor: float = 10.0,
     cluster_size: float = 10.0,
-    max_clustered: int = 3000,
+    max_clustered: int = 2500,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Pick from the ``factor * n`` rows of smallest margin, in turn from clusters of them (Citovsky et al. 2021).

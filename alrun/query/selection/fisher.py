@@ -61,6 +61,11 @@ class Fisher:
         """``r``."""
         return 1 if self.probabilities is None else self.probabilities.shape[1] - 1
 
+    @cached_property
+    def width(self) -> int:
+        """``d``, after the projection."""
+        return int(self.part(slice(0, 1)).vectors().shape[1])
+
     @property
     def dtype(self) -> torch.dtype:
         """In which to accumulate: two numbers a row are kept exact, more are not."""
@@ -77,7 +82,7 @@ class Fisher:
 
     def parts(self) -> Iterator[slice]:
         """Yield slices of the rows: few, as each is worked on in many short steps, yet of bounded memory."""
-        step = min(LARGEST_PART, max(256, NUMBERS_A_PART // self.rank**2))
+        step = min(LARGEST_PART, max(256, NUMBERS_A_PART // (self.rank**2 + self.width)))
         return (slice(start, min(start + step, len(self))) for start in range(0, len(self), step))
 
     def part(self, part: slice) -> Fisher:
@@ -124,11 +129,11 @@ class Fisher:
 
     def total(self) -> Tensor:
         """Return the sum over the rows, ``[D, D]`` ``float64``; one slice of them at a time."""
-        width, rank = self.part(slice(0, 1)).vectors().shape[1], self.rank
+        width, rank = self.width, self.rank
         found = torch.zeros(rank, width, rank, width, dtype=torch.float64, device=self.features.device)
         for part in self.parts():
             few = self.part(part)
-            h, curvature = few.vectors().to(self.dtype), few.curvature()
+            h, curvature = few.vectors(), few.curvature().to(self.features.dtype)
             for first in range(rank):
                 for second in range(first + 1):
                     found[first, :, second] += (h * curvature[:, first, second, None]).T @ h
