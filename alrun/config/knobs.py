@@ -97,6 +97,9 @@ def _text_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(f"{name!r} cannot be a folder name", "name", hint)
     if isinstance(place, str) and (not place.strip() or "\0" in place):
         yield Problem(f"{place!r} cannot be a folder", "output_dir", "output_dir=outputs")
+    calibration = config.get("calibration")
+    if isinstance(calibration, str) and calibration != "temperature":
+        yield Problem(f"{calibration!r} is no calibration", "calibration", "calibration=temperature or null")
     checkpoint = config.get("checkpoint", {"keep": "all"})
     keep = checkpoint.get("keep") if isinstance(checkpoint, Mapping) else checkpoint
     if not isinstance(checkpoint, Mapping) or not isinstance(keep, str) or not KEEP.fullmatch(keep):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.events import PhaseProgress
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.seeding import Seeds
+from alrun.driver.calibration import CalibratedPredictor
 from alrun.driver.ledger import Ledger
 from alrun.driver.notify import Notifier
 from alrun.driver.predictor import StreamedPredictor
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from alrun.core.protocols import Predictor
+
 __all__ = ["Host"]
 
 
@@ -34,6 +37,7 @@ class Host:
 
     Attributes:
         learner: The model.
+        inference: How predictions are made from it.
         query_strategies: Run in order into one queue.
         query_queue: What is to be labelled.
         label_strategy: Answers the queue, or ``None``.
@@ -112,7 +116,9 @@ class Host:
             seeds=lambda: self.seeds,
             progress=self._predicted,
         )
-        self.predictor = WatchedPredictor(predictor, self.notify, lambda: self.evaluation)
+        told: Predictor = CalibratedPredictor(predictor, self) if settings.calibration else predictor
+        self.predictor = WatchedPredictor(told, self.notify, lambda: self.evaluation)
+        self.inference = components.inference
         self.attach_strategies()
 
     def _setup_logger(self) -> None:
@@ -120,12 +126,13 @@ class Host:
         self.logger = logging.getLogger(f"alrun.run.{self.log_dir.name}")
 
     def attach_strategies(self) -> None:
-        """Attach every strategy to this driver, and the learner if it wants that."""
+        """Attach every strategy to this driver, and the learner and the inference if they want that."""
         for strategy in self.strategies:
             strategy.attach(self)
-        attach = getattr(self.learner, "attach", None)
-        if callable(attach):
-            attach(self)
+        for part in (self.learner, self.inference):
+            attach = getattr(part, "attach", None)
+            if callable(attach):
+                attach(self)
 
     @property
     def strategies(self) -> list[Any]:

@@ -79,6 +79,7 @@ class Settings:
         predict_batch_size: Rows a chunk of the streamed predictor.
         device: ``auto``, or a torch device.
         threads: Threads that torch computes with; ``None`` to choose by the size of the learner.
+        calibration: ``temperature``, or ``None`` for outputs as they are.
         keep: Which weights stay on disk: ``all``, ``last`` or ``every:N``.
     """
 
@@ -89,6 +90,7 @@ class Settings:
     device: str = "auto"
     threads: int | None = None
     keep: str = "all"
+    calibration: str | None = None
 
 
 @dataclass

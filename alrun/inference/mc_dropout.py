@@ -75,7 +75,7 @@ class MCDropout:
         layers = self._active(learner)
         probs = {name: layer.p if self.prob is None else self.prob for name, layer in layers.items()}
         passes = DropoutPasses(dict(layers), probs, self.num_passes, seeds, Folding(learner.modules()))
-        with evaluating(learner), passes.installed():
+        with evaluating(learner):
             yield _Answers(passes, outputs_of(learner))
 
     def _active(self, learner: nn.Module) -> dict[str, _DropoutNd]:
@@ -93,20 +93,21 @@ class MCDropout:
 
 
 class _Answers:
-    """What ``prepared`` yields."""
+    """What ``prepared`` yields; stands in for layers inside each call alone, so that others may predict meanwhile."""
 
     def __init__(self, passes: DropoutPasses, step: Callable[[Any], Tensor]) -> None:
         self._passes, self._step = passes, step
 
     def __call__(self, inputs: Any) -> Tensor:
-        return self._passes.run(self._step, inputs)
+        with self._passes.installed():
+            return self._passes.run(self._step, inputs)
 
     def with_inputs_of(self, inputs: Any, layer: nn.Module) -> tuple[Tensor, Tensor | None]:
         """Return the outputs, and what ``layer`` gets without dropout, where it comes before the first mask."""
-        if not self._passes.stacks(self._step, inputs):
-            return self(inputs), None
-        with captured(layer) as seen:
-            outputs = self(inputs)
+        with self._passes.installed():
+            stacks = self._passes.stacks(self._step, inputs)
+            with captured(layer) as seen:
+                outputs = self._passes.run(self._step, inputs)
         # Behind the first mask a layer gets the rows of all passes. A single pass cannot be told apart.
-        plain = len(outputs) > 1 and sum(len(values) for values in seen) == len(inputs)
+        plain = stacks and len(outputs) > 1 and sum(len(values) for values in seen) == len(inputs)
         return outputs, torch.cat(seen) if plain else None

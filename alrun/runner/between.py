@@ -21,6 +21,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from _monitor_problems(components)
     yield from _lacking_problems(components)
     yield from _fit_problems(components)
+    yield from _calibration_problems(components, config)
     yield from _learner_problems(components)
 
 
@@ -64,6 +65,18 @@ def _fit_problems(components: Components) -> Iterator[Problem]:
             unfit = by_class if group == "query" else by_class or by_task
             if several and unfit and getattr(value, "multi_task", None) is False:
                 yield Problem(f"{_name(value)} does not fit data with {several} tasks", group, f"{group}=multitask")
+
+
+def _calibration_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield why probabilities cannot be calibrated."""
+    if config.get("calibration") is None:
+        return
+    pools = components.pools
+    sold = hasattr(pools.unlabeled, "validation_indices") and len(pools.training) == 0
+    if components.spec is None or components.spec.task != "classification":
+        yield Problem("temperatures are for classifications", "calibration", "calibration=null")
+    elif not pools.validation and not sold:
+        yield Problem("there is no validation pool to calibrate on", "calibration", "data.validation_size=0.1")
 
 
 def _learner_problems(components: Components) -> Iterator[Problem]:

@@ -31,6 +31,7 @@ def settings_from(config: Mapping[str, Any]) -> Settings:
         device=config["device"],
         threads=config["threads"],
         keep=config["checkpoint"]["keep"],
+        calibration=config.get("calibration"),
     )
 
 

@@ -109,6 +109,16 @@ def test_many_rows_are_passed_in_blocks_with_the_same_outputs() -> None:
     torch.testing.assert_close(whole, parts)
 
 
+def test_two_may_predict_in_turns() -> None:
+    learner, inputs = deep(), inputs_for(9)
+    module = MCDropout(num_passes=3)
+    with module.prepared(learner, SEEDS) as one, module.prepared(learner, Seeds(5)) as other:
+        found = [(one(rows), other(rows)) for rows in inputs.split(4)]
+    torch.testing.assert_close(torch.cat([first for first, _ in found], dim=1), one_by_one(learner, inputs, 3))
+    with module.prepared(learner, Seeds(5)) as alone:
+        torch.testing.assert_close(torch.cat([second for _, second in found], dim=1), alone(inputs))
+
+
 def test_weights_may_change_between_uses() -> None:
     learner, inputs = last_only(), inputs_for(4)
     module = MCDropout(num_passes=3)
