@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torchmetrics.classification  # noqa: F401 - makes cache folders when it is imported first, by itself
 from watched import WATCHES, Answer, Command, Watch  # type: ignore[import-not-found]
 
 from alrun.cli.main import main
