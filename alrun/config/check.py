@@ -38,7 +38,7 @@ def all_problems(config: Mapping[str, Any], trust: Trust) -> list[Problem]:
 def cheap_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]:
     """Yield what is wrong with knobs, keys and the trust in targets; imports nothing."""
     yield from knob_problems(config)
-    valid = {*KNOBS, *SINGLE, *SEVERAL, "training", "checkpoint"}
+    valid = {*KNOBS, *SINGLE, *SEVERAL, "training", "checkpoint", "timeout"}
     for key in config:
         if key not in valid:
             yield Problem(f"unknown key '{key}'", "", did_you_mean(key, valid))

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from alrun.config.suggest import did_you_mean
 from alrun.core.errors import Problem
 
 __all__ = ["KNOBS", "TRAINING", "Knob", "knob_problems", "wrong_knobs"]
 
+#: Seconds that the timer of a process can count, rounded down.
+LONGEST = 10**9
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,99}")
 KEEP = re.compile(r"all|last|every:[1-9]\d{0,5}")
 DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?")
@@ -65,10 +68,15 @@ TRAINING: Mapping[str, Knob] = {
 }
 
 
+#: Keys of the node ``timeout``, by what is limited.
+TIMEOUTS = ("query", "label", "metrology")
+
+
 def knob_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong with the knobs of a resolved config."""
     yield from value_problems(config, KNOBS)
     yield from _text_problems(config)
+    yield from _timeout_problems(config.get("timeout"))
     budget, initial = config.get("budget"), config.get("initial_size")
     if _is_int(budget) and _is_int(initial) and 0 < budget < initial:
         yield Problem(
@@ -107,6 +115,19 @@ def _text_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(what, "checkpoint.keep", "checkpoint.keep=all, last or every:10")
     if isinstance(device, str) and not DEVICE.fullmatch(device):
         yield Problem(f"{device!r} is no device", "device", "device=auto, cpu, cuda, cuda:1 or mps")
+
+
+def _timeout_problems(timeout: Any) -> Iterator[Problem]:
+    if timeout is None:
+        return
+    if not isinstance(timeout, Mapping):
+        yield Problem(f"{timeout!r} does not say whose", "timeout", f"timeout.label={timeout}")
+        return
+    for key, seconds in timeout.items():
+        if key not in TIMEOUTS:
+            yield Problem(f"unknown key 'timeout.{key}'", "", did_you_mean(str(key), TIMEOUTS, prefix="timeout."))
+        elif seconds is not None and not (_fits(seconds, float) and 0 < seconds < LONGEST):
+            yield Problem(f"{seconds!r} is no number of seconds", f"timeout.{key}", f"timeout.{key}=600 or null")
 
 
 def _is_int(value: Any) -> TypeGuard[int]:

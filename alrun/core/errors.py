@@ -9,6 +9,7 @@
   + StoreError               a run directory cannot be read or written
     - CorruptionError        a stored file does not hold what was committed
   + StrategyError            a strategy, learner or pool broke its contract
+    - StrategyTimeout        a strategy took longer than it may
   + NotAttachedError         a strategy was used before ``attach`` (also a ``RuntimeError``)
   + Interrupted              exit code 128 + signal: stopped from outside, resumable
 """
@@ -30,6 +31,7 @@ __all__ = [
     "Problem",
     "StoreError",
     "StrategyError",
+    "StrategyTimeout",
     "UntrustedTarget",
 ]
 
@@ -105,6 +107,10 @@ class CorruptionError(StoreError):
 
 class StrategyError(AlrunError):
     """A strategy, learner, pool or callback did something its protocol forbids."""
+
+
+class StrategyTimeout(StrategyError):
+    """A strategy took longer than ``timeout`` in the config allows."""
 
 
 class NotAttachedError(AlrunError, RuntimeError):

@@ -11,6 +11,7 @@ from alrun.core.events import PhaseProgress
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.seeding import Seeds
 from alrun.driver.calibration import CalibratedPredictor
+from alrun.driver.deadline import Deadline
 from alrun.driver.ledger import Ledger
 from alrun.driver.notify import Notifier
 from alrun.driver.predictor import StreamedPredictor
@@ -63,6 +64,7 @@ class Host:
         requested: Labels that the current step is to buy; ``None`` for what the strategies are set to.
         training_epoch: Epoch (0-based) of the training phase that is running, or was last.
         retention: Removes weights that need not stay.
+        deadline: Ends strategies that take too long.
     """
 
     def __init__(self, components: Components, settings: Settings, store: RunStore) -> None:
@@ -93,6 +95,7 @@ class Host:
         self.active_learning_step_idx = 0
         self.current_phase: ActiveLearningPhase | None = None
         self.signals = SignalGuard()
+        self.deadline = Deadline()
         self.ledger = Ledger(str(self.training.reset))
         self.device = _device(settings.device)
         self.initial_weights: Mapping[str, Tensor] = copy_weights(self.learner)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from threading import RLock
 from typing import Any
 
+from alrun.core.errors import StrategyError
 from alrun.core.types import Annotation
 
 __all__ = ["DurableQueue", "FifoQueue"]
@@ -51,7 +53,8 @@ class FifoQueue:
 class DurableQueue(FifoQueue):
     """The queue that label strategies answer into: an answer is on disk before ``put`` returns.
 
-    A bare answer (not an ``Annotation``) belongs to the oldest request that is still open.
+    A bare answer (not an ``Annotation``) belongs to the oldest request that is still open. Answers may come from any
+    thread, until the queue is closed; an error that one of them met is raised again then, whoever has caught it.
     """
 
     def __init__(
@@ -77,6 +80,9 @@ class DurableQueue(FifoQueue):
         self._wrap = wrap
         self._author = author
         self._uuids = uuids
+        self._lock = RLock()
+        self._is_closed = False
+        self._failure: BaseException | None = None
 
     @property
     def open_requests(self) -> list[tuple[int, Any]]:
@@ -91,16 +97,38 @@ class DurableQueue(FifoQueue):
         """Make several answers durable together and queue them.
 
         Raises:
-            StrategyError: An answer to something that was not asked, or was answered already.
+            StrategyError: An answer to something that was not asked, or was answered already, or that comes too late.
         """
-        answers = [self._match(item) for item in items]
-        if answers:
-            self._acknowledge(answers)
-            super().put_many(annotation for _, annotation in answers)
+        with self._lock:
+            if self._is_closed:
+                raise StrategyError(f"{self._author} answered after its call had ended")
+            try:
+                answers = [self._match(item) for item in items]
+                if answers:
+                    self._acknowledge(answers)
+                    super().put_many(annotation for _, annotation in answers)
+            except BaseException as error:
+                self._failure = self._failure or error
+                raise
+
+    def finish(self, answer: Callable[[Any], Annotation]) -> None:
+        """Give every request that is open the answer of ``answer``, and close.
+
+        Raises:
+            AlrunError: An answer could not be taken; the open requests stay as they are.
+        """
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            self.put_many(answer(item) for _, item in self.open_requests)
+            self.close()
+
+    def close(self) -> None:
+        """Take no more answers."""
+        with self._lock:
+            self._is_closed = True
 
     def _match(self, answer: Any) -> tuple[int, Annotation]:
-        from alrun.core.errors import StrategyError
-
         if not self._open:
             raise StrategyError(f"{self._author} answered more requests than it was given")
         if not isinstance(answer, Annotation):

@@ -81,6 +81,7 @@ class Settings:
         threads: Threads that torch computes with; ``None`` to choose by the size of the learner.
         calibration: ``temperature``, or ``None`` for outputs as they are.
         keep: Which weights stay on disk: ``all``, ``last`` or ``every:N``.
+        timeouts: Seconds that a strategy may take, by ``query``, ``label`` and ``metrology``; ``None`` for no limit.
     """
 
     seed: int
@@ -90,6 +91,7 @@ class Settings:
     device: str = "auto"
     threads: int | None = None
     keep: str = "all"
+    timeouts: Mapping[str, float | None] = field(default_factory=dict)
     calibration: str | None = None
 
 

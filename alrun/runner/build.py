@@ -31,6 +31,7 @@ def settings_from(config: Mapping[str, Any]) -> Settings:
         device=config["device"],
         threads=config["threads"],
         keep=config["checkpoint"]["keep"],
+        timeouts=config.get("timeout") or {},
         calibration=config.get("calibration"),
     )
 

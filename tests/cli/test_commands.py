@@ -276,7 +276,7 @@ def test_a_single_run_that_fails(alrun: Alrun, tmp_path: Path) -> None:
     answer = alrun("--trust=fragile_alone", *words)
     sys.modules.pop("fragile_alone", None)
     assert answer.code == 1
-    assert "query of step 1: ZeroDivisionError" in answer.err
+    assert "query of step 1: Fragile: ZeroDivisionError" in answer.err
     assert "alrun.log" in answer.err
     assert f"continue: alrun resume {only_run(tmp_path).relative_to(tmp_path)}" in answer.out
 

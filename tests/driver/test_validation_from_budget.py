@@ -64,7 +64,7 @@ def test_division_by_hand() -> None:
 
 
 def booked(driver: Driver) -> list[tuple[int, str]]:
-    return [(row["index"], row["strategy"]) for row in driver.ledger._acquisitions()]
+    return [(row["index"], row["strategy"]) for row in driver.ledger.acquisitions]
 
 
 def test_labels_are_bought_for_both_and_count(tmp_path: Path) -> None:

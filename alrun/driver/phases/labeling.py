@@ -10,6 +10,7 @@ from alrun.core.errors import CorruptionError, StrategyError
 from alrun.core.events import LabelReceived, PhaseProgress
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import Annotation, LabelStatus, Task
+from alrun.driver.calls import calling
 from alrun.driver.phases.base import PhaseResult
 from alrun.driver.queues import DurableQueue, FifoQueue, same_item
 
@@ -32,8 +33,8 @@ class LabelingPhase:
         if driver.label_strategy is None:
             return PhaseResult({"answers": 0, "digest": driver.store.labels.digest(step)})
         known = driver.store.labels.answers(step)
-        if not _any_labelled(known):
-            # All failed when the run was ended for it: whoever starts it again wants them asked again.
+        if len(known) == len(requests) and not _any_labelled(known):
+            # The run was ended for it: whoever starts it again wants them asked again.
             known = {}
         for order, annotation in known.items():
             _tell(driver, order, annotation, again=True)
@@ -47,8 +48,7 @@ class LabelingPhase:
             getattr(driver.unlabeled_pool, "uuids", None),
         )
         if outstanding:
-            strategy.label(FifoQueue(item for _, item in outstanding), answers)
-            answers.put_many(_skipped(item) for _, item in answers.open_requests)
+            _ask(driver, [item for _, item in outstanding], answers)
         received = driver.store.labels.answers(step)
         _refuse_passed_through(driver, list(received.values()))
         _refuse_all_failed(received, step)
@@ -71,17 +71,29 @@ class LabelingPhase:
         driver.query_queue.from_list([])
 
 
+def _ask(driver: Host, items: Sequence[Any], answers: DurableQueue) -> None:
+    """Have the label strategy answer; what it leaves is skipped, and what it answers afterwards is refused."""
+    strategy: Any = driver.label_strategy
+    try:
+        with calling(driver, strategy, ActiveLearningPhase.LABELING):
+            strategy.label(FifoQueue(items), answers)
+        answers.finish(_skipped)
+    finally:
+        answers.close()
+
+
 def _acknowledge(driver: Host, total: int, answers: Sequence[tuple[int, Annotation]]) -> None:
     step = driver.active_learning_step_idx
     annotations = [annotation for _, annotation in answers]
-    _refuse_passed_through(driver, annotations)
-    _refuse_unusable(driver, annotations)
-    driver.store.labels.append(step, answers)
-    done = len(driver.store.labels.answers(step))
-    for order, annotation in answers:
-        _tell(driver, order, annotation)
-    driver.notify.tell(PhaseProgress, done=done, total=total)
-    driver.signals.check()
+    with driver.deadline.paused():
+        _refuse_passed_through(driver, annotations)
+        _refuse_unusable(driver, annotations)
+        driver.store.labels.append(step, answers)
+        done = len(driver.store.labels.answers(step))
+        for order, annotation in answers:
+            _tell(driver, order, annotation)
+        driver.notify.tell(PhaseProgress, done=done, total=total)
+        driver.signals.check()
 
 
 def _refuse_unusable(driver: Host, annotations: Sequence[Annotation]) -> None:

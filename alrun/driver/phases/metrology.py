@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.errors import CorruptionError
 from alrun.core.events import EvalFinished, EvalStarted
 from alrun.core.phases import ActiveLearningPhase
+from alrun.driver.calls import calling
 from alrun.driver.phases.base import PhaseResult
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class MetrologyPhase:
         fresh: list[Any] = []
         for strategy in driver.metrology_strategies:
             before, name = len(strategy.records), type(strategy).__name__
-            with _evaluating(driver, name):
+            with _evaluating(driver, name), calling(driver, strategy, self.tag):
                 strategy.compute()
             new = list(strategy.records[before:])
             fresh.append([name, new])

@@ -11,6 +11,7 @@ from alrun.core.events import QueryFinished, QueryStarted
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.requests import is_pair
 from alrun.core.types import QueryReport
+from alrun.driver.calls import calling
 from alrun.driver.phases.base import PhaseResult
 from alrun.driver.shares import VALIDATION, shared
 
@@ -39,7 +40,8 @@ class QueryPhase:
         for strategy in strategies:
             before = len(driver.query_queue)
             driver.notify.tell(QueryStarted, strategy=type(strategy).__name__)
-            strategy.sample(driver.query_queue)
+            with calling(driver, strategy, self.tag):
+                strategy.sample(driver.query_queue)
             report = getattr(strategy, "report", None) or QueryReport()
             added = len(driver.query_queue) - before
             given = (list(report.scores) + [float("nan")] * added)[:added]

@@ -1,0 +1,50 @@
+"""Calls of strategies: whoever fails is named, whoever hangs is ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.errors import AlrunError, StrategyError, StrategyTimeout
+from alrun.core.phases import ActiveLearningPhase
+
+if TYPE_CHECKING:
+    from alrun.driver.host import Host
+
+__all__ = ["calling"]
+
+#: Keys of ``timeout`` in the config.
+KEYS = {
+    ActiveLearningPhase.METROLOGY: "metrology",
+    ActiveLearningPhase.QUERY: "query",
+    ActiveLearningPhase.LABELING: "label",
+}
+
+
+@contextmanager
+def calling(driver: Host, strategy: Any, phase: ActiveLearningPhase) -> Iterator[None]:
+    """Call ``strategy`` in the content: its errors bear its name, and it may take as long as the config says.
+
+    Raises:
+        StrategyTimeout: It took longer.
+        StrategyError: It failed.
+    """
+    key, name = KEYS[phase], type(strategy).__name__
+    seconds = driver.settings.timeouts.get(key)
+    where = f"{phase} of step {driver.active_learning_step_idx}: {name}"
+    answer = "without an answer" if phase is ActiveLearningPhase.LABELING else "in one call"
+    hint = f"where it hung is in {driver.log_dir}/alrun.log; timeout.{key}=null waits for ever"
+    late = f"{where} took more than {seconds} s {answer}\n    → {hint}"
+    try:
+        with driver.deadline.limit(seconds, late):
+            yield
+    except StrategyTimeout as error:
+        driver.logger.error("%s took too long", where, exc_info=error.__cause__)
+        raise
+    except AlrunError:
+        raise
+    except Exception as error:
+        driver.logger.exception("%s failed", where)
+        what = f"{where}: {type(error).__name__}: {error}"
+        raise StrategyError(f"{what}\n    → traceback in {driver.log_dir}/alrun.log") from error
