@@ -10,7 +10,7 @@ from alrun.query.selection.features import Features, as_features, slices
 
 __all__ = ["prob_cover"]
 
-_BLOCK_ROWS = 512
+_BLOCK_ROWS = 128
 
 
 def prob_cover(features: Tensor | Features, labeled: Tensor, n: int, radius: float) -> Tensor:
@@ -22,7 +22,7 @@ def prob_cover(features: Tensor | Features, labeled: Tensor, n: int, radius: flo
 
     The paper holds the graph of all pairs within the radius. Here a block of distances is made and dropped: once for
     the first counts, each pair once, and once more for the pairs of which one row becomes covered, when it does. So
-    memory is 13 bytes a row and a few MiB whatever the radius, and time at most that of two products of all rows with
+    memory is 13 bytes a row and some 30 MiB whatever the radius, and time at most that of two products of all rows with
     all rows.
 
     Args:
