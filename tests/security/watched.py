@@ -20,6 +20,8 @@ RUNS = (
     "pickle.find_class",
 )
 CHANGES = ("os.mkdir", "os.remove", "os.rmdir", "os.rename", "os.truncate", "os.symlink", "os.link")
+#: What libraries make for themselves when they are imported.
+CACHES = ("__pycache__", "torchinductor", "/matplotlib")
 SENTINEL = "sprung"
 
 
@@ -61,7 +63,7 @@ class Watch:
             self._changed(path)
 
     def _changed(self, path: str) -> None:
-        if not self._is_at_home(path) and "__pycache__" not in path:
+        if not self._is_at_home(path) and not any(cache in path for cache in CACHES):
             self.written.append(path)
 
     def _is_at_home(self, path: str) -> bool:
