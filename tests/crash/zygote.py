@@ -4,6 +4,7 @@ Each line of standard input is JSON: the words, the seconds after which SIGKILL 
 all processes that the child has started too. The answer is the exit code, -9 for a child that was killed.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ import alrun.training.fabric
 import alrun.training.trainer  # noqa: F401
 from alrun.cli.main import main
 
+left = []
 print("ready", flush=True)  # noqa: T201
 for line in sys.stdin:
     words, kill_after, family = json.loads(line)
@@ -34,4 +36,8 @@ for line in sys.stdin:
     if kill_after is not None:
         time.sleep(kill_after)  # a child that has ended waits to be asked for: its number is not given away
         (os.killpg if family else os.kill)(child, signal.SIGKILL)
+        left.append(child)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201
+for child in left:  # workers whose parent was killed may wait for it for ever
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
