@@ -60,17 +60,18 @@ class Clusters:
         weights = self.weights[: len(self.centres)]
         heaviest = (weights == weights.amax()).nonzero().squeeze(1)
         inside = self.member == heaviest if len(heaviest) == 1 else torch.isin(self.member, heaviest)
-        values = torch.where(inside, self.nearest, -1)
+        rows = inside.nonzero().squeeze(1)
+        values = self.nearest[rows]
         top = values.amax()
-        rivals = (inside & (values >= top - 2 * self._error(values, top))).nonzero().squeeze(1)
+        rivals = (values >= top - 2 * self._error(rows, values, top)).nonzero().squeeze(1)
         if 1 < len(rivals) <= RIVALS and top > 0:
             centres = torch.tensor(self.centres, device=rivals.device)
-            exact = self.distances.exact(rivals, centres)
-            return int(rivals[exact == exact.amax()][0]), float(exact.amax())
-        return int(rivals[values[rivals] == top][0]), float(top)
+            exact = self.distances.exact(rows[rivals], centres)
+            return int(rows[rivals[exact == exact.amax()][0]]), float(exact.amax())
+        return int(rows[rivals[values[rivals] == top][0]]), float(top)
 
-    def _error(self, values: Tensor, top: Tensor) -> Tensor:
-        """Return a bound on the errors of ``values`` ``[N]`` that may be as large as ``top``."""
-        errors = self.distances.errors(self.distances.sq_norms, values.clamp_min(0))
+    def _error(self, rows: Tensor, values: Tensor, top: Tensor) -> Tensor:
+        """Return a bound on the errors of the ``values`` of ``rows``, which may be as large as ``top``."""
+        errors = self.distances.errors(self.distances.sq_norms[rows], values)
         # What was at the level of rounding is exact already, up to the digits that were stored.
         return torch.where(values > errors, errors, top * torch.finfo(values.dtype).eps)

@@ -10,7 +10,7 @@ from alrun.query.selection.clusters import Clusters
 
 __all__ = ["forecast"]
 
-HEAVY, SAMPLE = 32, 2048
+HEAVY, SAMPLE, CROWD = 32, 2048, 1 << 15
 
 
 def forecast(clusters: Clusters, count: int) -> list[int]:
@@ -27,14 +27,14 @@ def forecast(clusters: Clusters, count: int) -> list[int]:
     heavy = weights.topk(min(HEAVY, len(weights))).indices
     rank = torch.full((len(weights),), len(heavy), dtype=torch.int32, device=weights.device)
     rank[heavy] = torch.arange(len(heavy), dtype=torch.int32, device=weights.device)
-    rows, ranks = _ordered(clusters, rank, len(heavy))
+    rows, ranks, fair = _ordered(clusters, rank, len(heavy))
     first = torch.searchsorted(ranks, torch.arange(len(heavy), dtype=torch.int32, device=ranks.device))
     depth = torch.arange(len(rows), device=rows.device) - first[ranks]
     far = (depth < count // (ranks + 1) + 2) & (clusters.nearest[rows] > 0)
     likely = rows[far]
     if not len(likely):
         return []
-    sampled = torch.arange(len(rows), device=rows.device) % max(1, len(rows) // SAMPLE) == 0
+    sampled = fair & (fair.cumsum(0) % max(1, int(fair.sum()) // SAMPLE) == 0)
     either = far | sampled
     scale = _scale(clusters.nearest[rows], ranks, sampled, weights[heavy])[either]
     distances = clusters.distances
@@ -44,13 +44,21 @@ def forecast(clusters: Clusters, count: int) -> list[int]:
     return likely[play.picks(far[either].nonzero().squeeze(1), count)].tolist()
 
 
-def _ordered(clusters: Clusters, rank: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Return the rows of the ``count`` heaviest clusters, cluster by cluster, the farthest first, and their ranks."""
-    ranks = rank[clusters.member]
-    rows = (ranks < count).nonzero().squeeze(1)
-    ranks, nearest = ranks[rows], clusters.nearest[rows]
+def _ordered(clusters: Clusters, rank: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return rows of the ``count`` heaviest clusters, cluster by cluster, the farthest first, and their ranks.
+
+    Of a crowd that is a regular sample and the farthest of all; the last tensor says which are of the sample.
+    """
+    rows = (rank < count)[clusters.member].nonzero().squeeze(1)
+    fair = torch.ones_like(rows, dtype=torch.bool)
+    if len(rows) > 2 * CROWD:
+        nearest = clusters.nearest[rows]
+        fair = torch.arange(len(rows), device=rows.device) % (len(rows) // CROWD) == 0
+        kept = fair | (nearest >= nearest.topk(CROWD // 4, sorted=False).values.amin())
+        rows, fair = rows[kept], fair[kept]
+    ranks, nearest = rank[clusters.member[rows]], clusters.nearest[rows]
     order = (ranks - 0.999 * (nearest / nearest.amax().clamp_min(1e-30)).double()).argsort()
-    return rows[order], ranks[order]
+    return rows[order], ranks[order], fair[order]
 
 
 def _scale(nearest: Tensor, ranks: Tensor, sampled: Tensor, weights: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from alrun.query.selection.k_center import farthest_from_origin
 
 __all__ = ["lcmd"]
 
-BUFFER, FEWEST, MOST = 1 << 24, 8, 64
+BUFFER, FEWEST, MOST = 1 << 24, 8, 32
 
 
 def lcmd(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
@@ -22,8 +22,8 @@ def lcmd(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
 
     Every row belongs to its nearest centre, a labelled or picked row. With nothing labelled the first pick is the row
     with the largest norm. Distances are computed for many rows at once that are likely to be picked, and used for those
-    that are; so the picks are those of the plain algorithm. Extra memory is 20 bytes a row and a buffer of 64 MB, or of
-    32 bytes a row where that is more.
+    that are; so the picks are those of the plain algorithm. Extra memory is 24 bytes a row and a buffer of up to 64 MB,
+    or of 32 bytes a row where that is more.
 
     Args:
         features: ``[N, d]`` floats, or features.
