@@ -115,6 +115,7 @@ def test_drawn_joint_labels_estimate_the_information_of_the_batch() -> None:
 def test_looking_at_few_rows_finds_what_looking_at_all_finds(base: float, monkeypatch: pytest.MonkeyPatch) -> None:
     shared = base * torch.randn(1, 300, 5, generator=generator())
     probs = (shared + torch.randn(10, 300, 5, generator=generator(1))).softmax(dim=-1)
+    monkeypatch.setattr(module, "LEADERS", 16)
     few, gains = batchbald_gains(probs, 8, num_samples=20_000, generator=generator())
     monkeypatch.setattr(module, "LEADERS", 300)
     every, same = batchbald_gains(probs, 8, num_samples=20_000, generator=generator())
