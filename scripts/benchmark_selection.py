@@ -54,15 +54,17 @@ def measure(words: list[str]) -> None:
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     run(case.inputs(WARM_ROWS, columns), WARM_PICKS)
     inputs = case.inputs(rows, columns)
-    before, seconds, picks = status_kib("VmRSS"), [], None
+    before, seconds, cpu, picks = status_kib("VmRSS"), [], [], None
     Path("/proc/self/clear_refs").write_text("5")
     for _ in range(repeats):
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         picks = run(inputs, n)
         seconds.append(time.perf_counter() - began)
+        cpu.append(time.process_time() - busy)
     extra = (status_kib("VmHWM") - before) / 1024
     first = [int(pick) for pick in list(picks if picks is not None else [])[:5]]
-    print(json.dumps({"seconds": statistics.median(seconds), "all": seconds, "extra_mb": extra, "first_picks": first}))
+    result = {"seconds": statistics.median(seconds), "cpu_seconds": statistics.median(cpu), "all": seconds}
+    print(json.dumps(result | {"extra_mb": extra, "first_picks": first}))
 
 
 def machine(threads: int) -> dict[str, float]:
@@ -136,6 +138,7 @@ def compare(options: argparse.Namespace, speed: dict[str, float], row: tuple[str
         line |= {"faster_than_fastest_peer": ratio, "times_floor": result["seconds"] / floor}
         print(
             f"{name:<18}{rows:>9}{columns:>5}{n:>6}  {implementation:<28}{result['seconds']:>10.4f} s"
+            f"{result['cpu_seconds']:>10.4f} s cpu"
             f"{result['extra_mb']:>9.0f} MB {ratio:>8.2f} x peer {result['seconds'] / floor:>8.1f} x floor",
             flush=True,
         )
