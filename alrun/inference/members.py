@@ -13,20 +13,15 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.errors import StrategyError
 from alrun.inference.differentiated import Step
+from alrun.inference.known_gradient import KnownGradient, bounded
 from alrun.inference.member_batch import MemberBatch
+from alrun.inference.unfit import own_method, refuse_unfit
 from alrun.inference.vectorised import Vectorised
 from alrun.inference.weights import Weights, load, places, stack
 
 __all__ = ["Members"]
-
-#: What a loop would call on each member, and steps that are not the loop's.
-_HOOKS = (
-    *(name for name in dir(LightningModule) if name.startswith("on_") and callable(getattr(LightningModule, name))),
-    *("backward", "configure_callbacks", "configure_gradient_clipping", "lr_scheduler_step", "optimizer_step"),
-    *("optimizer_zero_grad", "setup", "teardown", "transfer_batch_to_device"),
-)
 
 
 class Members(LightningModule):
@@ -114,7 +109,7 @@ class Members(LightningModule):
         Raises:
             StrategyError: It configures nothing.
         """
-        configure = _own(self.member, "configure_optimizers")
+        configure = own_method(self.member, "configure_optimizers")
         if configure is None:
             raise StrategyError(
                 f"{type(self.member).__name__} has no configure_optimizers\n"
@@ -129,7 +124,7 @@ class Members(LightningModule):
 
     def validation_step(self, batch: Any, batch_idx: int = 0) -> Tensor | None:
         """Return the loss of a batch ``[B, ...]`` that all members see; ``None`` where they return none."""
-        if _own(self.member, "validation_step") is None:
+        if own_method(self.member, "validation_step") is None:
             return None
         return self._validate(self._method("validation_step", batch_idx), batch)
 
@@ -159,7 +154,7 @@ class Members(LightningModule):
         if self.gradient_norm is not None:
             slopes = bounded(slopes, self.gradient_norm)
         del gradients
-        loss: Tensor = _Known.apply(losses.mean(), slopes, *parameters)  # type: ignore[no-untyped-call]
+        loss: Tensor = KnownGradient.apply(losses.mean(), slopes, *parameters)  # type: ignore[no-untyped-call]
         return loss
 
     def _validate(self, step: Step, batch: Any) -> Tensor | None:
@@ -168,7 +163,7 @@ class Members(LightningModule):
         return results["loss"].mean() if results else None
 
     def _method(self, name: str, index: int) -> Step:
-        if _own(self.member, name) is None:
+        if own_method(self.member, name) is None:
             raise StrategyError(f"{type(self.member).__name__} has no {name}; set training.train_step_fn")
 
         def step(module: Any, batch: Any) -> Any:
@@ -222,52 +217,6 @@ class Members(LightningModule):
     def _log(self, values: Mapping[str, Tensor]) -> None:
         for name, value in values.items():
             self.log(name, value.float().mean(), **self._log_options[name])
-
-
-class _Known(torch.autograd.Function):
-    """A loss whose gradient in some parameters is known."""
-
-    @staticmethod
-    def forward(ctx: Any, loss: Tensor, gradients: list[Tensor], *parameters: Tensor) -> Tensor:
-        ctx.gradients = gradients
-        return loss.clone()
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Any:
-        # Handed over, not held: a gradient that nobody else holds becomes the parameter's without a copy.
-        gradients = [ctx.gradients.pop(0) for _ in range(len(ctx.gradients))]
-        if slope.device.type == "cpu" and slope == 1:
-            return None, None, *gradients
-        return None, None, *(gradient * slope.to(gradient) for gradient in gradients)
-
-
-def bounded(gradients: Sequence[Tensor], bound: float) -> list[Tensor]:
-    """Return ``gradients`` ``[M, ...]``, scaled so that no member's 2-norm over all of them exceeds ``bound``.
-
-    As ``torch.nn.utils.clip_grad_norm_`` does for one member.
-    """
-    norms = torch.stack([torch.linalg.vector_norm(one.flatten(1), dim=1) for one in gradients], dim=1)
-    factors = (bound / (torch.linalg.vector_norm(norms, dim=1) + 1e-6)).clamp(max=1)
-    return [one * factors.view(-1, *[1] * (one.ndim - 1)) for one in gradients]
-
-
-def refuse_unfit(learner: nn.Module) -> None:
-    """Raise ``ConfigError`` for a learner that cannot be one of several members."""
-    name = type(learner).__name__
-    if getattr(learner, "automatic_optimization", True) is False:
-        what = f"{name} optimises by itself, which members of one module cannot"
-        raise ConfigError(Problem(what, "inference", "learner=mlp, or inference=deterministic"))
-    changed = [hook for hook in _HOOKS if isinstance(learner, LightningModule) and _own(learner, hook) is not None]
-    if changed:
-        what = f"{name} overrides {', '.join(changed)}, which cannot be called for each of several members"
-        raise ConfigError(Problem(what, "inference", "inference=deterministic, or a learner without it"))
-
-
-def _own(module: Any, name: str) -> Callable[..., Any] | None:
-    """Return the method ``name`` of ``module``, unless it is LightningModule's."""
-    method: Callable[..., Any] | None = getattr(module, name, None)
-    inherited = getattr(LightningModule, name, None)
-    return None if inherited is not None and getattr(method, "__func__", None) is inherited else method
 
 
 def _predicted(module: nn.Module, inputs: Any) -> Tensor:

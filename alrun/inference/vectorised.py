@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.func import functional_call, vmap
-from torch.nn.modules.dropout import _DropoutNd
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 from alrun.inference.differentiated import Caller, Differentiated, Gradients, Step, prefixed
 from alrun.inference.member_batch import MemberBatch
+from alrun.inference.trial import agree, keeps_tensors, obstacle, undisturbed
 from alrun.inference.weights import Weights, load, places
 
 __all__ = ["Vectorised"]
@@ -136,22 +136,22 @@ class Vectorised:
         batch: MemberBatch,
     ) -> str | None:
         """Return why members cannot be computed together; ``None`` where they can."""
-        reason = _obstacle(self._module)
+        reason = obstacle(self._module)
         if reason is None and not batch.is_tensors:
             reason = "batches are not made of tensors"
         if reason is not None:
             return reason
         tiny = batch.tiny(_TINY, _TINY)
         copies = [_first(weights) for _ in range(2)]
-        with _undisturbed(self._module):
+        with undisturbed(self._module):
             try:
                 expected = apart(copies[0], tiny)
                 actual = together(copies[1], tiny)
             except Exception as error:
                 return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
-        if _keeps_tensors(self._module):
+        if keeps_tensors(self._module):
             return "the learner keeps tensors of a step"
-        return None if _agree((actual, copies[1]), (expected, copies[0])) else "the results differ"
+        return None if agree((actual, copies[1]), (expected, copies[0])) else "the results differ"
 
 
 def _first(weights: Weights) -> Weights:
@@ -165,50 +165,3 @@ def _members(weights: Weights) -> range:
 
 def _stacked(results: list[Any]) -> Any:
     return tree_map(lambda *parts: torch.stack(parts), *results)
-
-
-def _obstacle(module: nn.Module) -> str | None:
-    """Return what in ``module`` has a memory that members would share."""
-    if callable(getattr(module, "attach", None)):
-        return "the learner works with the driver"
-    metrics = [part for part in module.modules() if hasattr(part, "compute") and hasattr(part, "update")]
-    return f"the learner has a metric ({type(metrics[0]).__name__})" if metrics else None
-
-
-@contextmanager
-def _undisturbed(module: nn.Module) -> Iterator[None]:
-    """Put random generators back at the end; switch dropout off in the meantime."""
-    from lightning.pytorch.utilities.seed import isolate_rng
-
-    layers = [part for part in module.modules() if isinstance(part, _DropoutNd) and part.training]
-    with isolate_rng(include_cuda=torch.cuda.is_initialized()):
-        try:
-            for layer in layers:
-                layer.training = False
-            yield
-        finally:
-            for layer in layers:
-                layer.training = True
-
-
-def _keeps_tensors(module: nn.Module) -> bool:
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor
-    owned = ("_parameters", "_buffers", "_modules")
-    values = [
-        value
-        for part in module.modules()
-        for name, value in vars(part).items()
-        if name not in owned and value is not None and isinstance(value, Tensor | list | tuple | dict)
-    ]
-    return any(isinstance(leaf, Tensor) and wrapped(leaf) for value in values for leaf in tree_leaves(value))
-
-
-def _agree(actual: Any, expected: Any) -> bool:
-    pairs = list(zip(tree_leaves(actual), tree_leaves(expected), strict=True))
-    return all(one.shape == other.shape and _close(one, other) for one, other in pairs)
-
-
-def _close(actual: Tensor, expected: Tensor) -> bool:
-    size = expected[expected.isfinite()].abs()
-    tolerance = 1e-4 * float(size.max()) if len(size) else 0.0
-    return torch.allclose(actual, expected, rtol=1e-3, atol=tolerance, equal_nan=True)

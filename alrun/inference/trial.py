@@ -1,0 +1,63 @@
+"""What it takes to try whether members can be computed together, and to leave no trace of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+from torch.utils._pytree import tree_leaves
+
+__all__ = ["agree", "keeps_tensors", "obstacle", "undisturbed"]
+
+
+def obstacle(module: nn.Module) -> str | None:
+    """Return what in ``module`` has a memory that members would share."""
+    if callable(getattr(module, "attach", None)):
+        return "the learner works with the driver"
+    metrics = [part for part in module.modules() if hasattr(part, "compute") and hasattr(part, "update")]
+    return f"the learner has a metric ({type(metrics[0]).__name__})" if metrics else None
+
+
+@contextmanager
+def undisturbed(module: nn.Module) -> Iterator[None]:
+    """Put random generators back at the end; switch dropout off in the meantime."""
+    from lightning.pytorch.utilities.seed import isolate_rng
+
+    layers = [part for part in module.modules() if isinstance(part, _DropoutNd) and part.training]
+    with isolate_rng(include_cuda=torch.cuda.is_initialized()):
+        try:
+            for layer in layers:
+                layer.training = False
+            yield
+        finally:
+            for layer in layers:
+                layer.training = True
+
+
+def keeps_tensors(module: nn.Module) -> bool:
+    """Return whether ``module`` holds on to a tensor of a step that ``vmap`` has run."""
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+    owned = ("_parameters", "_buffers", "_modules")
+    values = [
+        value
+        for part in module.modules()
+        for name, value in vars(part).items()
+        if name not in owned and value is not None and isinstance(value, Tensor | list | tuple | dict)
+    ]
+    return any(isinstance(leaf, Tensor) and wrapped(leaf) for value in values for leaf in tree_leaves(value))
+
+
+def agree(actual: Any, expected: Any) -> bool:
+    """Return whether nested tensors are equal to rounding."""
+    pairs = list(zip(tree_leaves(actual), tree_leaves(expected), strict=True))
+    return all(one.shape == other.shape and _close(one, other) for one, other in pairs)
+
+
+def _close(actual: Tensor, expected: Tensor) -> bool:
+    size = expected[expected.isfinite()].abs()
+    tolerance = 1e-4 * float(size.max()) if len(size) else 0.0
+    return torch.allclose(actual, expected, rtol=1e-3, atol=tolerance, equal_nan=True)
