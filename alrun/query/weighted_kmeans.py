@@ -19,7 +19,7 @@ __all__ = ["WeightedKMeans"]
 
 
 class WeightedKMeans(BatchQuery):
-    """The middles of clusters of uncertain rows (Zhdanov 2019, "Diverse mini-batch active learning", algorithm 2).
+    """The middles of clusters of uncertain rows (Zhdanov 2019, "Diverse mini-batch active learning").
 
     The ``prefilter * n`` most uncertain rows are clustered by k-means in which a row counts as much as it is uncertain,
     ``1 - (p_first - p_second)``; of each cluster the row nearest to its centre is picked. So picks lie where uncertain
@@ -29,7 +29,7 @@ class WeightedKMeans(BatchQuery):
     Args:
         max_samples: Rows a call.
         features: What rows are clustered by; ``None`` for the learner's embedding.
-        prefilter: The paper's beta; 10 there, 50 for many classes.
+        prefilter: The paper's beta.
 
     Raises:
         ConfigError: ``prefilter`` is less than 1.

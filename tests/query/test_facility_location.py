@@ -9,7 +9,8 @@ from torch import Tensor
 
 from alrun.query.selection import facility_location as module
 from alrun.query.selection.facility_location import facility_location
-from alrun.query.selection.features import OuterProduct
+from alrun.query.selection.features import Dense, OuterProduct
+from alrun.query.selection.savings import Savings
 
 NONE = torch.empty(0, dtype=torch.int64)
 #: ``FacilityLocationSelection(20, metric="euclidean", optimizer="naive")`` of apricot-select 0.6.1 on ``blobs()``.
@@ -72,3 +73,27 @@ def test_never_more_than_there_are() -> None:
     features = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
     assert sorted(facility_location(features, 99, labeled=torch.tensor([4])).tolist()) == [0, 1, 2, 3, 5, 6, 7, 8]
     assert facility_location(features, 0).tolist() == facility_location(features[:0], 3).tolist() == []
+
+
+@pytest.mark.parametrize("pairs", [0, 1 << 23])
+def test_keeping_pairs_changes_nothing(pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = torch.randn(400, 3, generator=torch.Generator().manual_seed(9))
+    monkeypatch.setattr(module, "_PAIRS", pairs)
+    assert facility_location(features, 60).tolist() == naive(features, 60, [])
+
+
+def test_savings_stay_what_they_are_defined_as() -> None:
+    rows = Dense(blobs())
+    gaps = torch.cdist(rows.matrix.double(), rows.matrix.double(), compute_mode="donot_use_mm_for_euclid_dist").square()
+    nearest = gaps[:, :2].amin(dim=1)
+    savings = Savings.made(rows, rows.sq_norms(), nearest, 300 * 300)
+    assert savings is not None
+    for pick in (77, 5, 200, 41):
+        closer = torch.minimum(nearest, gaps[:, pick])
+        changed = (closer < nearest).nonzero()[:, 0]
+        savings.update(changed, (nearest - closer)[changed])
+        nearest = closer
+        torch.testing.assert_close(
+            savings.gains, (nearest[:, None] - gaps).clamp_min(0).sum(dim=0), atol=0.05, rtol=1e-5
+        )
+    assert Savings.made(rows, rows.sq_norms(), nearest, 300) is None

@@ -7,27 +7,32 @@ from torch import Tensor
 
 from alrun.query.selection.dense import Dense
 from alrun.query.selection.features import Features, as_features, slices
-from alrun.query.selection.lloyd import own_gaps
+from alrun.query.selection.lloyd import own_gaps, width
+from alrun.query.selection.savings import Savings
 
 __all__ = ["facility_location"]
 
 _FEWEST, _MOST = 32, 128
 _COPIED_VALUES = 1 << 24
+_PAIRS = 1 << 23
+_AT_ONCE = 8
 
 
 def facility_location(features: Tensor | Features, n: int, *, labeled: Tensor | None = None) -> Tensor:
     """Return rows that, with the labelled ones, are most similar to all rows, by lazy greedy search.
 
     Each pick adds most to ``sum_i max_j s(i, j)`` over the rows ``j`` chosen so far, labelled ones among them, with the
-    similarity ``s(i, j) = max d² - d(i, j)²`` (Wei, Iyer and Bilmes 2015, section 3; the similarity is that of
+    similarity ``s(i, j) = max d² - d(i, j)²`` (Wei, Iyer and Bilmes 2015; the similarity is that of
     apricot's ``euclidean``). So a pick's gain is ``sum_i max(0, m_i - d(i, j)²)``, where ``m_i`` is the squared
     distance to the nearest row chosen so far, and the first pick without labelled rows is the row nearest to the mean.
-    Gains only fall (Minoux 1978): a candidate is chosen as soon as its gain is fresh and no old gain is larger. The
-    picks are those of the plain greedy algorithm.
+    Gains only fall (Minoux 1978): a candidate is chosen as soon as its gain is fresh and no old gain is larger. As soon
+    as few pairs of rows matter (``d² < m_i``), they are kept, and with them all gains are fresh. The picks are those of
+    the plain greedy algorithm: gains are made in single precision, and again from differences in double precision where
+    that leaves open which is the largest.
 
-    Time ``O(N² D)`` for the first gains and ``O(N D)`` for each that is renewed; memory for 25 bytes a row and a few
-    MiB: similarities are made in blocks and dropped. Gains are made in single precision, and again in double precision
-    where that leaves open which is the largest; matrices of up to 64 MiB are copied once, to take their mean off.
+    Time ``O(N² D)`` for the first gains and ``O(N D)`` for each that is renewed; memory for 36 bytes a row and, for
+    pairs, up to 64 MiB: similarities are made in blocks and dropped. Matrices of up to 64 MiB are copied once, to take
+    their mean off.
 
     Args:
         features: ``[N, d]``, or features that are not formed.
@@ -66,17 +71,36 @@ class _Search:
         self.nearest = torch.full_like(self.norms, float("inf"), dtype=torch.float64)
         self.gains = self.nearest.clone()
         self.fresh = torch.zeros(len(features), dtype=torch.bool, device=features.device)
+        self.savings: Savings | None = None
+        self.chosen, self.next_try = 0, 1
         for row in known.split(1) if len(known) else ():
             self._choose(row)
 
     def picks(self, n: int) -> Tensor:
         """Return the next ``n`` rows."""
-        found = []
-        for _ in range(n):
+        found: list[Tensor] = []
+        for left in range(n, 0, -1):
+            self._try_savings(left)
             # Where nothing is chosen, the distances to all rows add up to least for the row nearest to the mean.
-            found.append(self.centre if bool(self.nearest[0].isinf()) else self._best())
+            found.append(self._best() if self.chosen else self.centre)
             self._choose(found[-1])
         return torch.cat(found)
+
+    def _try_savings(self, left: int) -> None:
+        """Keep all gains up to date from now on where the pairs that matter are few and ``left`` picks make it pay."""
+        if self.savings is not None or self.chosen < self.next_try:
+            return
+        self.next_try = 2 * self.chosen
+        if bool(self.gains.isinf().all()) or left * _FEWEST > len(self.features):
+            # A pair costs about what a product of 64 columns more does, each time that it is looked at.
+            most = min(_PAIRS, (width(self.features) + 64) * len(self.features))
+            self.savings = Savings.made(self.features, self.norms, self.nearest, most)
+            self._take_gains()
+
+    def _take_gains(self) -> None:
+        if self.savings is not None:
+            self.gains = torch.where(self.gains == float("-inf"), self.gains, self.savings.gains)
+            self.fresh[:] = True
 
     def _best(self) -> Tensor:
         """Return the row ``[1]`` with the largest gain; where rounding leaves that open, gains are made exact."""
@@ -91,7 +115,10 @@ class _Search:
             self.fresh[likely] = True
             count = min(2 * count, _MOST)
         rivals = (self.gains >= floor).nonzero()[:_MOST, 0]
-        return rivals[self._exact_gains(rivals).argmax()].reshape(1) if len(rivals) > 1 else rivals
+        if len(rivals) == 1:
+            return rivals
+        exact = torch.cat([self._exact_gains(few) for few in rivals.split(_AT_ONCE)])
+        return rivals[exact.argmax()].reshape(1)
 
     def _gains(self, rows: Tensor) -> Tensor:
         """Return what each of ``rows`` ``[m]`` would add, ``[m]`` ``float64``, from products in single precision."""
@@ -105,27 +132,32 @@ class _Search:
         return 2 * total
 
     def _exact_gains(self, rows: Tensor) -> Tensor:
-        """Return what each of ``rows`` ``[m]`` would add, ``[m]``, in double precision throughout."""
-        few = self.features.take(rows).vectors().double()
-        half = few.square().sum(dim=1, keepdim=True) / 2
+        """Return what each of ``rows`` ``[m]`` would add, ``[m]``; distances that count are from differences."""
         total = torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
         for part in slices(self.features):
-            vectors = self.features.part(part.start, part.stop).vectors().double()
-            room = (self.nearest[part] - vectors.square().sum(dim=1)) / 2
-            total += (few @ vectors.T).add_(room).sub_(half).clamp_min_(0).sum(dim=1)
-        return 2 * total
+            few, sums = self.features.take(rows), self.norms[rows].unsqueeze(1) + self.norms[part]
+            gaps = sums - 2 * few.products(self.features.part(part.start, part.stop))
+            which, there = (gaps - 4 * self.features.rounding * sums <= self.nearest[part]).nonzero().unbind(dim=1)
+            there = there + part.start
+            exact = self.features.take(there).sq_gaps(self.features.take(rows[which]))
+            total.index_add_(0, which, (self.nearest[there] - exact).clamp_min_(0))
+        return total
 
     def _choose(self, row: Tensor) -> None:
         """Take ``row`` ``[1]`` among the chosen; only distances that are close to being the least are made exact."""
-        few, norm = self.features.take(row), self.norms[row]
+        few, norm, before = self.features.take(row), self.norms[row], self.nearest.clone()
         for part in slices(self.features):
             sums = self.norms[part] + norm
             gaps = sums - 2 * few.products(self.features.part(part.start, part.stop))[0]
             nearer = (gaps - 4 * self.features.rounding * sums <= self.nearest[part]).nonzero()[:, 0] + part.start
             exact = self.features.take(nearer).sq_gaps(self.features.take(row.expand(len(nearer))))
             self.nearest[nearer] = torch.minimum(self.nearest[nearer], exact)
-        self.gains[row] = float("-inf")
+        self.gains[row], self.chosen = float("-inf"), self.chosen + 1
         self.fresh[:] = False
+        if self.savings is not None:
+            changed = (self.nearest < before).nonzero()[:, 0]
+            self.savings.update(changed, (before - self.nearest)[changed])
+            self._take_gains()
 
 
 def _central(features: Features) -> Tensor:

@@ -18,7 +18,7 @@ def kmeans(
     """Return the row nearest to each of ``n`` centres of (weighted) k-means, the heaviest cluster first.
 
     Without weights as in Bodó, Minier and Csató (2011); with the uncertainty of each row as its weight, weighted
-    k-means (Zhdanov 2019, section 3.2), where "heaviest" is the sum of the weights. Of each cluster the member nearest
+    k-means (Zhdanov 2019), where "heaviest" is the sum of the weights. Of each cluster the member nearest
     to its centre is taken; where clusters come out empty, because rows repeat, the rows that lie farthest from their
     own centres fill up. The centres are fitted to a sample, see ``fit_centres``.
 

@@ -20,7 +20,7 @@ def purity_radius(
 ) -> float:
     """Return the largest radius at which the share ``purity`` of the balls around rows hold one cluster alone.
 
-    Yehuda et al. (2022), section 3.3: k-means with as many clusters as there are classes stands in for the labels. The
+    Yehuda et al. (2022): k-means with as many clusters as there are classes stands in for the labels. The
     paper tries radii on a grid; here the share is known for all of them from each row's distance to the nearest row of
     another cluster, of which the radius is a quantile. It is taken over 2,048 rows drawn at random, against all rows.
 
