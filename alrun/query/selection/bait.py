@@ -57,10 +57,15 @@ class _Trace:
         for part in self.fisher.parts():
             rows = self.fisher.part(part)
             near, far = rows.products(both).split(rank, dim=2)
-            turned = rows.curvature() @ near
-            self.system[part].baddbmm_(turned, near.transpose(1, 2), alpha=-1)
             # Q meets symmetric matrices alone, in traces, so that its own two halves need not be the same.
-            self.worth[part].baddbmm_(turned, far.transpose(1, 2), alpha=-2 * self.sign)
+            if rank == 1:
+                turned = rows.curvature() * near
+                self.system[part].addcmul_(turned, near, value=-1)
+                self.worth[part].addcmul_(turned, far, value=-2 * self.sign)
+            else:
+                turned = rows.curvature() @ near
+                self.system[part].baddbmm_(turned, near.transpose(1, 2), alpha=-1)
+                self.worth[part].baddbmm_(turned, far.transpose(1, 2), alpha=-2 * self.sign)
             gains.append(self._gains(part))
         return torch.cat(gains)
 
