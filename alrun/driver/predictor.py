@@ -77,15 +77,17 @@ class StreamedPredictor:
             chunks = _Chunks(total, self._batch_size)
             stream = BatchStream(lambda positions, _: pool.inputs(positions), getattr(pool, "workers", 0))
             stack.callback(stream.close)
-            for positions, batch in zip(chunks, stream(chunks), strict=True):
-                inputs = move(batch, self._device)
-                outputs, features = self._answer(forward, inputs) if embeddings else (forward(inputs), None)
-                features = None if features is None else features.cpu()
-                yield Prediction(rows[positions], outputs.cpu(), self._inference.stochastic, features)
+            batches = stream(chunks)
+            for positions in chunks:
+                # Nothing holds the inputs while the next ones are read, so that these take the same memory.
+                outputs, features = self._answer(forward, move(next(batches), self._device), embeddings)
+                yield Prediction(rows.index_select(0, positions), outputs, self._inference.stochastic, features)
                 self._progress(int(positions[-1]) + 1, total)
 
-    def _answer(self, forward: Callable[[Any], Tensor], inputs: Any) -> tuple[Tensor, Tensor]:
-        """Return outputs and embeddings ``[B, d]``, from one pass where it gives both."""
+    def _answer(self, forward: Callable[[Any], Tensor], inputs: Any, embeddings: bool) -> tuple[Tensor, Tensor | None]:
+        """Return outputs and, when asked for, embeddings ``[B, d]``, on the CPU; from one pass where it gives both."""
+        if not embeddings:
+            return forward(inputs).cpu(), None
         layer = embedding_layer(self._learner)
         both = getattr(forward, "with_inputs_of", None)
         features: Tensor | None = None
@@ -99,7 +101,7 @@ class StreamedPredictor:
             features = seen[-1] if seen else None
         if features is None:
             features = self._alone(layer, inputs)
-        return outputs, features.detach().flatten(1)
+        return outputs.cpu(), features.detach().flatten(1).cpu()
 
     def _alone(self, layer: nn.Module, inputs: Any) -> Tensor:
         """Return what ``layer`` gets in a pass of the learner by itself, or of the one that stands for several."""

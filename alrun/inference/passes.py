@@ -19,7 +19,7 @@ __all__ = ["DropoutPasses"]
 
 _PROBE_ROWS = 3
 #: Rows that run together behind the first dropout layer on a CPU: what they make of a layer should stay in the cache.
-_STACKED_ROWS = 5120
+_STACKED_ROWS = 10_240
 _CANNOT_STACK = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 _Affine = tuple[Tensor, Tensor | None]
 
