@@ -64,12 +64,18 @@ def show(verdict: Verdict, console: Console) -> None:
     wrong = [finding for finding in verdict.findings if not finding.harmless]
     if wrong:
         console.print(findings_table(wrong))
-        again = " mend=true" if verdict.status == "finished" else ""
-        console.print(f"to mend: alrun resume {place}{again}", markup=False, soft_wrap=True)
+        console.print(f"to mend: {_remedy(verdict, place)}", markup=False, soft_wrap=True)
     for finding in verdict.findings:
         if finding.harmless:
             told = f"  {finding.where}: {finding.what} ({finding.remedy})"
             console.print(told, markup=False, soft_wrap=True, style="dim")
+
+
+def _remedy(verdict: Verdict, place: str) -> str:
+    """Return what to type: what cannot be resumed from its own description is begun again by the first command."""
+    if any(finding.where in ("run.json", "config.yaml") for finding in verdict.findings if not finding.harmless):
+        return "type the command that began the run again, with mend=true"
+    return f"alrun resume {place}{' mend=true' if verdict.status == 'finished' else ''}"
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:

@@ -172,10 +172,18 @@ class Experiment:
         return Outcome(self.directory.path, journal.info, exit_code=error.exit_code if error else 0, error=error)
 
     def _stored(self, fingerprint: str | None) -> dict[str, Any] | None:
-        """Return the stored ``run.json``; refuse a run that this one does not continue."""
+        """Return the stored ``run.json``; refuse a run that this one does not continue.
+
+        One that is damaged is written anew, if the command says so: the directory is the one of this experiment.
+        """
         if not self.directory.exists:
             return None
-        info = self.directory.info()
+        try:
+            info = self.directory.info()
+        except StoreError:
+            if self.config.get("mend"):
+                return None
+            raise
         problems: list[Problem] = []
         if info["identity"] != identity_hash(self.config):
             problems += self._differences()

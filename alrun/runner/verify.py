@@ -12,7 +12,7 @@ from alrun.core.errors import StoreError
 from alrun.runner.described import Description
 from alrun.store.audit import Finding, Labels, leftovers, read_chain, read_labels
 from alrun.store.lock import is_locked
-from alrun.store.rundir import RunDirectory
+from alrun.store.rundir import MENDED, RunDirectory
 
 __all__ = ["Verdict", "verify"]
 
@@ -73,7 +73,7 @@ def _info(directory: RunDirectory, findings: list[Finding]) -> Mapping[str, Any]
         return directory.info()
     except StoreError as error:
         what, _, remedy = str(error).replace(f"{directory.path}/", "").partition("\n    → ")
-        findings.append(Finding("run.json", what, remedy or "fresh=true sets the run aside and starts over"))
+        findings.append(Finding("run.json", what, remedy or MENDED))
         return {}
 
 

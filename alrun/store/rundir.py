@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -21,6 +22,9 @@ CONFIG = "config.yaml"
 SWEEP = ".multirun"
 LOCK = ".lock"
 FORMAT = 1
+#: Key of the SHA-256 over the rest of ``run.json``.
+DIGEST = "digest"
+MENDED = "the command that began the run, with mend=true, writes it anew; fresh=true starts over"
 
 
 class RunDirectory:
@@ -85,16 +89,17 @@ class RunDirectory:
         try:
             info = parse_json(read_bytes(path))
         except ValueError as error:
-            raise StoreError(
-                f"{path} is damaged: {error}\n    → fresh=true sets the run aside and starts over"
-            ) from error
+            raise StoreError(f"{path} is damaged: {error}\n    → {MENDED}") from error
+        if isinstance(info, dict) and info.pop(DIGEST, "") not in ("", _digest(info)):
+            raise StoreError(f"{path} is damaged: it is not what was written\n    → {MENDED}")
         if not isinstance(info, dict) or info.get("format") != FORMAT:
             raise StoreError(f"{path} is not a run of this version of alrun")
         return info
 
     def write_info(self, info: Mapping[str, Any], *, durable: bool = True) -> None:
         """Replace ``run.json``."""
-        data = json.dumps({"format": FORMAT, **info}, indent=1).encode()
+        body = {"format": FORMAT, **info}
+        data = json.dumps({**body, DIGEST: _digest(json.loads(json.dumps(body)))}, indent=1).encode()
         write_atomic(self.path / RUN, data + b"\n", durable=durable)
 
     def write_config(self, text: str) -> None:
@@ -143,6 +148,10 @@ class RunDirectory:
             return
         remove_tree(self.path)
         _remove_empty(made)
+
+
+def _digest(info: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
 
 
 def remove_empty_sweep(folder: Path, made: Sequence[Path] = ()) -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crash_bench import run  # type: ignore[import-not-found]
+from crash_bench import digests, run  # type: ignore[import-not-found]
 from test_damage import KINDS, damage, unfinish  # type: ignore[import-not-found]
 
 from alrun.cli.main import main
 from alrun.core.callback import Callback
+from alrun.core.errors import StoreError
 from alrun.core.types import Annotation
 from alrun.driver.audit import LedgerAudit
 from alrun.runner.verify import Verdict, verify
@@ -105,6 +106,25 @@ def test_damage_to_what_describes_the_run_is_found(copied: Callable[..., Path]) 
         (place / name).write_bytes(data)
     (place / "run.json").unlink()
     assert wrong(examined(place))[0].startswith("run.json: cannot read")
+
+
+def test_what_describes_the_run_is_written_anew(
+    copied: Callable[..., Path], finished: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = copied()
+    data = bytearray((place / "run.json").read_bytes())
+    for position in range(0, len(data), 41):
+        damaged = bytearray(data)
+        damaged[position] ^= 1
+        (place / "run.json").write_bytes(damaged)
+        with pytest.raises(StoreError, match=r"damaged: (.|\n)*mend=true, writes it anew|not a run of this version"):
+            run(place)
+    (place / "config.yaml").write_bytes(b"{")
+    assert main(["verify", str(place)]) == 1
+    assert "to mend: type the command that began the run again, with mend=true" in capsys.readouterr().out
+    assert run(place, "mend=true").info["labels"] == 9
+    assert examined(place).findings == ()
+    assert digests(place) == digests(finished())
 
 
 @pytest.mark.parametrize("gone", ["checkpoints", "labels", "checkpoints/step_0", "checkpoints/step_3/metrology"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,7 @@ def make(tmp_path: Path) -> Make:
 
 
 def edit(experiment: Experiment, **values: Any) -> None:
-    path = experiment.directory.path / "run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    experiment.directory.write_info(experiment.directory.info() | values)
 
 
 def test_the_place_is_a_function_of_what_counts(make: Make, tmp_path: Path) -> None:

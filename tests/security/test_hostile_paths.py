@@ -81,6 +81,7 @@ def hostile_output(run: Path) -> None:
 
 def change(run: Path, edit: Callable[[dict[str, Any]], None]) -> None:
     info = json.loads((run / "run.json").read_text())
+    info.pop("digest")
     edit(info)
     (run / "run.json").write_text(json.dumps(info))
 
