@@ -27,8 +27,10 @@ class Bait(BatchQuery):
         max_samples: Rows a call.
         fisher: Information of a classification: ``softmax`` for that of all classes; ``binary`` for ``p (1 - p)`` of
             the most probable class (Huseljic et al. 2024), which costs as little with 1,000 classes as with two.
-        regularization: Added to the diagonal.
-        labeled_weight: Weight of a labelled row, where a picked one has 1; ``None`` for one over their number.
+        regularization: Added to the diagonal; 1 as published.
+        labeled_weight: Weight of a labelled row, where a picked one has 1; ``None`` for one over their number, as
+            published. Counted in full by default, so that a batch does not repeat what is labelled: with few labels
+            that made the larger difference on digits.
         oversampling: Rows added, for each that stays in the end.
         max_dimension: Above this many weights the features are reduced to their principal directions.
         features: Inputs of the last layer; the embedding by default.
@@ -45,8 +47,8 @@ class Bait(BatchQuery):
         self,
         max_samples: int,
         fisher: str = "softmax",
-        regularization: float = 1.0,
-        labeled_weight: float | None = None,
+        regularization: float = 0.01,
+        labeled_weight: float | None = 1.0,
         oversampling: float = 2.0,
         max_dimension: int = 2048,
         features: FeatureKind | None = None,

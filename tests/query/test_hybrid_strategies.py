@@ -75,14 +75,17 @@ def test_information_of_a_classification(tmp_path: Path, fisher: str) -> None:
         highest = all_.probabilities.amax(dim=1)
         known = {"softmax": {"probabilities": all_.probabilities}, "binary": {"weights": highest * (1 - highest)}}
         wanted = bait(all_.embeddings, all_.labeled, 9, regularization=0.1, **known[fisher])  # type: ignore[arg-type]
-        assert picked(Bait(9, fisher=fisher, regularization=0.1), driver) == all_.rows[wanted].tolist()
+        assert (
+            picked(Bait(9, fisher=fisher, regularization=0.1, labeled_weight=None), driver)
+            == all_.rows[wanted].tolist()
+        )
 
 
 def test_information_of_a_regression(tmp_path: Path) -> None:
     with hosted(tmp_path / "run", Task.REGRESSION) as driver:
         all_ = seen(driver)
-        wanted = bait(all_.embeddings, all_.labeled, 9, labeled_weight=1.0, oversampling=1)
-        assert picked(Bait(9, labeled_weight=1.0, oversampling=1), driver) == all_.rows[wanted].tolist()
+        wanted = bait(all_.embeddings, all_.labeled, 9, regularization=0.01, labeled_weight=1.0, oversampling=1)
+        assert picked(Bait(9, oversampling=1), driver) == all_.rows[wanted].tolist()
 
 
 def test_clusters_of_candidates(tmp_path: Path) -> None:
