@@ -91,8 +91,11 @@ def _learner_problems(components: Components) -> Iterator[Problem]:
 
 
 def _lacking_problems(components: Components) -> Iterator[Problem]:
-    """Yield strategies that need something of the learner that it does not have."""
+    """Yield strategies that need something of the learner or of the inference that these do not have."""
     for strategy in components.query_strategies:
+        if getattr(strategy, "requires_stochastic", False) and not components.inference.stochastic:
+            what = f"{_name(strategy)} needs posterior samples, which {_name(components.inference)} does not give so"
+            yield Problem(what, "inference", "inference=mc_dropout, or inference=laplace inference.predictive=samples")
         for part in sorted(getattr(strategy, "requires_learner", ())):
             if not hasattr(components.learner, part):
                 what = f"{_name(strategy)} needs a learner with a {part}, and {_name(components.learner)} has none"

@@ -13,12 +13,15 @@ from torch.autograd.functional import hessian
 from torch.func import functional_call
 from torch.nn import functional
 
+from alrun.config.compose import Composer, resolved
+from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, StrategyError
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.inference.curvature import STRUCTURES
 from alrun.inference.laplace import Laplace
 from alrun.inference.posterior import fitted
+from alrun.runner.build import Builder
 
 CLASSES, SEEDS = TaskSpec(Task.CLASSIFICATION, (4,), 3), Seeds(0, step=1)
 BINARY = TaskSpec(Task.CLASSIFICATION, (4,), 2)
@@ -321,3 +324,11 @@ def test_what_cannot_be_done_is_said() -> None:
     tokens = nn.Sequential(nn.Unflatten(1, (2, 2)), nn.Linear(2, 3))
     with pytest.raises(StrategyError, match=r"takes \[B, d\]"):
         predicted(laplace(pool_for(CLASSES)), tokens, drawn(2, 4))
+
+
+def test_a_strategy_that_needs_samples_is_told_before_anything_runs() -> None:
+    words = ["inference=laplace", "query=bald"]
+    Builder(resolved(Composer(Trust()).compose(words).config)).components()
+    with pytest.raises(ConfigError, match="needs posterior samples") as caught:
+        Builder(resolved(Composer(Trust()).compose([*words, "inference.predictive=probit"]).config)).components()
+    assert len(caught.value.problems) == 1
