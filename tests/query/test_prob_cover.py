@@ -71,6 +71,9 @@ def test_factors_pick_as_their_products_do() -> None:
 def test_never_more_than_there_are_and_ties_go_by_position() -> None:
     features = torch.zeros(6, 2)
     assert prob_cover(features, torch.tensor([2]), 99, 1.0).tolist() == [0, 1, 3, 4, 5]
+    for dtype in (torch.float32, torch.float64):
+        endless = purity_radius(features.to(dtype), 2)
+        assert prob_cover(features.to(dtype), NONE, 2, endless).tolist() == [0, 1]
     assert prob_cover(features, NONE, 0, 1.0).tolist() == prob_cover(features[:0], NONE, 3, 1.0).tolist() == []
 
 

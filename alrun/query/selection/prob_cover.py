@@ -69,7 +69,7 @@ class _Graph:
 
     def __init__(self, features: Features, radius: float) -> None:
         self.features = features
-        self.limits = (features.sq_norms() - radius**2 / 2) / 2
+        self.limits = (features.sq_norms() - radius * radius / 2) / 2
         self.covered = torch.zeros(len(features), dtype=torch.bool, device=features.device)
 
     def covered_by(self, few: Tensor) -> Tensor:
