@@ -52,12 +52,14 @@ def keeps_tensors(module: nn.Module) -> bool:
 
 
 def agree(actual: Any, expected: Any) -> bool:
-    """Return whether nested tensors are equal to rounding."""
+    """Return whether nested tensors are equal to rounding, which half precision and autocast make coarse."""
     pairs = list(zip(tree_leaves(actual), tree_leaves(expected), strict=True))
     return all(one.shape == other.shape and _close(one, other) for one, other in pairs)
 
 
 def _close(actual: Tensor, expected: Tensor) -> bool:
+    coarse = expected.dtype in (torch.float16, torch.bfloat16) or torch.is_autocast_enabled(expected.device.type)
+    share = 5e-2 if coarse else 1e-4
     size = expected[expected.isfinite()].abs()
-    tolerance = 1e-4 * float(size.max()) if len(size) else 0.0
-    return torch.allclose(actual, expected, rtol=1e-3, atol=tolerance, equal_nan=True)
+    tolerance = share * float(size.max()) if len(size) else 0.0
+    return torch.allclose(actual, expected, rtol=10 * share, atol=tolerance, equal_nan=True)

@@ -18,7 +18,7 @@ from alrun.inference.weights import Weights, load, places
 
 __all__ = ["Vectorised"]
 
-_TINY = 2
+_TINY, _ROWS = 2, 8
 
 
 class Vectorised:
@@ -27,7 +27,7 @@ class Vectorised:
     Together, a step is traced once by ``vmap``, random numbers are drawn for each member, and buffers that it writes
     to in place are those of the member. A step that does not bear this (it looks at values, keeps tensors, calls what
     has no batching rule) is run on a module of ordinary size, with the weights of one member after the other. Which of
-    the two is settled at the first batch of a kind of step, by running two of its rows on two members both ways, with
+    the two is settled at the first batch of a kind of step, by running eight of its rows on two members both ways, with
     dropout off and all random generators put back.
 
     Attributes:
@@ -91,6 +91,8 @@ class Vectorised:
     def _as(self, weights: Weights, number: int) -> Iterator[nn.Module]:
         """Lend the ordinary module as member ``number``; buffers that it replaces by other tensors are written back."""
         load(self._places, weights, number)
+        # Autocast knows weights by the parameter that holds them, and would go on with those of the member before.
+        torch.clear_autocast_cache()
         for own, part in self._pairs:
             own.training = part.training
         lent = {name: table[key] for name, (table, key) in self._places.items()}
@@ -141,7 +143,7 @@ class Vectorised:
             reason = "batches are not made of tensors"
         if reason is not None:
             return reason
-        tiny = batch.tiny(_TINY, _TINY)
+        tiny = batch.tiny(_TINY, _ROWS)
         copies = [_first(weights) for _ in range(2)]
         with undisturbed(self._module):
             try:

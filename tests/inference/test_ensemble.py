@@ -261,6 +261,19 @@ def test_a_list_of_operations_gives_what_it_was_made_from_to_the_last_bit() -> N
         assert value.equal(states[1][name]), name
 
 
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+def test_half_precision_does_not_part_them(precision: str) -> None:
+    members = ensemble(dense(), pool(CLASSES), FabricLoop(accelerator="cpu", precision=precision))
+    assert told(members)["training"]
+
+
+def test_autocast_does_not_take_one_member_for_another() -> None:
+    make, data, loop = dense(Peeking), pool(CLASSES), FabricLoop(accelerator="cpu", precision="bf16-mixed")
+    members = ensemble(make, data, loop)
+    assert not told(members)["training"]
+    assert_same(members, one_by_one(make, data, loop))
+
+
 class Foreign(MLP):
     """Not alrun's own: might do something else at each call."""
 
