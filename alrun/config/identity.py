@@ -27,7 +27,9 @@ IDENTITY_GROUPS = frozenset({"data", "learner", "training", "inference", "query"
 #: Keys that only prolong a run: more of them continues it.
 EXTENDING = frozenset({"budget", "max_steps", "stopping"})
 #: Keys that only show or place a run.
-PRESENTATION = frozenset({"name", "output_dir", "fresh", "mend", "progress", "logger", "callbacks", "checkpoint", "timeout"})
+PRESENTATION = frozenset(
+    {"name", "output_dir", "fresh", "mend", "progress", "logger", "callbacks", "checkpoint", "timeout"}
+)
 #: Among these, what is asked of one command alone; a run does not remember it.
 ONCE = frozenset({"fresh", "mend"})
 #: Keys that count only where they are set: null is what was done before there was such a key.

@@ -56,7 +56,7 @@ def test_in_a_whole_run(option: str, fresh: Callable[[], Path], monkeypatch: pyt
         run(whole, *words)
     points = [n for n, (_, path) in enumerate(watch.trace) if "/labels" in path or "labeling" in path]
     assert len(points) > 15
-    for number, point in enumerate(points[len(option) % 2 :: 2]):
+    for number, point in enumerate(points[len(option) % 3 :: 3]):
         place = fresh()
         with suppress(SimulatedCrash), Faults(place, Crash(point, half=number % 2 == 1, lose_unsynced=number % 3 == 0)):
             run(place, *words)

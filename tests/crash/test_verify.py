@@ -141,7 +141,7 @@ def test_a_run_that_died_anywhere_is_sound(half: bool, fresh: Callable[[], Path]
     place = fresh()
     with Faults(place) as watch:
         run(place, *words)
-    for point in range(10 + half, watch.count, watch.count // 22):
+    for point in range(10 + half, watch.count, watch.count // 14):
         place = fresh()
         with suppress(SimulatedCrash), Faults(place, Crash(point, half)):
             run(place, *words)
