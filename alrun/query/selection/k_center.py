@@ -60,11 +60,12 @@ def farthest_from_origin(distances: Distances) -> Tensor:
 class _Nearest:
     """Distances to the nearest centre, as scores that fall."""
 
+    shortlisted = 512
+
     def __init__(self, distances: Distances) -> None:
         self.distances = distances
         self.values = torch.full_like(distances.sq_norms, torch.inf)
         self.centres: list[Tensor] = []
-        self.shortlisted = 512 if len(self.values) < 1 << 15 else 1024
 
     def errors(self) -> Tensor:
         return self.distances.errors(self.distances.sq_norms, self.values.clamp_min(0))
@@ -79,15 +80,15 @@ class _Nearest:
 
 
 class _Few:
-    """The shortlist: the farthest rows, as features of their own."""
+    """The shortlist: the farthest rows, and how far they are from each other."""
 
     def __init__(self, scores: _Nearest, rows: Tensor) -> None:
         self.distances, self.rows = scores.distances, rows
         self.centres = list(scores.centres)
-        self.features = self.distances.features.take(rows)
-        self.sq_norms = self.distances.sq_norms[rows]
+        sq_norms, few = self.distances.sq_norms[rows], self.distances.features.take(rows)
+        self.apart, self.sq_norms = self.distances.between(few, sq_norms, few, sq_norms), sq_norms
         values = scores.values[rows]
-        errors = self.distances.errors(self.sq_norms, values.clamp_min(0))
+        errors = self.distances.errors(sq_norms, values.clamp_min(0))
         # What was at the level of rounding is exact already, up to the digits that were stored.
         errors = torch.where(values > errors, errors, values.clamp_min(0) * torch.finfo(values.dtype).eps)
         self.values, self.errors = values.double(), errors.double()
@@ -98,10 +99,10 @@ class _Few:
 
     def pick(self, chosen: int) -> None:
         self.centres.append(self.rows[chosen : chosen + 1])
-        one = self.features.part(chosen, chosen + 1)
-        fresh = self.distances.between(self.features, self.sq_norms, one, self.sq_norms[chosen : chosen + 1])[:, 0]
-        errors = self.distances.errors(self.sq_norms, fresh.clamp_min(0))
-        self.errors = torch.where(fresh < self.values + errors, errors.double(), self.errors)
-        torch.minimum(self.values, fresh.double(), out=self.values)
+        fresh = self.apart[chosen]
+        errors = self.distances.errors(self.sq_norms, fresh.clamp_min(0)).double()
+        fresh = fresh.double()
+        self.errors = torch.where(fresh < self.values + errors, errors, self.errors)
+        torch.minimum(self.values, fresh, out=self.values)
         self.values[chosen] = -torch.inf
         self.errors[chosen] = 0
