@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
 from torch import Tensor
 
@@ -45,9 +43,12 @@ class Dense:
 
     def sq_norms(self) -> Tensor:
         """Return the squared norms ``[N]``, slice by slice."""
-        edges = [*range(0, len(self), NORM_SLICE), len(self)]
-        squares = [self.matrix[a:b].to(self.dtype).square().sum(1) for a, b in pairwise(edges)]
-        return torch.cat(squares) if squares else torch.zeros(0, dtype=self.dtype, device=self.device)
+        # Written in place: results that stay would keep the heap from reusing what each slice needed.
+        norms = torch.empty(len(self), dtype=self.dtype, device=self.device)
+        for start in range(0, len(self), NORM_SLICE):
+            part = slice(start, start + NORM_SLICE)
+            norms[part] = self.matrix[part].to(self.dtype).square().sum(1)
+        return norms
 
     def take(self, rows: Tensor) -> Dense:
         """Return a copy of ``rows`` ``[m]``."""
