@@ -128,7 +128,7 @@ class Choices:
                 continue
             for option in chosen:
                 if option not in valid:
-                    hint = did_you_mean(option, valid, prefix=f"{key}=")
+                    hint = did_you_mean(option, valid, prefix=f"{key}=") or f"one of: {', '.join(sorted(valid))}"
                     yield Problem(f"{key} has no option {option!r}", "", hint)
                 elif chosen.count(option) > 1:
                     yield Problem(f"{key} has {option!r} more than once", "", f"{key}={option}")

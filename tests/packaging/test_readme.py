@@ -41,6 +41,6 @@ def test_what_it_says_to_run_composes(words: list[str]) -> None:
 
 def test_it_names_every_experiment() -> None:
     names = {option.name for option in read_options([conf_dir()])["experiment"]}
-    (listed,) = re.findall(r"# ready-made: (.*)", TEXT)
+    (listed,) = re.findall(r"ready-made: (.*)", TEXT)
     assert set(listed.split(", ")) == names
     assert len(RUNS) >= 6
