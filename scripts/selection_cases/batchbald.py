@@ -37,7 +37,7 @@ def ours(probabilities: Any, n: int) -> Any:
 def batchbald_redux(probabilities: Any, n: int) -> Any:
     """Run batchbald_redux's, in the float64 of its examples."""
     import torch
-    from batchbald_redux.batchbald import get_batchbald_batch  # type: ignore[import-not-found]
+    from batchbald_redux.batchbald import get_batchbald_batch
 
     logarithms = torch.from_numpy(probabilities).permute(1, 0, 2).double().log()
     return get_batchbald_batch(logarithms, n, JOINT_LABELS, dtype=torch.double).indices
@@ -45,7 +45,7 @@ def batchbald_redux(probabilities: Any, n: int) -> Any:
 
 def scikit_activeml(probabilities: Any, n: int) -> Any:
     """Run scikit-activeml's, which wants 11 GB at 5 000 rows."""
-    from skactiveml.pool import batch_bald  # type: ignore[import-not-found]
+    from skactiveml.pool import batch_bald
 
     utilities = batch_bald(probabilities.copy(), n, n_MC_samples=JOINT_LABELS, random_state=0)
     return np.nanargmax(utilities, axis=1)
@@ -53,7 +53,7 @@ def scikit_activeml(probabilities: Any, n: int) -> Any:
 
 def baal(probabilities: Any, n: int) -> Any:
     """Run baal's, which wants 11 GB at 5 000 rows."""
-    from baal.active.heuristics import BatchBALD  # type: ignore[import-not-found]
+    from baal.active.heuristics import BatchBALD
 
     return BatchBALD(num_samples=n, num_draw=JOINT_LABELS // SAMPLES)(probabilities.transpose(1, 2, 0))[:n]
 

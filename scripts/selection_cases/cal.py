@@ -42,7 +42,7 @@ def scikit_activeml(data: tuple[Any, Any], n: int) -> Any:
 
     features, beliefs = data
 
-    class Known(SkactivemlClassifier):  # type: ignore[misc]
+    class Known(SkactivemlClassifier):
         def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:  # noqa: N803 - the peer's name
             return self
 

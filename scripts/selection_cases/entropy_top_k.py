@@ -68,29 +68,29 @@ def scipy_argsort(probabilities: Any, n: int) -> Any:
 
 def modal(probabilities: Any, n: int) -> Any:
     """Run modAL's."""
-    from modAL.uncertainty import entropy_sampling  # type: ignore[import-not-found]
+    from modAL.uncertainty import entropy_sampling
 
     return entropy_sampling(Known(), probabilities, n_instances=n)[0]
 
 
 def baal(probabilities: Any, n: int) -> Any:
     """Run baal's."""
-    from baal.active.heuristics import Entropy  # type: ignore[import-not-found]
+    from baal.active.heuristics import Entropy
 
     return Entropy()(probabilities[:, :, None])[:n]
 
 
 def scikit_activeml(probabilities: Any, n: int) -> Any:
     """Run scikit-activeml's scores and batch selection."""
-    from skactiveml.pool import uncertainty_scores  # type: ignore[import-not-found]
-    from skactiveml.utils import simple_batch  # type: ignore[import-not-found]
+    from skactiveml.pool import uncertainty_scores
+    from skactiveml.utils import simple_batch
 
     return simple_batch(uncertainty_scores(probabilities, method="entropy"), random_state=0, batch_size=n)
 
 
 def small_text(probabilities: Any, n: int) -> Any:
     """Run small-text's."""
-    from small_text import PredictionEntropy  # type: ignore[import-not-found]
+    from small_text import PredictionEntropy
 
     rows = np.arange(len(probabilities))
     return PredictionEntropy().query(Known(), probabilities, rows, rows[:0], rows[:0], n=n)

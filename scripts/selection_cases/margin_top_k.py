@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from selection_cases.entropy_top_k import GRID, Known, cost, inputs, streamed  # type: ignore[import-not-found]
+from selection_cases.entropy_top_k import GRID, Known, cost, inputs, streamed
 
 __all__ = ["GRID", "IMPLEMENTATIONS", "cost", "inputs"]
 
@@ -35,29 +35,29 @@ def numpy_argpartition(probabilities: Any, n: int) -> Any:
 
 def modal(probabilities: Any, n: int) -> Any:
     """Run modAL's."""
-    from modAL.uncertainty import margin_sampling  # type: ignore[import-not-found]
+    from modAL.uncertainty import margin_sampling
 
     return margin_sampling(Known(), probabilities, n_instances=n)[0]
 
 
 def baal(probabilities: Any, n: int) -> Any:
     """Run baal's."""
-    from baal.active.heuristics import Margin  # type: ignore[import-not-found]
+    from baal.active.heuristics import Margin
 
     return Margin()(probabilities[:, :, None])[:n]
 
 
 def scikit_activeml(probabilities: Any, n: int) -> Any:
     """Run scikit-activeml's scores and batch selection."""
-    from skactiveml.pool import uncertainty_scores  # type: ignore[import-not-found]
-    from skactiveml.utils import simple_batch  # type: ignore[import-not-found]
+    from skactiveml.pool import uncertainty_scores
+    from skactiveml.utils import simple_batch
 
     return simple_batch(uncertainty_scores(probabilities, method="margin_sampling"), random_state=0, batch_size=n)
 
 
 def small_text(probabilities: Any, n: int) -> Any:
     """Run small-text's."""
-    from small_text import BreakingTies  # type: ignore[import-not-found]
+    from small_text import BreakingTies
 
     rows = np.arange(len(probabilities))
     return BreakingTies().query(Known(), probabilities, rows, rows[:0], rows[:0], n=n)
