@@ -68,8 +68,8 @@ def test_the_last_layers_gradient_is_that_of_autograd(driver: Driver) -> None:
     flat = torch.cat([weight, bias.unsqueeze(2)], dim=2).flatten(1)
     features = as_features(candidates.features)
     rows = torch.arange(len(features))
-    assert torch.allclose(features.gram(rows), flat @ flat.T, atol=1e-5)
-    assert torch.allclose(features.sq_norms(), flat.square().sum(dim=1), atol=1e-5)
+    assert torch.allclose(features.gram(rows), (flat @ flat.T).to(features.dtype), atol=1e-5)
+    assert torch.allclose(features.sq_norms(), flat.square().sum(dim=1).to(features.dtype), atol=1e-5)
 
 
 def test_a_sketch_is_the_projection_of_the_gradient_of_all_layers(driver: Driver) -> None:

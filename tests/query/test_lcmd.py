@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ from alrun.query.selection.lcmd import lcmd
 from alrun.testing.selection import LargestAllocation, awkward_features, mapped_features, wave_features
 
 NONE = torch.zeros(0, dtype=torch.int64)
+
+
+@pytest.fixture(params=[0, 1 << 60], ids=["guessing", "one by one"], autouse=True)
+def worthwhile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take each of the two ways in turn, whatever the size."""
+    monkeypatch.setattr(sys.modules["alrun.query.selection.lcmd"], "WORTHWHILE", request.param)
 
 
 def next_pick(rows: Tensor, nearest: Tensor, member: Tensor, taken: list[int]) -> int:

@@ -256,7 +256,7 @@ def run(folder: Path) -> Iterator[Run]:
         assert stdout.readline().strip() == "ready"
 
         def command(*words: str) -> int:
-            stdin.write(json.dumps([line(*words), None]) + "\n")
+            stdin.write(json.dumps([line(*words), None, True]) + "\n")
             stdin.flush()
             return int(stdout.readline())
 

@@ -14,7 +14,7 @@ from alrun.query.selection.k_center import farthest_from_origin
 
 __all__ = ["lcmd"]
 
-BUFFER, FEWEST, MOST = 1 << 24, 8, 32
+BUFFER, FEWEST, MOST, WORTHWHILE = 1 << 24, 8, 32, 30_000_000
 
 
 def lcmd(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
@@ -44,7 +44,9 @@ def lcmd(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
     if n <= 0:
         return labeled.new_empty(0)
     clusters = Clusters(Distances(lazy))
-    columns = _Columns(clusters, min(max(BUFFER // len(lazy), FEWEST), MOST, len(lazy)))
+    # Of few rows, or for few picks, a column costs less than the guess at which columns are wanted.
+    size = min(max(BUFFER // len(lazy), FEWEST), MOST, len(lazy)) if len(lazy) * n > WORTHWHILE else 1
+    columns = _Columns(clusters, size)
     for block in labeled.split(columns.size) if len(labeled) else ():
         for row, column in zip(block.tolist(), columns.fill(block), strict=True):
             clusters.split(row, column)
@@ -82,7 +84,8 @@ class _Columns:
 
     def _renew(self, row: int) -> None:
         """Compute the columns of ``row`` and of what may be next, and forget those that may not."""
-        wanted = dict.fromkeys([row, *(forecast(self.clusters, self.size) if self.clusters.centres else [])])
+        guessed = forecast(self.clusters, self.size) if self.clusters.centres and self.size > 1 else []
+        wanted = dict.fromkeys([row, *guessed])
         wanted = dict.fromkeys(list(wanted)[: self.size])
         self.slots = {kept: slot for kept, slot in self.slots.items() if kept in wanted}
         free = sorted(set(range(self.size)) - set(self.slots.values()))
