@@ -74,6 +74,6 @@ class Dense:
         """Return the inner products ``[N, m]`` with ``vectors`` ``[m, d]``."""
         rows, columns = self.vectors(), vectors.to(self.dtype)
         if len(columns) == 1 and self.device.type == "cpu" and rows.numel() > MANY:
-            # torch multiplies a matrix by one vector on one thread, best for a small one; by two vectors it takes them all.
+            # torch multiplies a matrix by one vector on one thread, best for a small one; by two it takes them all.
             return (rows @ columns.repeat(2, 1).T)[:, :1]
         return rows @ columns.T
