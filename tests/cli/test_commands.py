@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -18,11 +15,9 @@ from command_line import (  # type: ignore[import-not-found]
     Alrun,
     commits,
     contents,
-    finish,
     info,
     results,
     runs,
-    start,
 )
 
 LIGHT = "import sys; from alrun.cli.main import main; code = main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
@@ -163,32 +158,6 @@ def test_resume_from_a_moved_directory(alrun: Alrun, tmp_path: Path) -> None:
     assert results(moved) == results(only_run(tmp_path / "outputs"))
 
 
-@pytest.mark.parametrize(
-    ("words", "parts"),
-    [
-        (["learner.dropout=0.5"], ["learner.dropout", "0.1", "0.5", "fresh=true"]),
-        (["seed=3", "query_size=5"], ["seed", "query_size", "query.entropy.max_samples", "3 problems"]),
-        (["query=margin"], ["query=margin", "another run"]),
-        (["~learner.dropout"], ["~learner.dropout"]),
-        (["budget=40,50"], ["budget=40,50"]),
-        (["bugdet=40"], ["bugdet", "budget?"]),
-        (["budget=x"], ["budget", "'x'"]),
-        (["device=gpu"], ["device"]),
-    ],
-)
-def test_resume_refuses_another_experiment(
-    words: list[str], parts: list[str], alrun: Alrun, tmp_path: Path, small_run: Path
-) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(small_run, run)
-    before = results(run), info(run), commits(run)
-    answer = alrun("resume", "run", *words)
-    assert answer.code == 2
-    assert answer.out == ""
-    assert not [part for part in parts if part not in answer.err], answer.err
-    assert (results(run), info(run), commits(run)) == before
-
-
 @pytest.fixture(scope="module")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run that tests copy."""
@@ -228,44 +197,6 @@ def test_runs_that_differ_in_the_query_alone_share_everything_before_it(alrun: A
     assert not frame(runs(tmp_path)[1], "acquisitions").query("step == 0")["index"].equals(start["index"])
 
 
-def test_a_sweep_again_executes_nothing(alrun: Alrun, tmp_path: Path) -> None:
-    words = ("-m", *SMALL, "query=entropy,margin", "seed=0,1")
-    first = alrun(*words)
-    assert first.code == 0, first
-    assert "4 jobs: 4 finished (0 before, not run again)" in first.out
-    before = commits(tmp_path)
-    again = alrun(*words)
-    assert again.code == 0
-    assert "4 jobs: 4 finished (4 before, not run again)" in again.out
-    assert commits(tmp_path) == before
-    wider = alrun(*words[:-1], "seed=0,1,2")
-    assert "6 jobs: 6 finished (4 before, not run again)" in wider.out
-    assert commits(tmp_path).items() > before.items()
-
-
-def test_a_failing_job_does_not_end_the_others(alrun: Alrun, tmp_path: Path) -> None:
-    (tmp_path / "fragile.py").write_text(
-        "from alrun.query.random import Random\n\n"
-        "class Fragile(Random):\n"
-        "    def sample(self, queue):\n"
-        "        if self.driver.settings.seed == 0:\n"
-        "            raise RuntimeError('broken on purpose')\n"
-        "        super().sample(queue)\n"
-    )
-    fragile = ("query=random", "query.random._target_=fragile.Fragile", "seed=0,1")
-    answer = alrun("--trust", "fragile", *SMALL, *fragile, "-m")
-    sys.modules.pop("fragile", None)
-    assert answer.code == 1
-    assert "2 jobs: 1 failed, 1 finished" in answer.out
-    assert "broken on purpose" in answer.err
-    assert "Traceback" not in answer.err
-    failed, finished = runs(tmp_path)
-    assert info(failed)["status"] == "failed"
-    assert "broken on purpose" in info(failed)["reason"]
-    assert "Traceback" in (failed / "alrun.log").read_text()
-    assert info(finished)["status"] == "finished"
-
-
 def test_a_single_run_that_fails(alrun: Alrun, tmp_path: Path) -> None:
     (tmp_path / "fragile_alone.py").write_text(
         "from alrun.query.random import Random\n\nclass Fragile(Random):\n    def sample(self, queue):\n        1 / 0\n"
@@ -281,71 +212,7 @@ def test_a_single_run_that_fails(alrun: Alrun, tmp_path: Path) -> None:
     assert f"continue: alrun resume {only_run(tmp_path).relative_to(tmp_path)}" in answer.out
 
 
-def test_launches_at_once_do_not_collide(alrun: Alrun, tmp_path: Path) -> None:
-    started = [start(tmp_path, *SMALL, "seed=3") for _ in range(4)]
-    answers = [finish(process) for process in started]
-    assert {answer.code for answer in answers} <= {0, 75}
-    assert [answer.code for answer in answers].count(0) >= 1
-    assert all("Traceback" not in answer.err for answer in answers)
-    assert alrun(*SMALL, "seed=3").out.count("already finished") == 1
-    assert alrun(*SMALL, "seed=3", "output_dir=alone").code == 0
-    assert results(only_run(tmp_path / "alone")) == results(only_run(tmp_path / "outputs"))
-
-
 def test_flags_stand_anywhere(alrun: Alrun) -> None:
     answer = alrun("seed=0,1", "-m", *SMALL)
     assert answer.code == 0
     assert "2 jobs: 2 finished" in answer.out
-
-
-@pytest.mark.slow
-def test_the_joblib_launcher(alrun_process: Alrun, tmp_path: Path) -> None:
-    words = ("-m", *SMALL, "seed=0,1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-    first = alrun_process(*words)
-    assert first.code == 0, first
-    assert "2 jobs: 2 finished (0 before, not run again)" in first.out
-    before = commits(tmp_path)
-    assert len(runs(tmp_path)) == 2
-    assert len(before) > 20
-    again = alrun_process(*words)
-    assert "2 jobs: 2 finished (2 before, not run again)" in again.out
-    assert commits(tmp_path) == before
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_run_that_can_be_resumed(
-    number: signal.Signals, code: int, alrun: Alrun, tmp_path: Path
-) -> None:
-    long = [*SMALL, "data.n_samples=3000", "query_size=1", "training.max_epochs=20", "budget=2000"]
-    process = start(tmp_path, *long)
-    try:
-        run = wait_for_step(tmp_path, 3)
-        locked = alrun(*long)
-        process.send_signal(number)
-        answer = finish(process)
-    finally:
-        process.kill()
-    assert locked.code == 75
-    assert f"process {process.pid} on {socket.gethostname()}" in locked.err
-    assert "Traceback" not in locked.err + answer.err
-    assert answer.code == code
-    assert f"continue: alrun resume {run.relative_to(tmp_path)}" in answer.out
-    stopped = info(run)
-    assert (stopped["status"], stopped["labels"] < 2000) == ("interrupted", True)
-    resumed = alrun("resume", str(run), f"budget={stopped['labels'] + 2}")
-    assert resumed.code == 0, resumed
-    bought = frame(run, "acquisitions")
-    assert len(bought) == stopped["labels"] + 2
-    assert bought["index"].is_unique
-
-
-def wait_for_step(folder: Path, step: int) -> Path:
-    """Return the run below ``folder`` once it has come as far as ``step``."""
-    end = time.monotonic() + 90
-    while time.monotonic() < end:
-        for run in runs(folder):
-            if (run / f"checkpoints/step_{step}").is_dir():
-                return Path(run)
-        time.sleep(0.05)
-    raise AssertionError("the run did not start")

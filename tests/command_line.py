@@ -1,4 +1,4 @@
-"""The command line and what it leaves, for the tests of this folder."""
+"""The command line and what it leaves, for tests that type it."""
 
 from __future__ import annotations
 

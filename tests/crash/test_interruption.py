@@ -181,7 +181,7 @@ run(Path(sys.argv[2]), callbacks=[Hook(twice)])
 
 
 def test_a_second_signal_ends_the_process_at_once_and_the_run_goes_on_later(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SECOND, str(Path(__file__).parent), str(tmp_path / "cut")]
+    command = [sys.executable, "-c", SECOND, str(Path(__file__).parents[1]), str(tmp_path / "cut")]
     assert subprocess.run(command, check=False).returncode == -signal.SIGTERM
     run(tmp_path / "cut")
     run(tmp_path / "whole")
