@@ -139,7 +139,14 @@ def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
     """Return safetensors bytes; tensors that share memory are stored apart."""
     from safetensors.torch import save
 
-    return save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
+    apart: dict[str, Tensor] = {}
+    memory: set[int] = set()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        place = plain.untyped_storage().data_ptr()
+        apart[name] = plain.clone() if place in memory else plain
+        memory.add(place)
+    return save(apart)
 
 
 def tensors_from_bytes(data: bytes) -> dict[str, Tensor]:
