@@ -95,7 +95,9 @@ def _compare(records: pd.DataFrame, arguments: argparse.Namespace) -> Comparison
     areas = curves.summary(single, by, "auc").merge(single.groupby(by, sort=False)[["low", "high"]].first(), on=by)
     if baseline:
         differences = curves.paired_differences(single, by, baseline)
-        renamed = differences.rename(columns={"n": "pairs", "mean": "difference", "se": "difference_se"})
+        renamed = differences.rename(
+            columns={"n": "pairs", "mean": "difference", "se": "difference_se", "p": "difference_p"}
+        )
         areas = areas.merge(renamed, on=by, how="left")
     direction = chosen["higher_is_better"].dropna()
     better = bool(direction.iloc[0]) if len(direction) else None
@@ -135,7 +137,12 @@ def _print_notes(console: Console, comparison: Comparison, runs: int) -> None:
     spans = ", ".join(f"{low} to {high}" for low, high in ranges)
     text = f"{' · '.join([*same, f'{runs} runs'])}; mean ± standard error over seeds; AUC over {spans} labels"
     console.print(
-        text + (f"; vs {comparison.baseline}: AUC minus its AUC, seed by seed" if comparison.baseline else ""),
+        text
+        + (
+            f"; vs {comparison.baseline}: AUC minus its AUC, seed by seed; p-values in auc.csv"
+            if comparison.baseline
+            else ""
+        ),
         style="dim",
     )
 

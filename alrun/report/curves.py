@@ -84,9 +84,16 @@ def areas(records: pd.DataFrame, by: Sequence[str], compared: str = "query") -> 
 def paired_differences(table: pd.DataFrame, by: Sequence[str], baseline: str, compared: str = "query") -> pd.DataFrame:
     """Return mean and standard error of ``auc`` minus the baseline's ``auc`` of the same seed, over common seeds.
 
-    Columns: ``by``, ``n`` (pairs), ``mean``, ``se``; the baseline itself is not among the rows.
+    Columns: ``by``, ``n`` (pairs), ``mean``, ``se``, and ``p``, the two-sided p-value of the paired t-test (Student
+    1908; ``NaN`` for one pair). The baseline itself is not among the rows.
     """
+    import numpy as np
+    from scipy.stats import t  # type: ignore[import-untyped]
+
     block = [column for column in by if column != compared]
     base = table.loc[table[compared] == baseline, [*block, "seed", "auc"]].rename(columns={"auc": "base"})
     pairs = table[table[compared] != baseline].merge(base, on=[*block, "seed"])
-    return summary(pairs.assign(difference=pairs["auc"] - pairs["base"]), by, "difference")
+    found = summary(pairs.assign(difference=pairs["auc"] - pairs["base"]), by, "difference")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = np.abs(found["mean"].to_numpy() / found["se"].to_numpy())
+    return found.assign(p=2 * t.sf(statistic, found["n"].to_numpy() - 1))

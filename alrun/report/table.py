@@ -28,7 +28,7 @@ class Comparison:
         higher_is_better: Its direction; ``None``: neither.
         curves: As ``curves.learning_curves`` returns them.
         areas: One row a group of runs: its columns, ``n``, ``mean``, ``se``, and, where there is a baseline to compare
-            with, ``pairs``, ``difference``, ``difference_se``.
+            with, ``pairs``, ``difference``, ``difference_se``, ``difference_p``.
         baseline: Name of the baseline query strategy; empty without one.
     """
 

@@ -74,7 +74,9 @@ def test_paired_differences_use_common_seeds_alone() -> None:
     found = paired_differences(single, ["query"], "random").to_dict("records")
     differences = np.array([0.3, 0.2])
     error = differences.std(ddof=1) / np.sqrt(2)
-    assert found == [{"query": "entropy", "n": 2, "mean": pytest.approx(0.25), "se": pytest.approx(error)}]
+    chance = pytest.approx(1 - 2 * np.arctan(0.25 / error) / np.pi)  # Student's t with one degree of freedom: Cauchy
+    expected = {"query": "entropy", "n": 2, "mean": pytest.approx(0.25), "se": pytest.approx(error), "p": chance}
+    assert found == [expected]
 
 
 def test_pairs_are_made_under_equal_conditions_only() -> None:
