@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from alrun.core.protocols import Predictor
     from alrun.core.types import Prediction
-    from alrun.driver.host import Host
+
 
 __all__ = ["CalibratedPredictor"]
 
@@ -26,8 +26,8 @@ class CalibratedPredictor:
     saved: a resumed run finds the same. While the validation pool has no rows yet, nothing is divided.
     """
 
-    def __init__(self, predictor: Predictor, host: Host) -> None:
-        """Calibrate ``predictor`` on the validation pool of ``host``."""
+    def __init__(self, predictor: Predictor, host: Any) -> None:
+        """Calibrate ``predictor`` on the validation pool of ``host``, a driver."""
         self._predictor, self._host = predictor, host
         self._known: tuple[tuple[int, int, bytes], Tensor] | None = None
 

@@ -27,6 +27,7 @@ print("ready", flush=True)  # noqa: T201
 for line in sys.stdin:
     words, kill_after, family = json.loads(line)
     child = os.fork()
+    left.append(child)
     if child == 0:
         os.setsid()
         with open(os.devnull, "r+") as nothing:  # noqa: PTH123
@@ -36,8 +37,7 @@ for line in sys.stdin:
     if kill_after is not None:
         time.sleep(kill_after)  # a child that has ended waits to be asked for: its number is not given away
         (os.killpg if family else os.kill)(child, signal.SIGKILL)
-        left.append(child)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201
-for child in left:  # workers whose parent was killed may wait for it for ever
+for child in left:  # workers whose parent has ended, one way or the other, may wait for it for ever
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)

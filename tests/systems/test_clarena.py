@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from users_folder import Folder  # type: ignore[import-not-found]
 
 PACKAGE = """
 from torch import nn
@@ -48,48 +47,12 @@ COMMON = (
 DIGITS = ("data=digits_multitask", "learner=multitask", "backbone=narrow")
 PLATEAU = "++learner.scheduler={_target_: torch.optim.lr_scheduler.ReduceLROnPlateau, _partial_: true, patience: 1}"
 TASKS = ("digit", "parity", "above_four")
-
-
-class System:
-    """The command line, in forks of one process, in a folder with the user's own files."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "their_tasks.py").write_text(PACKAGE)
-        (folder / "conf" / "backbone").mkdir(parents=True)
-        (folder / "conf" / "backbone" / "narrow.yaml").write_text(BACKBONE)
-        command = [sys.executable, str(Path(__file__).with_name("forked.py"))]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=folder)
-        assert self._line() == "ready"
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def start(self, *words: str, kill_at: str | None = None) -> tuple[int, str]:
-        """Run a command, or kill it when a file that matches ``kill_at`` is there; return exit code and output."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([[*COMMON, *words], kill_at]) + "\n")
-        self._process.stdin.flush()
-        code, told = json.loads(self._line())
-        return int(code), str(told)
-
-    def finish(self, *words: str) -> Path:
-        """Run a command to its end and return its run directory."""
-        code, told = self.start(*words)
-        assert code == 0, told
-        name = next(word.removeprefix("name=") for word in words if word.startswith("name="))
-        (found,) = (self.folder / "outputs" / name).glob("*/run.json")
-        return found.parent
-
-    def close(self) -> None:
-        self._process.communicate()
+FILES = {"their_tasks.py": PACKAGE, "conf/backbone/narrow.yaml": BACKBONE}
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    made = System(tmp_path_factory.mktemp("clarena"))
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    made = Folder(tmp_path_factory.mktemp("clarena"), FILES, COMMON)
     yield made
     made.close()
 
@@ -99,9 +62,9 @@ def digests(run: Path) -> Mapping[str, str]:
     return {str(path.relative_to(run)): sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def resumed_to_the_byte(system: System, name: str, step: str, *words: str) -> Path:
+def resumed_to_the_byte(system: Folder, name: str, step: str, *words: str) -> Path:
     """Run twice, once killed in between; return the run directory once all is the same."""
-    whole = system.finish(*words, f"name={name}_whole")
+    whole: Path = system.finish(*words, f"name={name}_whole")
     code, _ = system.start(*words, f"name={name}_killed", kill_at=f"outputs/{name}_killed/*/checkpoints/{step}")
     assert code == -9
     killed = system.finish(*words, f"name={name}_killed")
@@ -112,7 +75,7 @@ def resumed_to_the_byte(system: System, name: str, step: str, *words: str) -> Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loop", ["fabric", "trainer"])
-def test_joint_learning_resumes_to_the_byte_and_is_recorded_by_task(system: System, loop: str) -> None:
+def test_joint_learning_resumes_to_the_byte_and_is_recorded_by_task(system: Folder, loop: str) -> None:
     words = (*DIGITS, "query=[multitask,random]", f"training={loop}", PLATEAU, "query_size=20")
     run = resumed_to_the_byte(system, loop, "step_2/query", *words)
     records = pd.read_parquet(run / "records.parquet").query("split == 'test'")
@@ -129,7 +92,7 @@ def test_joint_learning_resumes_to_the_byte_and_is_recorded_by_task(system: Syst
 
 @pytest.mark.slow
 @pytest.mark.parametrize("query", ["multitask", "random"])
-def test_labels_are_bought_by_the_task_and_resume_to_the_byte(system: System, query: str) -> None:
+def test_labels_are_bought_by_the_task_and_resume_to_the_byte(system: Folder, query: str) -> None:
     words = (*DIGITS, f"query={query}", "data.partial_labels=true")
     run = resumed_to_the_byte(system, f"partial_{query}", "step_3/labeling", *words)
     bought = pd.read_parquet(run / "acquisitions.parquet")
@@ -148,7 +111,7 @@ def test_labels_are_bought_by_the_task_and_resume_to_the_byte(system: System, qu
     assert info["labels"] == info["budget"] == 75
 
 
-def test_a_table_with_several_targets_and_a_head_of_ones_own(system: System) -> None:
+def test_a_table_with_several_targets_and_a_head_of_ones_own(system: Folder) -> None:
     generator = np.random.default_rng(0)
     table = pd.DataFrame(generator.normal(size=(300, 4)), columns=list("abcd"))
     table["kind"] = np.array(["low", "mid", "high"])[np.digitize(table["a"], [-0.5, 0.5])]
@@ -174,7 +137,7 @@ def test_a_table_with_several_targets_and_a_head_of_ones_own(system: System) -> 
 
 
 @pytest.mark.slow
-def test_numbers_in_units_of_their_own_are_bought_one_at_a_time(system: System) -> None:
+def test_numbers_in_units_of_their_own_are_bought_one_at_a_time(system: Folder) -> None:
     generator = np.random.default_rng(1)
     table = pd.DataFrame(generator.normal(size=(250, 3)), columns=list("abc"))
     table["force"] = 1e4 * np.sin(table["a"])
@@ -195,7 +158,7 @@ def test_numbers_in_units_of_their_own_are_bought_one_at_a_time(system: System) 
     assert np.isfinite([metrics["nlpd/force"], metrics["nlpd/strain"]]).all()
 
 
-def test_images_go_through_convolutions(system: System) -> None:
+def test_images_go_through_convolutions(system: Folder) -> None:
     run = system.finish("data=digits_multitask", "data.image=true", "backbone=cnn", "name=images", "budget=30")
     assert "alrun.backbone.cnn.CNN" in (run / "config.yaml").read_text()
 
@@ -214,7 +177,7 @@ def test_images_go_through_convolutions(system: System) -> None:
         ([*DIGITS, "stopping=target_metric", "stopping.target_metric.monitor=accuracy/party"], ["accuracy/parity"]),
     ],
 )
-def test_what_does_not_fit_is_refused_before_anything_runs(system: System, words: list[str], said: list[str]) -> None:
+def test_what_does_not_fit_is_refused_before_anything_runs(system: Folder, words: list[str], said: list[str]) -> None:
     code, told = system.start(*words, "name=refused")
     assert code == 2, told
     assert all(part in told for part in said), told

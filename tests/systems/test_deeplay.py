@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from hashlib import sha256
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from users_folder import Folder, promised  # type: ignore[import-not-found]
 
 from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
@@ -62,67 +60,21 @@ OWN = (
 EARLY = ("training.loop.monitor=val_loss", "training.loop.patience=2", "training.loop.restore_best=true")
 
 
-class System:
-    """A folder of the user's, where commands run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "my_adversary.py").write_text(PACKAGE)
-        command = [sys.executable, str(Path(__file__).with_name("forked.py"))]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=folder)
-        assert self._line() == "ready"
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def start(self, *words: str, kill_at: str | None = None) -> tuple[int, str]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([[*COMMON, *KNOBS, *words], kill_at]) + "\n")
-        self._process.stdin.flush()
-        code, told = json.loads(self._line())
-        return int(code), str(told)
-
-    def finish(self, name: str, *words: str) -> Path:
-        code, told = self.start(f"name={name}", *words)
-        assert code == 0, told
-        (found,) = (self.folder / "outputs" / name).glob("*/run.json")
-        return found.parent
-
-    def finish_in_two(self, name: str, *words: str) -> Path:
-        """Kill the run inside the training of its third step, then let it go on."""
-        pattern = f"outputs/{name}/*/checkpoints/step_2/training.epoch_2"
-        code, told = self.start(f"name={name}", *words, kill_at=pattern)
-        assert code == -9, told
-        return self.finish(name, *words)
-
-    def close(self) -> None:
-        self._process.communicate()
-
-
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    started = System(tmp_path_factory.mktemp("deeplay"))
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    started = Folder(tmp_path_factory.mktemp("deeplay"), {"my_adversary.py": PACKAGE}, [*COMMON, *KNOBS])
     yield started
     started.close()
 
 
-def promised(run: Path) -> Mapping[str, str]:
-    """Return the SHA-256 of all that a resumed run shares with one that was never interrupted."""
-    names = [run / "records.parquet", run / "acquisitions.parquet", run / "labels" / "labels.jsonl"]
-    files = [*names, *run.glob("checkpoints/step_*/*/*")]
-    return {str(path.relative_to(run)): sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("own", [(), OWN], ids=["defaults", "own modules"])
-def test_the_adversary_runs_on_both_loops_and_resumes_exactly(system: System, own: tuple[str, ...]) -> None:
+def test_the_adversary_runs_on_both_loops_and_resumes_exactly(system: Folder, own: tuple[str, ...]) -> None:
     tables = []
     for loop in ("fabric", "trainer"):
         words = (*ADVERSARIAL, *own, f"training={loop}", "training.reset=warm")
         name = f"adversary_{loop}_{len(own)}"
-        whole = system.finish(f"{name}_whole", *words)
+        whole = system.finish_named(f"{name}_whole", *words)
         assert promised(system.finish_in_two(f"{name}_killed", *words)) == promised(whole)
         tables.append(pd.read_parquet(whole / "records.parquet"))
         acquired = pd.read_parquet(whole / "acquisitions.parquet")
@@ -134,10 +86,12 @@ def test_the_adversary_runs_on_both_loops_and_resumes_exactly(system: System, ow
 
 
 @pytest.mark.slow
-def test_criteria_combine_on_the_command_line(system: System) -> None:
-    by_name = system.finish("by_name", "query=entropy")
+def test_criteria_combine_on_the_command_line(system: Folder) -> None:
+    by_name = system.finish_named("by_name", "query=entropy")
     picks = {
-        words: pd.read_parquet(system.finish(f"criterion_{number}", "query=criterion", words) / "acquisitions.parquet")
+        words: pd.read_parquet(
+            system.finish_named(f"criterion_{number}", "query=criterion", words) / "acquisitions.parquet"
+        )
         for number, words in enumerate(
             (
                 "query.criterion.expression=entropy",
@@ -154,22 +108,22 @@ def test_criteria_combine_on_the_command_line(system: System) -> None:
 
 
 @pytest.mark.slow
-def test_validation_is_labelled_from_the_budget(system: System) -> None:
+def test_validation_is_labelled_from_the_budget(system: Folder) -> None:
     words = ("validation_from_budget=true", *EARLY, "training.max_epochs=12", "query=margin")
-    whole = system.finish("validation_whole", *words)
+    whole = system.finish_named("validation_whole", *words)
     assert promised(system.finish_in_two("validation_killed", *words)) == promised(whole)
     acquired = pd.read_parquet(whole / "acquisitions.parquet")
     assert (len(acquired), acquired["index"].nunique()) == (80, 80)
     bought = acquired[acquired["strategy"] == "validation"].groupby("step").size()
     assert bought.tolist() == [3, 2, 3, 2]  # in turn a little more and a little less than 20 * 180 / 1438
     assert json.loads((whole / "run.json").read_text())["labels"] == 80
-    other = system.finish("validation_random", *words, "query=random")
+    other = system.finish_named("validation_random", *words, "query=random")
     rows = [pd.read_parquet(run / "acquisitions.parquet").query("strategy == 'validation'") for run in (whole, other)]
     assert rows[0]["index"].tolist() == rows[1]["index"].tolist()
 
 
 @pytest.mark.slow
-def test_what_cannot_be_is_told_before_anything_is_bought(system: System) -> None:
+def test_what_cannot_be_is_told_before_anything_is_bought(system: Folder) -> None:
     cases = {
         ("query=adversarial",): "learner=adversarial",
         ("query=criterion", "query.criterion.expression=entropy + margn"): "did you mean margin?",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from hashlib import sha256
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from users_folder import Folder, promised  # type: ignore[import-not-found]
 
 PACKAGE = '''
 import torch
@@ -158,62 +156,16 @@ EXTRAS = (
     "+training.loop.trainer_kwargs.log_every_n_steps=1",
 )
 MC = ("inference=mc_dropout", "inference.num_passes=4")
-
-
-class System:
-    """A folder of the user's, where commands run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "my_lit.py").write_text(PACKAGE)
-        (folder / "conf" / "learner").mkdir(parents=True)
-        for name, target in LEARNERS.items():
-            (folder / "conf" / "learner" / f"{name}.yaml").write_text(f"_target_: my_lit.{target}\n")
-        command = [sys.executable, str(Path(__file__).with_name("forked.py"))]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=folder)
-        assert self._line() == "ready"
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def start(self, *words: str, kill_at: str | None = None) -> tuple[int, str]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([[*COMMON, *KNOBS, *words], kill_at]) + "\n")
-        self._process.stdin.flush()
-        code, told = json.loads(self._line())
-        return int(code), str(told)
-
-    def finish(self, name: str, *words: str) -> Path:
-        code, told = self.start(f"name={name}", *words)
-        assert code == 0, told
-        (found,) = (self.folder / "outputs" / name).glob("*/run.json")
-        return found.parent
-
-    def finish_in_two(self, name: str, *words: str) -> Path:
-        """Kill the run inside the training of its third step, then let it go on."""
-        pattern = f"outputs/{name}/*/checkpoints/step_2/training.epoch_2"
-        code, told = self.start(f"name={name}", *words, kill_at=pattern)
-        assert code == -9, told
-        return self.finish(name, *words)
-
-    def close(self) -> None:
-        self._process.communicate()
+FILES = {"my_lit.py": PACKAGE} | {
+    f"conf/learner/{name}.yaml": f"_target_: my_lit.{target}\n" for name, target in LEARNERS.items()
+}
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    started = System(tmp_path_factory.mktemp("energizer"))
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    started = Folder(tmp_path_factory.mktemp("energizer"), FILES, [*COMMON, *KNOBS])
     yield started
     started.close()
-
-
-def promised(run: Path) -> Mapping[str, str]:
-    """Return the SHA-256 of all that a resumed run shares with one that was never interrupted."""
-    names = [run / "records.parquet", run / "acquisitions.parquet", run / "labels" / "labels.jsonl"]
-    files = [*names, *run.glob("checkpoints/step_*/*/*")]
-    return {str(path.relative_to(run)): sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
 
 
 def logged(run: Path) -> pd.DataFrame:
@@ -225,11 +177,11 @@ def logged(run: Path) -> pd.DataFrame:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("learner", ["classifier", "two_players"])
-def test_a_plain_module_runs_on_both_loops_and_resumes_exactly(system: System, learner: str) -> None:
+def test_a_plain_module_runs_on_both_loops_and_resumes_exactly(system: Folder, learner: str) -> None:
     tables = []
     for loop in ("fabric", "trainer"):
         words = (f"learner={learner}", f"training={loop}", "training.checkpoint_every=2", "training.reset=warm")
-        whole = system.finish(f"{learner}_{loop}_whole", *words)
+        whole = system.finish_named(f"{learner}_{loop}_whole", *words)
         assert promised(system.finish_in_two(f"{learner}_{loop}_killed", *words)) == promised(whole)
         tables.append(logged(whole))
     pd.testing.assert_frame_equal(tables[0], tables[1])
@@ -248,9 +200,11 @@ def test_a_plain_module_runs_on_both_loops_and_resumes_exactly(system: System, l
 
 
 @pytest.mark.slow
-def test_a_schedule_by_step_knows_how_long_training_will_be(system: System) -> None:
+def test_a_schedule_by_step_knows_how_long_training_will_be(system: Folder) -> None:
     runs = [
-        system.finish(f"by_step_{loop}", "learner=by_step", f"training={loop}", "budget=40", "training.reset=warm")
+        system.finish_named(
+            f"by_step_{loop}", "learner=by_step", f"training={loop}", "budget=40", "training.reset=warm"
+        )
         for loop in ("fabric", "trainer")
     ]
     pd.testing.assert_frame_equal(logged(runs[0]), logged(runs[1]))
@@ -259,9 +213,9 @@ def test_a_schedule_by_step_knows_how_long_training_will_be(system: System) -> N
 
 
 @pytest.mark.slow
-def test_callbacks_loggers_and_strategies_of_lightning_come_from_the_config(system: System) -> None:
+def test_callbacks_loggers_and_strategies_of_lightning_come_from_the_config(system: Folder) -> None:
     words = ("learner=classifier", *EXTRAS, "training.checkpoint_every=2", "training.max_epochs=8")
-    whole = system.finish("extras_whole", *words)
+    whole = system.finish_named("extras_whole", *words)
     (table,) = (system.folder / "logs").rglob("metrics.csv")
     told = pd.read_csv(table)
     assert {"train_loss", "val_acc", "val_loss", "lr-Adam", "batches_seen"} <= set(told.columns)
@@ -272,15 +226,15 @@ def test_callbacks_loggers_and_strategies_of_lightning_come_from_the_config(syst
 
 
 @pytest.mark.slow
-def test_every_acquisition_works_over_mc_dropout_whose_probability_may_be_set(system: System) -> None:
+def test_every_acquisition_works_over_mc_dropout_whose_probability_may_be_set(system: Folder) -> None:
     chosen = {}
     for query in ("bald", "entropy", "least_confidence", "margin", "random"):
-        run = system.finish(f"mc_{query}", "learner=classifier", *MC, f"query={query}", "budget=40")
+        run = system.finish_named(f"mc_{query}", "learner=classifier", *MC, f"query={query}", "budget=40")
         acquired = pd.read_parquet(run / "acquisitions.parquet")
         chosen[query] = acquired.loc[acquired["step"] == 1, "index"].tolist()
         assert acquired["index"].nunique() == 40
     assert len({tuple(rows) for rows in chosen.values()}) == 5
-    sharper = system.finish("mc_prob", "learner=classifier", *MC, "query=bald", "budget=40", "inference.prob=0.5")
+    sharper = system.finish_named("mc_prob", "learner=classifier", *MC, "query=bald", "budget=40", "inference.prob=0.5")
     assert pd.read_parquet(sharper / "acquisitions.parquet").loc[20:, "index"].tolist() != chosen["bald"]
     code, told = system.start("name=none", "learner=no_dropout", *MC, "query=bald")
     assert code == 2
@@ -288,10 +242,13 @@ def test_every_acquisition_works_over_mc_dropout_whose_probability_may_be_set(sy
 
 
 @pytest.mark.slow
-def test_the_knobs_of_its_loop(system: System) -> None:
+def test_the_knobs_of_its_loop(system: Folder) -> None:
     """Labels a step and in all, epochs between them, what training starts from; a last fit and test at the end."""
     common = ("learner=classifier", "training.max_epochs=2", "query_size=15", "budget=65", "query=margin")
-    runs = {reset: system.finish(f"knobs_{reset}", *common, f"training.reset={reset}") for reset in ("scratch", "warm")}
+    runs = {
+        reset: system.finish_named(f"knobs_{reset}", *common, f"training.reset={reset}")
+        for reset in ("scratch", "warm")
+    }
     for reset, run in runs.items():
         records = pd.read_parquet(run / "records.parquet")
         assert set(records["reset"]) == {reset}
@@ -305,7 +262,7 @@ def test_the_knobs_of_its_loop(system: System) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loop", ["fabric", "trainer"])
-def test_several_losses_and_any_torchmetrics_metric_are_in_the_records(system: System, loop: str) -> None:
+def test_several_losses_and_any_torchmetrics_metric_are_in_the_records(system: Folder, loop: str) -> None:
     words = [
         f"training={loop}",
         "training.checkpoint_every=2",
@@ -319,7 +276,7 @@ def test_several_losses_and_any_torchmetrics_metric_are_in_the_records(system: S
         "+metrology.recall.num_classes=10",
         "+metrology.recall.average=none",
     ]
-    whole = system.finish(f"losses_{loop}_whole", *words)
+    whole = system.finish_named(f"losses_{loop}_whole", *words)
     assert promised(system.finish_in_two(f"losses_{loop}_killed", *words)) == promised(whole)
     own = logged(whole)
     for split, name in (("training", "train"), ("validation", "val")):

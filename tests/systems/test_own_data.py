@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from users_folder import Folder  # type: ignore[import-not-found]
 
 PACKAGE = '''
 import time
@@ -255,50 +253,12 @@ GROUPS = {
     "data/parquet_pool.yaml": "_target_: my_pkg.ParquetPool\nfolder: ???\n",
 }
 COMMON = ("--config-dir", "conf", "--trust", "my_pkg", "progress=false", "seed=1")
-
-
-class System:
-    """The command line in a folder with the user's own package."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "my_pkg.py").write_text(PACKAGE)
-        for name, text in GROUPS.items():
-            path = folder / "conf" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        command = [sys.executable, str(Path(__file__).with_name("forked.py"))]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=folder)
-        assert self._line() == "ready"
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def start(self, *words: str, kill_at: str | None = None) -> tuple[int, str]:
-        """Run a command, or kill it when a file that matches ``kill_at`` is there; return exit code and output."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([[*COMMON, *words], kill_at]) + "\n")
-        self._process.stdin.flush()
-        code, told = json.loads(self._line())
-        return int(code), str(told)
-
-    def finish(self, *words: str) -> None:
-        code, told = self.start(*words)
-        assert code == 0, told
-
-    def run(self, name: str) -> Path:
-        (found,) = (self.folder / "outputs" / name).glob("*/run.json")
-        return found.parent
-
-    def close(self) -> None:
-        self._process.communicate()
+FILES = {"my_pkg.py": PACKAGE} | {f"conf/{name}": text for name, text in GROUPS.items()}
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    started = System(tmp_path_factory.mktemp("own_data"))
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
+    started = Folder(tmp_path_factory.mktemp("own_data"), FILES, COMMON)
     yield started
     started.close()
 
@@ -340,7 +300,7 @@ GRAPHS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loop", ["fabric", "trainer"])
-def test_graphs_with_their_own_collate_and_uuid_resume_to_the_byte(system: System, loop: str) -> None:
+def test_graphs_with_their_own_collate_and_uuid_resume_to_the_byte(system: Folder, loop: str) -> None:
     words = (*GRAPHS, f"training={loop}")
     system.finish(*words, f"name=whole-{loop}")
     killed = (*words, f"name=killed-{loop}", "data.workers=1")
@@ -362,7 +322,7 @@ def test_graphs_with_their_own_collate_and_uuid_resume_to_the_byte(system: Syste
 
 
 @pytest.mark.slow
-def test_posterior_samples_of_graphs_and_answers_by_uuid(system: System) -> None:
+def test_posterior_samples_of_graphs_and_answers_by_uuid(system: Folder) -> None:
     graphs = [word for word in GRAPHS if not word.startswith(("query=", "label", "budget="))]
     choices = ("query=[bald,invent]", "label=archive", "inference=mc_dropout", "inference.num_passes=4")
     system.finish(*graphs, *choices, "budget=20", "name=bald")
@@ -375,7 +335,7 @@ def test_posterior_samples_of_graphs_and_answers_by_uuid(system: System) -> None
 
 
 @pytest.mark.slow
-def test_data_in_another_order_are_refused(system: System) -> None:
+def test_data_in_another_order_are_refused(system: Folder) -> None:
     words = (*GRAPHS, "name=renamed", "training.max_epochs=1", "budget=14")
     system.finish(*words)
     package = system.folder / "my_pkg.py"
@@ -418,7 +378,7 @@ FIELD_BYTES = 4_000_000
 
 
 @pytest.mark.slow
-def test_fields_of_a_million_values_are_written_once(system: System) -> None:
+def test_fields_of_a_million_values_are_written_once(system: Folder) -> None:
     system.finish(*FIELDS, "name=fields")
     assert system.start(*FIELDS, "name=torn", kill_at="outputs/torn/*/labels/2-1.safetensors")[0] == -9
     assert system.start(*FIELDS, "name=torn", kill_at="outputs/torn/*/labels/4-0.safetensors")[0] == -9
@@ -445,7 +405,7 @@ def folder_digest(folder: Path) -> Mapping[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "suffix"), [("numpy", "npz"), ("parquet", "parquet")])
-def test_a_training_pool_that_writes_gets_what_is_missing_after_a_kill(system: System, kind: str, suffix: str) -> None:
+def test_a_training_pool_that_writes_gets_what_is_missing_after_a_kill(system: Folder, kind: str, suffix: str) -> None:
     def words(name: str) -> tuple[str, ...]:
         options = (f"data={kind}_pool", f"data.folder=pools/{kind}-{name}", "learner=point_net", "label=sum")
         knobs = (
