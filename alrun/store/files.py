@@ -1,7 +1,7 @@
 """All writing that alrun does: atomic files, committed directories, append-only logs.
 
 A file or directory appears under its name whole or not at all: it is written to a temporary sibling, flushed to disk,
-and renamed. Nothing else in the package opens a file for writing.
+and renamed. Nothing else in the package opens a file for writing; ``alrun.store.disk`` makes the calls.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from alrun.core.errors import StoreError
+from alrun.store.disk import DISK
 
 __all__ = [
     "TEMPORARY_PREFIX",
@@ -50,23 +50,15 @@ def _store_error(error: OSError, path: Path, size: int | None = None) -> StoreEr
 def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view) :]
+        view = view[DISK.write(descriptor, view) :]
 
 
 def _write_new(path: Path, data: bytes) -> None:
     """Write a new file and flush it: a rename that outlives a power cut must not lead to an empty file."""
-    descriptor = os.open(path, _CREATE, 0o644)
+    descriptor = DISK.open(path, _CREATE)
     try:
         _write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
+        DISK.sync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -84,12 +76,22 @@ def make_directory(path: Path) -> None:
     if path.is_dir():
         return
     try:
-        missing = [parent for parent in (path, *path.parents) if not parent.exists()]
-        path.mkdir(parents=True, exist_ok=True)
-        for created in reversed(missing):
-            _sync_directory(created.parent)
+        _make(path)
     except OSError as error:
         raise _store_error(error, path) from error
+
+
+def _make(path: Path) -> None:
+    try:
+        DISK.mkdir(path)
+    except FileNotFoundError:
+        _make(path.parent)
+        _make(path)
+        return
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+    DISK.sync_directory(path.parent)
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -108,9 +110,9 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     try:
         _unlink(temporary)
         _write_new(temporary, data)
-        temporary.replace(path)
+        DISK.rename(temporary, path)
         if durable:
-            _sync_directory(path.parent)
+            DISK.sync_directory(path.parent)
     except OSError as error:
         _unlink(temporary)
         raise _store_error(error, path, len(data)) from error
@@ -118,7 +120,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 def _unlink(path: Path) -> None:
     with suppress(OSError):
-        path.unlink()
+        DISK.unlink(path)
 
 
 def commit_directory(path: Path, blobs: Mapping[str, bytes], *, last: str) -> None:
@@ -133,23 +135,23 @@ def commit_directory(path: Path, blobs: Mapping[str, bytes], *, last: str) -> No
     temporary = _temporary(path)
     size = sum(map(len, blobs.values()))
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
+        DISK.remove_tree(temporary)
+        DISK.mkdir(temporary)
         for name in sorted(blobs, key=lambda name: (name == last, name)):
             _write_new(temporary / name, blobs[name])
-        _sync_directory(temporary)
-        temporary.rename(path)
-        _sync_directory(path.parent)
+        DISK.sync_directory(temporary)
+        DISK.rename(temporary, path)
+        DISK.sync_directory(path.parent)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
+        DISK.remove_tree(temporary)
         raise _store_error(error, path, size) from error
 
 
 def rename(source: Path, target: Path) -> None:
     """Rename durably."""
     try:
-        source.rename(target)
-        _sync_directory(target.parent)
+        DISK.rename(source, target)
+        DISK.sync_directory(target.parent)
     except OSError as error:
         raise _store_error(error, target) from error
 
@@ -157,7 +159,7 @@ def rename(source: Path, target: Path) -> None:
 def remove_tree(path: Path) -> None:
     """Remove a directory or file that is no longer needed; a missing one is fine."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        DISK.remove_tree(path)
     else:
         _unlink(path)
 
@@ -165,10 +167,10 @@ def remove_tree(path: Path) -> None:
 def truncate(path: Path, size: int) -> None:
     """Cut ``path`` to ``size`` bytes durably: a torn tail after a crash."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = DISK.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
         try:
-            os.ftruncate(descriptor, size)
-            os.fsync(descriptor)
+            DISK.truncate(descriptor, size)
+            DISK.sync(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -211,12 +213,12 @@ class AppendLog:
         self._torn: int | None = None
         created = not path.exists()
         try:
-            self._descriptor = os.open(path, _APPEND, 0o644)
+            self._descriptor = DISK.open(path, _APPEND)
         except OSError as error:
             raise _store_error(error, path) from error
         try:
             if created and durable:
-                _sync_directory(path.parent)
+                DISK.sync_directory(path.parent)
         except OSError as error:
             self.close()
             raise _store_error(error, path) from error
@@ -230,7 +232,7 @@ class AppendLog:
         try:
             _write_all(self._descriptor, data)
             if self._durable:
-                os.fdatasync(self._descriptor)
+                DISK.sync_data(self._descriptor)
         except OSError as error:
             self._torn = before
             with suppress(OSError):
@@ -240,7 +242,7 @@ class AppendLog:
     def _whole(self) -> int:
         """Cut away what a refused addition left behind; return the size of the file."""
         if self._torn is not None:
-            os.ftruncate(self._descriptor, self._torn)
+            DISK.truncate(self._descriptor, self._torn)
             self._torn = None
         return os.fstat(self._descriptor).st_size
 

@@ -13,6 +13,7 @@ from typing import Self
 
 from alrun.core.errors import LockedError, StoreError
 from alrun.store.codec import parse_json
+from alrun.store.disk import DISK
 from alrun.store.files import make_directory
 
 __all__ = ["RunLock", "is_locked"]
@@ -63,7 +64,7 @@ class RunLock:
         while True:
             make_directory(self._path.parent)
             try:
-                self._descriptor = os.open(self._path, _FLAGS, 0o644)
+                self._descriptor = DISK.open(self._path, _FLAGS)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -107,8 +108,8 @@ class RunLock:
     def _sign(self) -> None:
         holder = json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode()
         try:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, holder, 0)
+            DISK.truncate(self._descriptor, 0)
+            DISK.write(self._descriptor, holder)
         except BaseException as error:
             self._release()
             if isinstance(error, OSError):

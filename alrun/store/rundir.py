@@ -12,6 +12,7 @@ from typing import Any
 
 from alrun.core.errors import StoreError
 from alrun.store.codec import parse_json
+from alrun.store.disk import DISK
 from alrun.store.files import TEMPORARY_PREFIX, read_bytes, remove_tree, rename, write_atomic
 from alrun.store.log import LogHandler
 
@@ -164,6 +165,6 @@ def remove_empty_sweep(folder: Path, made: Sequence[Path] = ()) -> None:
 def _remove_empty(folders: Iterable[Path]) -> None:
     for folder in folders:
         try:
-            folder.rmdir()
+            DISK.rmdir(folder)
         except OSError:
             return
