@@ -6,17 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, Alrun, commits, finish, info, results, runs, start  # type: ignore[import-not-found]
+from command_line import SMALL, Alrun, Warm, commits, info, only_run, results, runs  # type: ignore[import-not-found]
 
 
-def only_run(folder: Path) -> Path:
-    (run,) = runs(folder)
-    return Path(run)
-
-
-def test_launches_at_once_do_not_collide(alrun: Alrun, tmp_path: Path) -> None:
-    started = [start(tmp_path, *SMALL, "seed=3") for _ in range(8)]
-    answers = [finish(process) for process in started]
+def test_launches_at_once_do_not_collide(alrun: Alrun, warm: Warm, tmp_path: Path) -> None:
+    started = [warm.start(tmp_path, *SMALL, "seed=3") for _ in range(8)]
+    answers = [process.wait() for process in started]
     assert {answer.code for answer in answers} <= {0, 75}
     assert [answer.code for answer in answers].count(0) >= 1
     assert all("Traceback" not in answer.err for answer in answers)
@@ -64,14 +59,14 @@ def test_a_failing_job_does_not_end_the_others(alrun: Alrun, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_the_joblib_launcher(alrun_process: Alrun, tmp_path: Path) -> None:
+def test_the_joblib_launcher(warm: Warm, tmp_path: Path) -> None:
     words = ("-m", *SMALL, "seed=0,1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-    first = alrun_process(*words)
+    first = warm.run(tmp_path, *words)
     assert first.code == 0, first
     assert "2 jobs: 2 finished (0 before, not run again)" in first.out
     before = commits(tmp_path)
     assert len(runs(tmp_path)) == 2
     assert len(before) > 20
-    again = alrun_process(*words)
+    again = warm.run(tmp_path, *words)
     assert "2 jobs: 2 finished (2 before, not run again)" in again.out
     assert commits(tmp_path) == before

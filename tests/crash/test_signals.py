@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import signal
 import socket
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from command_line import SMALL, Alrun, finish, info, runs, start  # type: ignore[import-not-found]
+from command_line import SMALL, Alrun, Warm, info, runs  # type: ignore[import-not-found]
 
 
 def frame(run: Path, name: str) -> pd.DataFrame:
@@ -19,17 +18,14 @@ def frame(run: Path, name: str) -> pd.DataFrame:
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_that_can_be_resumed(
-    number: signal.Signals, code: int, alrun: Alrun, tmp_path: Path
+    number: signal.Signals, code: int, alrun: Alrun, warm: Warm, tmp_path: Path
 ) -> None:
     long = [*SMALL, "data.n_samples=3000", "query_size=1", "training.max_epochs=20", "budget=2000"]
-    process = start(tmp_path, *long)
-    try:
-        run = wait_for_step(tmp_path, 3)
-        locked = alrun(*long)
-        process.send_signal(number)
-        answer = finish(process)
-    finally:
-        process.kill()
+    process = warm.start(tmp_path, *long)
+    run = process.wait_for(lambda: next((run for run in runs(tmp_path) if (run / "checkpoints/step_3").is_dir()), None))
+    locked = alrun(*long)
+    process.send(number)
+    answer = process.wait()
     assert locked.code == 75
     assert f"process {process.pid} on {socket.gethostname()}" in locked.err
     assert "Traceback" not in locked.err + answer.err
@@ -43,13 +39,3 @@ def test_a_signal_ends_a_run_that_can_be_resumed(
     assert len(bought) == stopped["labels"] + 2
     assert bought["index"].is_unique
 
-
-def wait_for_step(folder: Path, step: int) -> Path:
-    """Return the run below ``folder`` once it has come as far as ``step``."""
-    end = time.monotonic() + 90
-    while time.monotonic() < end:
-        for run in runs(folder):
-            if (run / f"checkpoints/step_{step}").is_dir():
-                return Path(run)
-        time.sleep(0.05)
-    raise AssertionError("the run did not start")

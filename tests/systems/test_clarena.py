@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import Warm  # type: ignore[import-not-found]
 from users_folder import Folder  # type: ignore[import-not-found]
 
 PACKAGE = """
@@ -51,10 +52,8 @@ FILES = {"their_tasks.py": PACKAGE, "conf/backbone/narrow.yaml": BACKBONE}
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
-    made = Folder(tmp_path_factory.mktemp("clarena"), FILES, COMMON)
-    yield made
-    made.close()
+def system(warm_process: Warm, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    return Folder(warm_process, tmp_path_factory.mktemp("clarena"), FILES, COMMON)
 
 
 def digests(run: Path) -> Mapping[str, str]:
@@ -65,7 +64,7 @@ def digests(run: Path) -> Mapping[str, str]:
 def resumed_to_the_byte(system: Folder, name: str, step: str, *words: str) -> Path:
     """Run twice, once killed in between; return the run directory once all is the same."""
     whole: Path = system.finish(*words, f"name={name}_whole")
-    code, _ = system.start(*words, f"name={name}_killed", kill_at=f"outputs/{name}_killed/*/checkpoints/{step}")
+    code, _ = system.start(*words, f"name={name}_killed", die_at=f"outputs/{name}_killed/*/checkpoints/{step}")
     assert code == -9
     killed = system.finish(*words, f"name={name}_killed")
     assert len(digests(whole)) > 4

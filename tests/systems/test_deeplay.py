@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from command_line import Warm  # type: ignore[import-not-found]
 from users_folder import Folder, promised  # type: ignore[import-not-found]
 
 from alrun.config.compose import Composer, resolved
@@ -61,10 +61,8 @@ EARLY = ("training.loop.monitor=val_loss", "training.loop.patience=2", "training
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
-    started = Folder(tmp_path_factory.mktemp("deeplay"), {"my_adversary.py": PACKAGE}, [*COMMON, *KNOBS])
-    yield started
-    started.close()
+def system(warm_process: Warm, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    return Folder(warm_process, tmp_path_factory.mktemp("deeplay"), {"my_adversary.py": PACKAGE}, [*COMMON, *KNOBS])
 
 
 @pytest.mark.slow

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_line import Warm  # type: ignore[import-not-found]
 from users_folder import Folder, promised  # type: ignore[import-not-found]
 
 PACKAGE = '''
@@ -162,10 +162,8 @@ FILES = {"my_lit.py": PACKAGE} | {
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
-    started = Folder(tmp_path_factory.mktemp("energizer"), FILES, [*COMMON, *KNOBS])
-    yield started
-    started.close()
+def system(warm_process: Warm, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    return Folder(warm_process, tmp_path_factory.mktemp("energizer"), FILES, [*COMMON, *KNOBS])
 
 
 def logged(run: Path) -> pd.DataFrame:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_line import Warm  # type: ignore[import-not-found]
 from users_folder import Folder  # type: ignore[import-not-found]
 
 PACKAGE = '''
@@ -257,10 +258,8 @@ FILES = {"my_pkg.py": PACKAGE} | {f"conf/{name}": text for name, text in GROUPS.
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
-    started = Folder(tmp_path_factory.mktemp("own_data"), FILES, COMMON)
-    yield started
-    started.close()
+def system(warm_process: Warm, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    return Folder(warm_process, tmp_path_factory.mktemp("own_data"), FILES, COMMON)
 
 
 def digests(run: Path) -> Mapping[str, str]:
@@ -304,8 +303,8 @@ def test_graphs_with_their_own_collate_and_uuid_resume_to_the_byte(system: Folde
     words = (*GRAPHS, f"training={loop}")
     system.finish(*words, f"name=whole-{loop}")
     killed = (*words, f"name=killed-{loop}", "data.workers=1")
-    assert system.start(*killed, kill_at=f"outputs/killed-{loop}/*/checkpoints/step_2/query")[0] == -9
-    assert system.start(*killed, kill_at=f"outputs/killed-{loop}/*/checkpoints/step_4/training")[0] == -9
+    assert system.start(*killed, die_at=f"outputs/killed-{loop}/*/checkpoints/step_2/query")[0] == -9
+    assert system.start(*killed, die_at=f"outputs/killed-{loop}/*/checkpoints/step_4/training")[0] == -9
     # Workers are no part of the experiment: they change nothing.
     system.finish(*words, f"name=killed-{loop}", "data.workers=2")
     assert digests(system.run(f"killed-{loop}")) == digests(system.run(f"whole-{loop}"))
@@ -380,8 +379,8 @@ FIELD_BYTES = 4_000_000
 @pytest.mark.slow
 def test_fields_of_a_million_values_are_written_once(system: Folder) -> None:
     system.finish(*FIELDS, "name=fields")
-    assert system.start(*FIELDS, "name=torn", kill_at="outputs/torn/*/labels/2-1.safetensors")[0] == -9
-    assert system.start(*FIELDS, "name=torn", kill_at="outputs/torn/*/labels/4-0.safetensors")[0] == -9
+    assert system.start(*FIELDS, "name=torn", die_at="outputs/torn/*/labels/2-1.safetensors")[0] == -9
+    assert system.start(*FIELDS, "name=torn", die_at="outputs/torn/*/labels/4-0.safetensors")[0] == -9
     system.finish(*FIELDS, "name=torn")
     run = system.run("fields")
     assert digests(system.run("torn")) == digests(run)
@@ -421,8 +420,8 @@ def test_a_training_pool_that_writes_gets_what_is_missing_after_a_kill(system: F
     system.finish(*words("whole"))
     # Files 6 to 9 are step 0's, 10 to 13 step 1's: the second kill comes in the middle of an integration.
     pool = f"pools/{kind}-killed"
-    assert system.start(*words("killed"), kill_at=f"{pool}/00007.{suffix}")[0] == -9
-    assert system.start(*words("killed"), kill_at=f"{pool}/00011.{suffix}")[0] == -9
+    assert system.start(*words("killed"), die_at=f"{pool}/00007.{suffix}")[0] == -9
+    assert system.start(*words("killed"), die_at=f"{pool}/00011.{suffix}")[0] == -9
     assert len(list((system.folder / pool).glob(f"*.{suffix}"))) in (12, 13)
     system.finish(*words("killed"))
     whole, killed = (folder_digest(system.folder / "pools" / f"{kind}-{name}") for name in ("whole", "killed"))

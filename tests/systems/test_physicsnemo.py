@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_line import Warm  # type: ignore[import-not-found]
+from users_folder import Folder  # type: ignore[import-not-found]
 
 PACKAGE = '''
 import json
@@ -136,52 +132,22 @@ TRAINING = (
 FILES = ("records.parquet", "acquisitions.parquet", "checkpoints/step_8/training/weights.safetensors")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "my_pkg.py").write_text(PACKAGE)
-    for name, text in GROUPS.items():
-        path = tmp_path / "conf" / name
-        path.parent.mkdir(parents=True)
-        path.write_text(text)
-    return tmp_path
+COMMON = ("--config-dir", "conf", "--trust", "my_pkg", *CHOICES, *TRAINING, "query_size=10", "budget=80", "seed=1")
 
 
-def started(folder: Path, loop: str, *words: str) -> subprocess.Popen[str]:
-    options = ["--config-dir", "conf", "--trust", "my_pkg", *CHOICES, *TRAINING, f"training={loop}"]
-    knobs = ["query_size=10", "budget=80", "seed=1", *words]
-    command = [sys.executable, "-m", "alrun", *options, *knobs]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, cwd=folder)
-
-
-def finish(process: subprocess.Popen[str]) -> None:
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, told
-
-
-def run_directory(folder: Path, name: str) -> Path:
-    (path,) = (folder / "outputs" / name).glob("their_moons-their_net-closest-s1-*")
-    return path
-
-
-def kill_at_step(process: subprocess.Popen[str], folder: Path, name: str, step: int) -> None:
-    deadline = time.monotonic() + 60
-    pattern = f"their_moons-*/checkpoints/step_{step}"
-    while not list((folder / "outputs" / name).glob(pattern)) and time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    process.communicate()
+@pytest.fixture(scope="module")
+def system(warm_process: Warm, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    files = {"my_pkg.py": PACKAGE} | {f"conf/{name}": text for name, text in GROUPS.items()}
+    return Folder(warm_process, tmp_path_factory.mktemp("physicsnemo"), files, COMMON)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loop", ["fabric", "trainer"])
-def test_strategies_written_to_the_protocols_alone_run_and_resume(folder: Path, loop: str) -> None:
-    finish(started(folder, loop, "name=whole"))
-    kill_at_step(started(folder, loop, "name=killed"), folder, "killed", step=3)
-    finish(started(folder, loop, "name=killed"))
-    whole, killed = run_directory(folder, "whole"), run_directory(folder, "killed")
+def test_strategies_written_to_the_protocols_alone_run_and_resume(system: Folder, loop: str) -> None:
+    whole = system.finish_named(f"whole-{loop}", f"training={loop}")
+    words = (f"name=killed-{loop}", f"training={loop}")
+    assert system.start(*words, die_at=f"outputs/killed-{loop}/*/checkpoints/step_3")[0] == -9
+    killed = system.finish(*words)
     for name in FILES:
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
 

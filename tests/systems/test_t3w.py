@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from command_line import Warm  # type: ignore[import-not-found]
+from users_folder import Folder  # type: ignore[import-not-found]
 
 PACKAGE = '''
 import os
@@ -227,53 +227,10 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("t3w")
-    (place / "my_pkg.py").write_text(PACKAGE)
-    for name, text in GROUPS.items():
-        path = place / "conf" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return place
-
-
-def line(*words: str) -> list[str]:
-    return ["--config-dir", "conf", "--trust", "my_pkg", *KNOBS, *LOSSES, *words]
-
-
-Run = Callable[..., int]
-
-
-@pytest.fixture(scope="module")
-def run(folder: Path) -> Iterator[Run]:
-    """Return what runs a command line in the folder, without the imports of a process each; -9 when it was killed."""
-    program = Path(__file__).parents[1] / "crash" / "zygote.py"
-    pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, program], stdin=pipe, stdout=pipe, text=True, cwd=folder) as zygote:
-        assert zygote.stdin is not None
-        assert zygote.stdout is not None
-        stdin, stdout = zygote.stdin, zygote.stdout
-        assert stdout.readline().strip() == "ready"
-
-        def command(*words: str) -> int:
-            stdin.write(json.dumps([line(*words), None, True]) + "\n")
-            stdin.flush()
-            return int(stdout.readline())
-
-        yield command
-        stdin.close()
-
-
-def told(folder: Path, *words: str, program: Sequence[str] = ("-m", "alrun")) -> tuple[int, str]:
-    """Return the exit code of a command line in a process of its own, and all that it says."""
-    command = [sys.executable, *program, *line(*words)]
-    answer = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
-    return answer.returncode, answer.stdout + answer.stderr
-
-
-def place_of(folder: Path, name: str) -> Path:
-    (path,) = (folder / "outputs" / name).glob("*-mlp-entropy-s0-*")
-    return path
+def system(warm_process: Warm, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    files = {"my_pkg.py": PACKAGE} | {f"conf/{name}": text for name, text in GROUPS.items()}
+    common = ("--config-dir", "conf", "--trust", "my_pkg", *KNOBS, *LOSSES)
+    return Folder(warm_process, tmp_path_factory.mktemp("t3w"), files, common)
 
 
 def content(place: Path) -> Mapping[str, bytes]:
@@ -288,14 +245,13 @@ def states_at(place: Path, step: int, phase: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("loop", "labels"), [("fabric", [10, 18, 26, 34]), ("trainer", [10, 18])])
-def test_side_effects_with_state_are_resumed_to_the_byte(folder: Path, run: Run, loop: str, labels: list[int]) -> None:
+def test_side_effects_with_state_are_resumed_to_the_byte(system: Folder, loop: str, labels: list[int]) -> None:
     words = [*MOONS, f"training={loop}", "callbacks=[progress,best]", f"budget={labels[-1]}"]
-    assert run(*words, f"name={loop}-whole") == 0
-    assert run(*words, f"name={loop}-cut", "+callbacks.dies._target_=my_pkg.Dies") == -signal.SIGKILL
-    assert list((folder / f"outputs/{loop}-cut").glob("*/checkpoints/step_2/training.epoch_2"))
-    assert run(*words, f"name={loop}-cut") == 0
-    place = place_of(folder, f"{loop}-whole")
-    assert content(place_of(folder, f"{loop}-cut")) == content(place)
+    place = system.finish_named(f"{loop}-whole", *words)
+    code, said = system.start(*words, f"name={loop}-cut", "+callbacks.dies._target_=my_pkg.Dies")
+    assert code == -signal.SIGKILL, said
+    assert list((system.folder / f"outputs/{loop}-cut").glob("*/checkpoints/step_2/training.epoch_2"))
+    assert content(system.finish_named(f"{loop}-cut", *words)) == content(place)
 
     steps = len(labels)
     states = states_at(place, steps, "metrology")
@@ -329,28 +285,27 @@ def check_losses_and_metrics(records: pd.DataFrame, steps: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_side_effect_sees_data_by_their_uuid(folder: Path, run: Run) -> None:
+def test_a_side_effect_sees_data_by_their_uuid(system: Folder) -> None:
     words = ["data=dataset", "data.dataset._target_=my_pkg.Shapes", "data.num_outputs=2"]
-    assert run(*words, "name=uuid", "callbacks=asked", "budget=18") == 0
-    place = place_of(folder, "uuid")
+    place = system.finish_named("uuid", *words, "callbacks=asked", "budget=18")
     acquired = pd.read_parquet(place / "acquisitions.parquet")
     assert acquired["uuid"].str.fullmatch(r"shape-\d{3}").all()
     assert states_at(place, 1, "labeling")["asked"]["uuids"] == acquired["uuid"].tolist()
 
 
 @pytest.mark.slow
-def test_a_side_effect_that_fails_ends_the_run_unless_it_may(folder: Path, run: Run) -> None:
+def test_a_side_effect_that_fails_ends_the_run_unless_it_may(system: Folder) -> None:
     words = [*MOONS, "name=fragile", "callbacks=fragile"]
-    code, said = told(folder, *words)
+    code, said = system.start(*words)
     assert code == 1
     assert "callback Fragile.on_train_epoch_finished: RuntimeError: the tracking server is away" in said
     assert "++callbacks.fragile.on_error=warn" in said
     assert "Traceback" not in said
-    place = place_of(folder, "fragile")
+    place = system.run("fragile")
     info = json.loads((place / "run.json").read_text())
     assert (info["status"], info["step"]) == ("failed", 2)
 
-    assert run(*words, "++callbacks.fragile.on_error=warn") == 0
+    assert system.start(*words, "++callbacks.fragile.on_error=warn")[0] == 0
     log = (place / "alrun.log").read_text()
     assert "WARNING" in log
     assert "callback Fragile.on_train_epoch_finished failed: RuntimeError: the tracking server is away" in log
@@ -358,22 +313,22 @@ def test_a_side_effect_that_fails_ends_the_run_unless_it_may(folder: Path, run: 
 
 
 @pytest.mark.slow
-def test_only_rank_0_calls_side_effects_that_are_not_distributed(folder: Path) -> None:
-    code, said = told(folder, *MOONS, "name=rank", "callbacks=ranked", "budget=10", program=("-c", RANK_1))
+def test_only_rank_0_calls_side_effects_that_are_not_distributed(system: Folder) -> None:
+    code, said = system.start(*MOONS, "name=rank", "callbacks=ranked", "budget=10", code=RANK_1)
     assert code == 0, said
-    written = [path.name for path in (place_of(folder, "rank") / "callbacks").iterdir()]
+    written = [path.name for path in (system.run("rank") / "callbacks").iterdir()]
     assert written == ["distributed-True.txt"]
 
 
 @pytest.mark.slow
-def test_what_is_no_side_effect_is_refused_before_anything_runs(folder: Path) -> None:
+def test_what_is_no_side_effect_is_refused_before_anything_runs(system: Folder) -> None:
     wrong = {"a": "lightning.pytorch.callbacks.Timer", "b": "my_pkg.Smooth", "c": "my_pkg.Prgress"}
     words = [f"+callbacks.{name}._target_={target}" for name, target in wrong.items()]
-    code, said = told(folder, *MOONS, "name=refused", *words, "+callbacks.b.on_error=ignore")
+    code, said = system.start(*MOONS, "name=refused", *words, "+callbacks.b.on_error=ignore")
     assert code == 2
     assert "Timer is no alrun callback" in said
     assert "training=trainer training.loop.callbacks" in said
     assert "Smooth is no alrun callback: it listens to no event" in said
     assert "did you mean my_pkg.Progress?" in said
     assert "'ignore' is neither raise nor warn" in said
-    assert not (folder / "outputs" / "refused").exists()
+    assert not (system.folder / "outputs" / "refused").exists()
