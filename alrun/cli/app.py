@@ -72,11 +72,11 @@ def _single(composed: Composed, trust: Trust) -> int:
 
 def listeners(experiment: Experiment) -> Sequence[Callback]:
     """Return who shows the run while it runs: a live display on a terminal, plain lines elsewhere, or nobody."""
-    from rich.console import Console
+    from alrun.cli.console import new_console
 
     if not experiment.config["progress"]:
         return []
-    console = Console(stderr=True)
+    console = new_console(stderr=True)
     if console.is_terminal:
         from alrun.callbacks.progress import LiveDisplay
 

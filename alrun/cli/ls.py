@@ -35,8 +35,7 @@ def run(argv: list[str]) -> int:
     Raises:
         ConfigError: There is no such group, or no such config directory.
     """
-    from rich.console import Console
-
+    from alrun.cli.console import new_console
     from alrun.config.paths import conf_dir
 
     parser = command("ls", "List config groups and their options, each with what it is and the command that uses it.")
@@ -49,7 +48,7 @@ def run(argv: list[str]) -> int:
     groups = read_options(folders)
     if arguments.group is not None and arguments.group not in groups:
         raise ConfigError(Problem(f"no group {arguments.group!r}", hint=nearest(arguments.group, groups)))
-    console = Console()
+    console = new_console()
     for group in [arguments.group] if arguments.group else groups:
         console.print(option_table(group, groups[group]), "")
     return 0

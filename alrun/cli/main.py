@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from traceback import format_exc
 
 from alrun.cli.show import problem_text
 from alrun.config.suggest import did_you_mean
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Problem
+from alrun.core.showing import printable_block
 
 __all__ = ["main"]
 
@@ -23,6 +27,11 @@ COMMANDS: Mapping[str, bool] = {
     "ls": False,
     "report": False,
 }
+
+#: Environment variable that has a traceback printed of what alrun did not foresee.
+TRACEBACK = "ALRUN_TRACEBACK"
+MOST_TRACEBACK = 10_000
+HINTS = dict.fromkeys((errno.EMFILE, errno.ENFILE), "\n    → ulimit -n 4096 allows more")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +50,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 141
+    except Exception as error:
+        return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> int:
+    """Say in a few lines what ended the command; where it happened is for who asks for it.
+
+    What the system refuses (memory, open files, names, permissions) is told as such. Anything else is a fault of alrun
+    or of a trusted package, and told as that.
+    """
+    if isinstance(error, MemoryError):
+        told = AlrunError("there is not enough memory for this\n    → fewer runs or smaller files at once")
+    elif isinstance(error, OSError) and error.errno is not None:
+        place = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+        told = AlrunError(f"{error.strerror}{place}{HINTS.get(error.errno, '')}")
+    else:
+        what = f"{type(error).__name__}: {error}".strip()
+        told = AlrunError(f"{what}\n    → this is a bug, please report it with what {TRACEBACK}=1 prints")
+    if os.environ.get(TRACEBACK):
+        sys.stderr.write(f"{printable_block(format_exc(), MOST_TRACEBACK)}\n")
+    sys.stderr.write(problem_text(told))
+    return told.exit_code
 
 
 def _dispatch(words: list[str], trust: Trust) -> int:

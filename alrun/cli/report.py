@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alrun.cli.arguments import command, nearest, parse
-from alrun.core.errors import ConfigError, Problem
+from alrun.core.errors import ConfigError, Problem, StoreError
+from alrun.core.showing import exported, printable
 from alrun.report.runs import Run, find_runs
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from alrun.report.load import Records
     from alrun.report.table import Comparison
 
 __all__ = ["run"]
@@ -27,20 +30,23 @@ def run(argv: list[str]) -> int:
     Raises:
         ConfigError: There is no run to report on, or the metric or baseline is unknown.
     """
-    from rich.console import Console
-
+    from alrun.cli.console import new_console
     from alrun.report.load import distinct, load_records
     from alrun.report.table import comparison_table
 
     arguments = _arguments(argv)
-    console = Console()
+    console = new_console()
     runs = _chosen(find_runs(arguments.directories), arguments, console)
     experiments = distinct(runs)
     if len(experiments) < len(runs):
         console.print(f"{len(runs) - len(experiments)} copies of runs that are here already left out", style="yellow")
-    comparison = _compare(load_records(experiments), arguments)
+    records = load_records(experiments)
+    _print_left_out(records.unreadable, (), console)
+    if not records.runs:
+        raise ConfigError(Problem("no run here can be read", _where(arguments), "alrun verify says what is wrong"))
+    comparison = _compare(records, arguments)
     console.print(comparison_table(comparison, _shown(comparison), console.width))
-    _print_notes(console, comparison, len(experiments))
+    _print_notes(console, comparison, len(records.runs))
     _write(comparison, arguments, console)
     return 0
 
@@ -65,16 +71,13 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def _chosen(runs: list[Run], arguments: argparse.Namespace, console: Console) -> list[Run]:
-    where = " ".join(map(str, arguments.directories))
+    where = _where(arguments)
     if not runs:
         raise ConfigError(Problem("no runs here", where, "start one: alrun query=entropy"))
     finished = [run for run in runs if run.status == "finished"]
     readable = [run for run in runs if run.status != "unreadable"]
     chosen = readable if arguments.all else finished
-    for run in runs:
-        if run.status != "finished":
-            note = "" if run in chosen else ", left out"
-            console.print(f"{run.path}: {run.status}{note}", style="yellow", markup=False, soft_wrap=True)
+    _print_left_out([run for run in runs if run.status != "finished"], readable if arguments.all else (), console)
     if not chosen:
         raise ConfigError(
             Problem("no finished run here", where, f"include those that are not: alrun report {where} --all")
@@ -82,13 +85,27 @@ def _chosen(runs: list[Run], arguments: argparse.Namespace, console: Console) ->
     return chosen
 
 
-def _compare(records: pd.DataFrame, arguments: argparse.Namespace) -> Comparison:
+def _where(arguments: argparse.Namespace) -> str:
+    return " ".join(map(str, arguments.directories))
+
+
+def _print_left_out(runs: Sequence[Run], kept: Sequence[Run], console: Console) -> None:
+    """Print one line each; of a run that cannot be read, why."""
+    known = {run.path for run in kept}
+    for run in runs:
+        why = f": {run.reason}" if run.status == "unreadable" else ""
+        note = "" if run.path in known else ", left out"
+        line = printable(f"{run.path}: {run.status}{note}{why}")
+        console.print(line, style="yellow", soft_wrap=True)
+
+
+def _compare(records: Records, arguments: argparse.Namespace) -> Comparison:
     from alrun.report import curves
     from alrun.report.load import CHOICES
     from alrun.report.table import Comparison
 
-    metric = _metric(records, arguments.metric)
-    chosen = curves.select_metric(records, metric)
+    metric = _metric(records.metrics, arguments.metric)
+    chosen = curves.select_metric(records.frame(metric), metric)
     baseline = _baseline(chosen, arguments.baseline)
     by = list(CHOICES)
     single = curves.areas(chosen, by)
@@ -104,8 +121,7 @@ def _compare(records: pd.DataFrame, arguments: argparse.Namespace) -> Comparison
     return Comparison(metric, better, curves.learning_curves(chosen, by), areas.sort_values(by), baseline)
 
 
-def _metric(records: pd.DataFrame, wanted: str | None) -> str:
-    known = set(records["metric"])
+def _metric(known: Collection[str], wanted: str | None) -> str:
     if not known:
         raise ConfigError(
             Problem("the runs have not measured anything yet", hint="wait for their first training: alrun status")
@@ -152,8 +168,11 @@ def _write(comparison: Comparison, arguments: argparse.Namespace, console: Conso
 
     curves = arguments.csv or arguments.directories[0] / "report" / "curves.csv"
     areas = curves.with_name(f"{curves.stem}_auc.csv") if arguments.csv else curves.with_name("auc.csv")
+    if arguments.csv is None and curves.parent.is_symlink():
+        raise StoreError(f"{curves.parent} is a link, which may lead anywhere\n    → --csv FILE writes elsewhere")
     make_directory(curves.parent)
     for path, table in ((curves, comparison.curves), (areas, comparison.areas)):
         table = table.assign(metric=comparison.metric, baseline=comparison.baseline)
-        write_atomic(path, table.to_csv(index=False).encode(), durable=False)
-        console.print(f"written: {path}", style="dim", markup=False, soft_wrap=True)
+        cells = table.map(exported) if len(table) else table
+        write_atomic(path, cells.to_csv(index=False).encode(), durable=False)
+        console.print(f"written: {path}", style="dim", soft_wrap=True)

@@ -11,8 +11,9 @@ from alrun.config.check import SEVERAL, SINGLE
 from alrun.config.compose import Composed
 from alrun.config.identity import ONCE
 from alrun.config.overrides import ParsedOverride, key_problems, parse_overrides
+from alrun.config.stored import parse_config
 from alrun.config.targets import Trust
-from alrun.core.errors import ConfigError, Problem
+from alrun.core.errors import ConfigError, Problem, StoreError
 from alrun.runner.run import Experiment
 from alrun.store.rundir import RunDirectory
 
@@ -47,15 +48,14 @@ def run(argv: list[str], trust: Trust) -> int:
 
 
 def _stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
-    from omegaconf import DictConfig, OmegaConf
-    from yaml import YAMLError
+    from omegaconf import OmegaConf
 
+    choices = directory.info()["choices"]
     try:
-        config = OmegaConf.load(directory.config)
-    except (OSError, ValueError, YAMLError, RecursionError) as error:
-        raise ConfigError(Problem(f"cannot be read: {error}", str(directory.config))) from error
-    if not isinstance(config, DictConfig):
-        raise ConfigError(Problem("is not a mapping", str(directory.config)))
+        config = parse_config(directory.config_text(), str(directory.config))
+    except StoreError as error:
+        what = str(error).removeprefix(f"cannot read {directory.config}: ")
+        raise ConfigError(Problem(f"cannot be read: {what}", str(directory.config))) from error
     for key in ONCE:
         OmegaConf.update(config, key, False, force_add=True)
     overrides, problems = parse_overrides(words)
@@ -65,7 +65,8 @@ def _stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
         raise ConfigError(problems)
     for override in overrides:
         OmegaConf.update(config, override.key, override.parsed.value(), force_add=override.is_added)
-    return Composed(config, directory.info()["choices"])
+    choices = {group: ",".join(option) if isinstance(option, list) else option for group, option in choices.items()}
+    return Composed(config, choices)
 
 
 def _not_a_value(override: ParsedOverride) -> list[Problem]:

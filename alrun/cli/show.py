@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.errors import AlrunError, ConfigError
+from alrun.core.errors import AlrunError, ConfigError, StoreError
+from alrun.core.showing import printable, printable_block
 from alrun.store.lock import is_locked
 from alrun.store.rundir import RunDirectory
 
@@ -20,43 +21,43 @@ __all__ = ["problem_text", "show_outcome", "show_sweep"]
 def problem_text(error: AlrunError) -> str:
     """Return the message for ``error``: every problem on its own lines."""
     if not isinstance(error, ConfigError):
-        return f"error: {error}\n"
+        return f"error: {printable_block(str(error))}\n"
     count = len(error.problems)
     head = "1 problem" if count == 1 else f"{count} problems"
-    return "\n".join([f"error: {head}", *(f"  {problem}" for problem in error.problems)]) + "\n"
+    return "\n".join([f"error: {head}", *(f"  {printable_block(str(problem))}" for problem in error.problems)]) + "\n"
 
 
 def show_outcome(outcome: Outcome) -> None:
     """Print how a run ended."""
-    from rich.console import Console
+    from alrun.cli.console import new_console
 
-    console = Console(highlight=False)
+    console = new_console()
     place = shortened(outcome.directory)
     if outcome.info:
         console.print(_metrics_table(outcome.info))
     if outcome.error is not None:
-        Console(stderr=True, highlight=False).print(problem_text(outcome.error).rstrip(), markup=False, soft_wrap=True)
-        console.print(f"continue: alrun resume {place}", markup=False, soft_wrap=True)
+        new_console(stderr=True).print(problem_text(outcome.error).rstrip(), soft_wrap=True)
+        console.print(f"continue: alrun resume {place}", soft_wrap=True)
         return
     state = "already finished" if outcome.answered else "finished"
-    console.print(f"{state}: {outcome.info.get('reason', '')}", markup=False, soft_wrap=True)
-    console.print(f"run:      {place}", markup=False, soft_wrap=True)
-    console.print(f"continue: alrun resume {place} budget={2 * outcome.info['budget']}", markup=False, soft_wrap=True)
-    console.print(f"report:   alrun report {place}", markup=False, soft_wrap=True)
+    console.print(f"{state}: {outcome.info.get('reason', '')}", soft_wrap=True)
+    console.print(f"run:      {place}", soft_wrap=True)
+    console.print(f"continue: alrun resume {place} budget={2 * outcome.info['budget']}", soft_wrap=True)
+    console.print(f"report:   alrun report {place}", soft_wrap=True)
 
 
 def _metrics_table(info: Any) -> Any:
     from rich import box
     from rich.table import Table
 
-    choices = info["choices"]
-    title = f"{choices['query']} on {choices['data']} with {choices['learner']}, seed {info['seed']}"
+    query, data, learner = (info["choices"].get(group, "") for group in ("query", "data", "learner"))
+    title = printable(f"{query} on {data} with {learner}, seed {info['seed']}")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("after")
     table.add_column(f"{info['labels']} labels", justify="right")
     for name, value in info["metrics"].items():
-        if not name.startswith("count_"):
-            table.add_row(name, f"{value:.4g}")
+        if not name.startswith("count_") and value is not None:
+            table.add_row(printable(name), f"{value:.4g}")
     return table
 
 
@@ -68,21 +69,21 @@ def shortened(path: Path) -> str:
 
 def show_sweep(directories: Sequence[RunDirectory], finished_before: Sequence[bool]) -> int:
     """Print how the jobs of a sweep ended; return 0 when all finished, 2 when none could start, else 1."""
-    from rich.console import Console
+    from alrun.cli.console import new_console
 
-    console = Console(highlight=False)
+    console = new_console()
     states = [_state(directory) for directory in directories]
     before = sum(finished_before)
     counts = Counter(states)
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     noun = "job" if len(states) == 1 else "jobs"
-    console.print(f"{len(states)} {noun}: {told} ({before} before, not run again)", markup=False, soft_wrap=True)
+    console.print(f"{len(states)} {noun}: {told} ({before} before, not run again)", soft_wrap=True)
     for directory, state in zip(directories, states, strict=True):
         if state != "finished":
-            reason = directory.info().get("reason", "") if directory.exists else "never started"
-            console.print(f"  {state}: {shortened(directory.path)}: {reason}", markup=False, soft_wrap=True)
+            reason = _reason(directory) if directory.exists else "never started"
+            console.print(f"  {state}: {shortened(directory.path)}: {printable(reason)}", soft_wrap=True)
     if counts["finished"]:
-        console.print(f"report: alrun report {shortened(directories[0].path.parent)}", markup=False, soft_wrap=True)
+        console.print(f"report: alrun report {shortened(directories[0].path.parent)}", soft_wrap=True)
     if counts["missing"] == len(states):
         return ConfigError.exit_code
     return 0 if counts["finished"] == len(states) else 1
@@ -91,5 +92,15 @@ def show_sweep(directories: Sequence[RunDirectory], finished_before: Sequence[bo
 def _state(directory: RunDirectory) -> str:
     if not directory.exists:
         return "missing"
-    status = str(directory.info()["status"])
+    try:
+        status = str(directory.info()["status"])
+    except StoreError:
+        return "unreadable"
     return "interrupted" if status == "running" and not is_locked(directory.path) else status
+
+
+def _reason(directory: RunDirectory) -> str:
+    try:
+        return str(directory.info()["reason"] or "")
+    except StoreError as error:
+        return str(error)

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alrun.cli.arguments import command, parse
+from alrun.core.showing import printable
 from alrun.report.runs import Run, find_runs
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from alrun.cli.rows import Cell, Rows
 
 __all__ = ["run"]
 
 STYLES = {"running": "cyan", "finished": "green", "interrupted": "yellow", "failed": "bold red", "unreadable": "red"}
 PREFERRED = ("accuracy", "rmse")
+#: Characters of a name in a column that does not wrap.
+MOST_NAME = 40
 
 
 def run(argv: list[str]) -> int:
@@ -24,55 +27,55 @@ def run(argv: list[str]) -> int:
     Raises:
         ConfigError: There is no such directory.
     """
-    from rich.console import Console
+    from alrun.cli.console import new_console
 
     parser = command("status", "Show where each run stands: step, phase, labels, last metric, state.")
     help_text = "a run, or a directory that holds some (default: outputs)"
     parser.add_argument("directory", nargs="?", type=Path, default=Path("outputs"), metavar="DIR", help=help_text)
     directory = parse(parser, argv).directory
     runs = find_runs([directory])
-    console = Console()
+    console = new_console()
     if not runs:
-        console.print(f"no runs below {directory}; start one: alrun query=entropy", markup=False)
+        console.print(f"no runs below {directory}; start one: alrun query=entropy")
         return 0
-    console.print(status_table(runs))
+    console.print(status_table(runs), end="")
     return 0
 
 
-def status_table(runs: Sequence[Run]) -> Table:
+def status_table(runs: Sequence[Run]) -> Rows:
     """Return the table of ``runs``, one row each, with the directory that they share as its title."""
-    from rich import box
-    from rich.table import Table
+    from alrun.cli.rows import Column, Rows
 
     folders = {run.path.parent for run in runs}
     shared = folders.pop() if len(folders) == 1 else None
-    table = Table(title=str(shared or ""), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("run", overflow="fold")
-    table.add_column("step", no_wrap=True)
-    table.add_column("labels", justify="right", no_wrap=True)
     names = {name for run in runs if (name := _metric(run))}
-    header = next(iter(names)) if len(names) == 1 else "last metric"
-    table.add_column(header, no_wrap=True)
-    table.add_column("status")
+    header = printable(next(iter(names)), MOST_NAME) if len(names) == 1 else "last metric"
+    columns = [
+        Column("run", wraps="fold"),
+        Column("step"),
+        Column("labels", right=True),
+        Column(header),
+        Column("status", wraps="ellipsis"),
+    ]
     for run in runs:
-        table.add_row(*_row(run, run.path.name if shared else str(run.path), named=len(names) > 1))
-    return table
+        cells = _cells(run, run.path.name if shared else str(run.path), named=len(names) > 1)
+        for column, cell in zip(columns, cells, strict=True):
+            column.cells.append(cell)
+    return Rows(printable(str(shared or "")), columns)
 
 
-def _row(run: Run, name: str, *, named: bool) -> list[str]:
-    from rich.markup import escape
+def _cells(run: Run, name: str, *, named: bool) -> list[Cell]:
+    from alrun.cli.rows import Cell
 
-    style = STYLES.get(run.status, "")
-    state = f"[{style}]{run.status}[/]" if style else escape(run.status)
-    if run.reason and run.status != "finished":
-        state += f" [dim]{escape(run.reason)}[/]"
+    reason = f" {printable(run.reason)}" if run.reason and run.status != "finished" else ""
+    state = Cell(f"{run.status}{reason}", len(run.status), STYLES[run.status])
     if run.status == "unreadable":
-        return [escape(name), "", "", "", state]
-    place = str(run.step) if run.status == "finished" else f"{run.step} {run.phase}"
+        return [Cell(printable(name)), Cell(""), Cell(""), Cell(""), state]
+    place = str(run.step) if run.status == "finished" else f"{run.step} {printable(run.phase, MOST_NAME)}"
     metric = _metric(run)
     value = f"{run.metrics[metric]:.4g}" if metric else ""
-    value = f"{metric} {value}" if metric and named else value
-    return [escape(name), escape(place), f"{run.labels}/{run.budget}", escape(value), state]
+    value = f"{printable(metric, MOST_NAME)} {value}" if metric and named else value
+    return [Cell(printable(name)), Cell(place), Cell(f"{run.labels}/{run.budget}"), Cell(value), state]
 
 
 def _metric(run: Run) -> str:

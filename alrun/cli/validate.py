@@ -8,6 +8,7 @@ from alrun.cli.flags import parse_flags
 from alrun.cli.show import shortened
 from alrun.config.compose import Composer
 from alrun.config.targets import Trust
+from alrun.core.showing import printable
 from alrun.runner.jobs import checked
 
 __all__ = ["run"]
@@ -32,5 +33,5 @@ def run(argv: list[str], trust: Trust) -> int:
     words = arguments.overrides
     jobs = composer.compose_sweep(words) if arguments.multirun else [composer.compose(words)]
     for experiment in checked(jobs, trust):
-        print(f"ok: {shortened(experiment.directory.path)}")  # noqa: T201 - likewise
+        print(printable(f"ok: {shortened(experiment.directory.path)}"))  # noqa: T201 - likewise
     return 0

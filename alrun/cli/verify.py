@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from alrun.cli.arguments import command, parse
 from alrun.cli.show import shortened
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.showing import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+#: Findings of one run that are shown.
+MOST_SHOWN = 200
+
 
 def run(argv: list[str]) -> int:
     """Examine runs and print what is wrong; return 0 when all of them hold, else 1. Changes nothing.
@@ -26,14 +30,13 @@ def run(argv: list[str]) -> int:
     Raises:
         ConfigError: There is no such directory, or no run in it.
     """
-    from rich.console import Console
-
+    from alrun.cli.console import new_console
     from alrun.runner.verify import verify
 
     parser = command("verify", "Check every hash of a run and the ledger's invariants; say what can be recovered.")
     help_text = "runs, or directories that hold some (default: outputs)"
     parser.add_argument("directories", nargs="*", type=Path, metavar="DIR", help=help_text)
-    console = Console(highlight=False)
+    console = new_console()
     verdicts = [verify(path) for path in _found(parse(parser, argv).directories or [Path("outputs")])]
     for verdict in verdicts:
         show(verdict, console)
@@ -57,24 +60,28 @@ def _found(directories: Sequence[Path]) -> list[Path]:
 
 def show(verdict: Verdict, console: Console) -> None:
     """Print what was found in one run, and what to type."""
-    place = shortened(verdict.path.absolute())
+    place = printable(shortened(verdict.path.absolute()))
     state = "sound" if verdict.holds else "damaged"
     told = f"{place}: {state}; {verdict.status}, {verdict.commits} phases hold, {verdict.labels} labels"
-    console.print(told, markup=False, soft_wrap=True, style="" if verdict.holds else "bold red")
+    console.print(told, soft_wrap=True, style="" if verdict.holds else "bold red")
     wrong = [finding for finding in verdict.findings if not finding.harmless]
     if wrong:
-        console.print(findings_table(wrong))
-        console.print(f"to mend: {_remedy(verdict, place)}", markup=False, soft_wrap=True)
+        console.print(findings_table(wrong[:MOST_SHOWN]))
+        if len(wrong) > MOST_SHOWN:
+            console.print(f"and {len(wrong) - MOST_SHOWN} more")
+        console.print(f"to mend: {_remedy(verdict, place)}", soft_wrap=True)
     for finding in verdict.findings:
         if finding.harmless:
-            told = f"  {finding.where}: {finding.what} ({finding.remedy})"
-            console.print(told, markup=False, soft_wrap=True, style="dim")
+            told = f"{finding.where}: {finding.what} ({finding.remedy})"
+            console.print(f"  {printable(told)}", soft_wrap=True, style="dim")
 
 
 def _remedy(verdict: Verdict, place: str) -> str:
     """Return what to type: what cannot be resumed from its own description is begun again by the first command."""
     if any(finding.where in ("run.json", "config.yaml") for finding in verdict.findings if not finding.harmless):
         return "type the command that began the run again, with mend=true"
+    if verdict.status == "unreadable":
+        return f"move away what does not belong there, then alrun verify {place}"
     return f"alrun resume {place}{' mend=true' if verdict.status == 'finished' else ''}"
 
 
@@ -88,5 +95,5 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     for name in ("where", "what", "what becomes of it"):
         table.add_column(name, overflow="fold")
     for finding in findings:
-        table.add_row(Text(finding.where), Text(finding.what), Text(finding.remedy))
+        table.add_row(*(Text(printable(part)) for part in (finding.where, finding.what, finding.remedy)))
     return table

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
 from alrun.core.errors import DataError, Problem
+from alrun.core.showing import printable
 from alrun.core.types import Task
 
 __all__ = ["existing_file", "fail", "nearest", "parse_task"]
+
+#: Bytes of a file name that file systems take.
+MOST_BYTES = 255
 
 
 def fail(what: str, where: str, hint: str = "") -> DataError:
@@ -30,6 +35,8 @@ def existing_file(path: str, key: str, suffixes: tuple[str, ...]) -> Path:
         DataError: It is missing (the hint names the nearest files of that folder), is no file, or ends otherwise.
     """
     file = Path(path).expanduser()
+    if len(os.fsencode(file.name)) > MOST_BYTES or "\0" in path:
+        raise fail(f"{printable(file.name, 50)!r} cannot be the name of a file", key, f"at most {MOST_BYTES} bytes")
     if not file.parent.is_dir():
         raise fail(f"there is no folder {str(file.parent)!r}", key, f"paths start from {Path.cwd()}")
     if not file.exists():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.names import file_name
 from alrun.core.outputs import task_outputs
 from alrun.core.types import Prediction, Task, TaskPart, TaskSpec
 from alrun.metrology.base import Metrology
@@ -101,7 +102,7 @@ class TorchMetric(Metrology):
         return values, truth.unbind(dim=1) if spec.tasks else [truth]
 
     def _default_path(self) -> Path:
-        return self.strategy_dir / f"{self._name}.json"
+        return self.strategy_dir / f"{file_name(self._name)}.json"
 
 
 def _in_double(metric: Any) -> Any:

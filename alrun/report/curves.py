@@ -67,6 +67,8 @@ def areas(records: pd.DataFrame, by: Sequence[str], compared: str = "query") -> 
     Runs that differ in column ``compared`` and the seed alone are measured over the range of labels that all of them
     cover, so that a longer run is not compared by labels that the others never had; ``NaN`` where they share none.
     """
+    import numpy as np
+
     ordered = records.sort_values(["run", "labels"])
     ends = ordered.groupby([*by, *RUN], sort=False, dropna=False)["labels"].agg(low="min", high="max").reset_index()
     block = [column for column in by if column != compared]
@@ -76,7 +78,9 @@ def areas(records: pd.DataFrame, by: Sequence[str], compared: str = "query") -> 
     else:
         low, high = ends["low"].max(), ends["high"].min()
     ends = ends.assign(low=low, high=high)
-    curves = {run: (curve["labels"], curve["value"]) for run, curve in ordered.groupby("run")}
+    runs, starts = np.unique(ordered["run"].to_numpy(), return_index=True)
+    parts = (np.split(ordered[name].to_numpy(), starts[1:]) for name in ("labels", "value"))
+    curves = dict(zip(runs.tolist(), zip(*parts, strict=True), strict=True))
     rows = zip(ends["run"], ends["low"], ends["high"], strict=True)
     return ends.assign(auc=[area(*curves[run], low, high) for run, low, high in rows])
 
@@ -88,7 +92,7 @@ def paired_differences(table: pd.DataFrame, by: Sequence[str], baseline: str, co
     1908; ``NaN`` for one pair). The baseline itself is not among the rows.
     """
     import numpy as np
-    from scipy.stats import t  # type: ignore[import-untyped]
+    from scipy.special import stdtr  # type: ignore[import-untyped]
 
     block = [column for column in by if column != compared]
     base = table.loc[table[compared] == baseline, [*block, "seed", "auc"]].rename(columns={"auc": "base"})
@@ -96,4 +100,4 @@ def paired_differences(table: pd.DataFrame, by: Sequence[str], baseline: str, co
     found = summary(pairs.assign(difference=pairs["auc"] - pairs["base"]), by, "difference")
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.abs(found["mean"].to_numpy() / found["se"].to_numpy())
-    return found.assign(p=2 * t.sf(statistic, found["n"].to_numpy() - 1))
+    return found.assign(p=2 * stdtr(found["n"].to_numpy() - 1, -statistic))

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StoreError
 from alrun.report.runs import Run
-from alrun.report.variants import variants
+from alrun.report.variants import Variant, read_configs, variants
+from alrun.store.records import read_records
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-__all__ = ["CHOICES", "distinct", "load_records"]
+__all__ = ["CHOICES", "COLUMNS", "Records", "distinct", "load_records"]
 
 RECORDS = "records.parquet"
 
 # Columns that describe the experiment of a record, in the order in which tables show them.
 CHOICES = ("data", "learner", "query", "training", "inference", "label", "cold_start", "reset", "variant")
+
+# Columns of ``records.parquet`` that a report needs.
+COLUMNS = ("step", "labels", "split", "metric", "value", "higher_is_better")
+TEXTS = ("split", "metric")
 
 
 def distinct(runs: Sequence[Run]) -> list[Run]:
@@ -30,41 +37,67 @@ def distinct(runs: Sequence[Run]) -> list[Run]:
     return list(best.values())
 
 
-def load_records(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return the records of ``runs``, one row a record.
+@dataclass(frozen=True)
+class Records:
+    """The records of many runs, still packed.
 
-    Columns: ``run`` (number within ``runs``), ``CHOICES``, ``seed``, and those of ``records.parquet``. A run that has
-    not measured anything yet adds no rows.
-
-    Raises:
-        StoreError: A record file cannot be read.
+    Attributes:
+        runs: The runs whose records could be read.
+        configs: What counts of the stored config of each.
+        tables: The records of each: columns ``COLUMNS``.
+        unreadable: The other runs, each with the status ``unreadable`` and why.
     """
-    import pandas as pd
 
-    frames = [
-        frame.assign(run=number, seed=run.seed, **_choices(run, *labels))
-        for number, (run, labels) in enumerate(zip(runs, variants(runs), strict=True))
-        if (frame := _read(run)) is not None and len(frame)
-    ]
-    columns = ["run", *CHOICES, "seed", "step", "labels", "strategy", "split", "metric", "value", "higher_is_better"]
-    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+    runs: Sequence[Run]
+    configs: Sequence[Mapping[str, Any]]
+    tables: Sequence[pa.Table]
+    unreadable: Sequence[Run]
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The names of all metrics."""
+        return frozenset(name for table in self.tables for name in table["metric"].unique().to_pylist())
+
+    def frame(self, metric: str) -> pd.DataFrame:
+        """Return the records of ``metric``, one row a record.
+
+        Columns: ``run`` (number within ``runs``), ``CHOICES``, ``seed``, and ``COLUMNS``.
+        """
+        import numpy as np
+        import pandas as pd
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        chosen = [table.filter(pc.equal(table["metric"], metric)) for table in self.tables]
+        packed = pa.concat_tables(chosen).unify_dictionaries()
+        texts = {name: packed[name].cast(pa.string()) for name in TEXTS}
+        frame = pd.DataFrame({name: texts.get(name, packed[name]).to_pandas() for name in COLUMNS})
+        described = [
+            {"run": number, **_choices(run, variant), "seed": run.seed}
+            for number, (run, variant) in enumerate(zip(self.runs, variants(self.runs, self.configs), strict=True))
+        ]
+        of_run = pd.DataFrame(described, columns=["run", *CHOICES, "seed"])
+        numbers = np.repeat(np.arange(len(chosen)), [table.num_rows for table in chosen])
+        return pd.concat([of_run.iloc[numbers].reset_index(drop=True), frame], axis=1)
 
 
-def _choices(run: Run, of_query: str, of_rest: str) -> dict[str, str]:
-    columns = {group: run.choices.get(group, "") for group in CHOICES} | {"reset": run.reset, "variant": of_rest}
-    if of_query:
-        columns["query"] += f" ({of_query})"
+def load_records(runs: Sequence[Run]) -> Records:
+    """Return the records of ``runs``; a run that has not measured anything yet has no rows."""
+    found: list[tuple[Run, Mapping[str, Any], pa.Table]] = []
+    unreadable = []
+    for run, config in zip(runs, read_configs(runs), strict=True):
+        try:
+            if isinstance(config, str):
+                raise StoreError(config)
+            found.append((run, config, read_records(run.path / RECORDS, COLUMNS)))
+        except StoreError as error:
+            unreadable.append(replace(run, status="unreadable", reason=str(error)))
+    kept, configs, tables = zip(*found, strict=True) if found else ((), (), ())
+    return Records(kept, configs, tables, unreadable)
+
+
+def _choices(run: Run, variant: Variant) -> dict[str, str]:
+    columns = {group: run.choices.get(group, "") for group in CHOICES} | {"reset": run.reset, "variant": variant.rest}
+    if variant.query:
+        columns["query"] += f" ({variant.query})"
     return columns
-
-
-def _read(run: Run) -> pd.DataFrame | None:
-    import pandas as pd
-
-    path = run.path / RECORDS
-    try:
-        return pd.read_parquet(path)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        hint = f"the same alrun command rebuilds it; or leave the run out: move {run.path} away"
-        raise StoreError(f"{path} cannot be read: {error}\n    → {hint}") from error

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alrun.core.errors import ConfigError, Problem
-from alrun.store.codec import parse_json
+from alrun.core.errors import ConfigError, Problem, StoreError
+from alrun.core.parsing import parse_json
+from alrun.store.description import checked_description
 from alrun.store.lock import is_locked
+from alrun.store.reading import Most, read_bytes
 
 __all__ = ["Run", "find_runs", "read_run"]
 
@@ -18,6 +20,8 @@ DESCRIPTION = "run.json"
 
 # In the name of a run that was set aside for a fresh one.
 ASIDE = ".aside-"
+# Folders between the one that is named and a run.
+MOST_LEVELS = 32
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class Run:
 def find_runs(paths: Iterable[Path]) -> list[Run]:
     """Return the runs at or below ``paths``, each directory once, ordered by path.
 
-    Passed over below them are hidden directories and runs that were set aside; name one itself to see it.
+    Passed over below them are hidden directories, links, and runs that were set aside; name one itself to see it. A
+    folder that cannot be looked into has the status ``unreadable``, like a run.
 
     Raises:
         ConfigError: One of ``paths`` is not a directory.
@@ -65,49 +70,83 @@ def find_runs(paths: Iterable[Path]) -> list[Run]:
     problems = [
         Problem("no such directory", str(path), "give the directory of a run, or one that holds runs: alrun status DIR")
         for path in paths
-        if not path.is_dir()
+        if not _is_folder(path)
     ]
     if problems:
         raise ConfigError(problems)
-    found = {directory.resolve(): directory for path in paths for directory in _walk(path)}
-    return sorted((read_run(directory) for directory in found.values()), key=lambda run: run.path)
+    found: dict[str, Run] = {}
+    for path in paths:
+        root = os.path.realpath(path)
+        for below, run in _walk(path, 0):
+            found.setdefault(os.path.join(root, *below), run)  # noqa: PTH118 - a path object for each takes a second
+    return sorted(found.values(), key=lambda run: run.path.parts)
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    for folder, below, files in os.walk(root):
-        if DESCRIPTION in files:
-            below.clear()
-            yield Path(folder)
-        below[:] = sorted(name for name in below if not name.startswith(".") and ASIDE not in name)
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _walk(folder: Path, level: int) -> Iterator[tuple[tuple[str, ...], Run]]:
+    """Yield runs, with the names that lead to them; no folder below a run is looked into."""
+    run = _described(folder)
+    if run is not None:
+        yield (), run
+        return
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield (), Run(folder, "unreadable", f"cannot be listed: {error.strerror}")
+        return
+    for name in names if level < MOST_LEVELS else ():
+        if not name.startswith(".") and ASIDE not in name:
+            for below, run in _walk(folder / name, level + 1):
+                yield (name, *below), run
 
 
 def read_run(directory: Path) -> Run:
     """Return the run in ``directory``; one whose description cannot be read has the status ``unreadable``."""
+    return _described(directory) or Run(directory, "unreadable", f"{DESCRIPTION}: there is none")
+
+
+def _described(directory: Path) -> Run | None:
+    """Return the run in ``directory``, or ``None`` where there is no description."""
     try:
-        return _from_json(directory, parse_json((directory / DESCRIPTION).read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return Run(directory, "unreadable", f"{DESCRIPTION}: {type(error).__name__}: {error}")
+        return _from_json(directory, parse_json(read_bytes(directory / DESCRIPTION, Most.DESCRIPTION)))
+    except StoreError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        reason = str(error).removeprefix(f"cannot read {directory / DESCRIPTION}: ")
+    except (ValueError, MemoryError) as error:
+        reason = f"{type(error).__name__}: {error}"
+    return Run(directory, "unreadable", f"{DESCRIPTION}: {reason}")
 
 
-def _from_json(directory: Path, content: Mapping[str, Any]) -> Run:
-    status = str(content["status"])
+def _from_json(directory: Path, json: Any) -> Run:
+    content = checked_description(json)
+    status = content["status"]
     if status == "running" and not is_locked(directory):
         status = "interrupted"
     return Run(
         path=directory,
         status=status,
-        reason=str(content.get("reason") or ""),
-        identity=str(content["identity"]),
-        seed=int(content["seed"]),
+        reason=content["reason"] or "",
+        identity=content["identity"],
+        seed=content["seed"],
         choices={group: _joined(choice) for group, choice in content["choices"].items()},
-        reset=str(content.get("reset") or ""),
-        step=int(content.get("step") or 0),
-        phase=str(content.get("phase") or ""),
-        labels=int(content.get("labels") or 0),
-        budget=int(content.get("budget") or 0),
-        metrics={name: float(value) for name, value in (content.get("metrics") or {}).items() if value is not None},
+        reset=content["reset"] or "",
+        step=content["step"],
+        phase=content["phase"],
+        labels=content["labels"],
+        budget=content["budget"],
+        metrics={name: float(value) for name, value in content["metrics"].items() if value is not None},
     )
 
 
-def _joined(choice: Any) -> str:
-    return ",".join(map(str, choice)) if isinstance(choice, list) else str(choice)
+def _joined(choice: str | list[str]) -> str:
+    return ",".join(choice) if isinstance(choice, list) else choice

@@ -11,6 +11,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from alrun.core.showing import printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -72,7 +74,7 @@ def thinned(counts: Sequence[int], most: int) -> list[int]:
 def comparison_table(comparison: Comparison, by: Sequence[str], width: int) -> Table:
     """Return the table for a screen of ``width`` columns; ``by`` are the group columns that it names."""
     arrow = {True: " ↑", False: " ↓", None: ""}[comparison.higher_is_better]
-    title = f"{comparison.metric}{arrow} by number of labels"
+    title = f"{printable(comparison.metric)}{arrow} by number of labels"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     columns = _fitting(comparison, by, width)
     for column in columns:
@@ -86,12 +88,12 @@ def comparison_table(comparison: Comparison, by: Sequence[str], width: int) -> T
 def _fitting(comparison: Comparison, by: Sequence[str], width: int) -> list[_Column]:
     """Return the columns, with as many numbers of labels as fit beside the others."""
     rows = comparison.areas.to_dict("records")
-    before = [_Column(name, [Text(str(row[name])) for row in rows]) for name in by]
+    before = [_Column(name, [Text(printable(str(row[name]))) for row in rows]) for name in by]
     before.append(_Column("seeds", [Text(str(row["n"])) for row in rows]))
     after = [_Column("AUC", [_cell(row["mean"], row["se"]) for row in rows])]
     if comparison.baseline:
         differences = [_difference(row, comparison.higher_is_better) for row in rows]
-        after.append(_Column(f"vs {comparison.baseline}", differences))
+        after.append(_Column(f"vs {printable(comparison.baseline)}", differences))
     points = _points(comparison, rows)
     room = width - 2 - sum(column.width for column in [*before, *after])
     chosen = list(points)

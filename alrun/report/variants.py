@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from alrun.core.errors import StoreError
+from alrun.core.parsing import parse_yaml
 from alrun.report.runs import Run
+from alrun.store.reading import Most, read_bytes
 
-__all__ = ["NOT_AN_EXPERIMENT", "variants"]
+__all__ = ["NOT_AN_EXPERIMENT", "Variant", "read_configs", "variants"]
 
 CONFIG = "config.yaml"
 QUERY = "query."
+# A key at the beginning of a line.
+_TOP_KEY = re.compile(r"^([A-Za-z_]\w*):", re.MULTILINE)
 
 # Keys in which runs of one experiment may differ: the seed, where and how long it runs, who looks on, what is measured.
 NOT_AN_EXPERIMENT = frozenset(
@@ -23,31 +29,53 @@ NOT_AN_EXPERIMENT = frozenset(
 )
 
 
-def variants(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """Return two labels for each of ``runs``: what sets its query apart, and what sets the rest of it apart.
+@dataclass(frozen=True)
+class Variant:
+    """What sets a run apart.
 
-    The first names the keys of the query in which runs of equal choices differ, the second all other keys in which runs
-    differ whose choices, but for the query, are equal; each with the run's own values. Both are empty where runs differ
-    in nothing but the seed. Strategy and baseline have equal second labels if and only if they ran under equal
-    conditions.
-
-    Raises:
-        StoreError: A stored config is not YAML.
+    Attributes:
+        query: Keys of the query in which runs of equal choices differ, with the run's values.
+        rest: All other keys in which runs differ whose choices, but for the query, are equal, with the run's values.
     """
-    configs = [dict(_flatten(_config(run))) for run in runs]
-    rest = [{key: value for key, value in config.items() if not key.startswith(QUERY)} for config in configs]
-    query = [{key: value for key, value in config.items() if key.startswith(QUERY)} for config in configs]
+
+    query: str
+    rest: str
+
+
+def read_configs(runs: Sequence[Run]) -> list[Mapping[str, Any] | str]:
+    """Return for each of ``runs`` the keys of its stored config that make the experiment, or why it cannot be read.
+
+    Keys are dotted. Runs whose configs differ in nothing that counts here share one mapping.
+    """
+    known: dict[str, Mapping[str, Any]] = {}
+    return [_config(run, known) for run in runs]
+
+
+def variants(runs: Sequence[Run], configs: Sequence[Mapping[str, Any]]) -> list[Variant]:
+    """Return what sets each of ``runs`` apart; ``configs`` as ``read_configs`` returns them.
+
+    Both labels are empty where runs differ in nothing but the seed. Strategy and baseline have equal labels of the rest
+    if and only if they ran under equal conditions.
+    """
+    distinct = {id(config): config for config in configs}
+    rest = {number: {k: v for k, v in one.items() if not k.startswith(QUERY)} for number, one in distinct.items()}
+    query = {number: {k: v for k, v in one.items() if k.startswith(QUERY)} for number, one in distinct.items()}
     conditions = [(*sorted((run.choices | {"query": ""}).items()), run.reset) for run in runs]
     choices = [(*condition, run.choices.get("query")) for condition, run in zip(conditions, runs, strict=True)]
-    return list(zip(_labels(query, choices), _labels(rest, conditions), strict=True))
+    numbers = [id(config) for config in configs]
+    labels = zip(_labels(numbers, query, choices), _labels(numbers, rest, conditions), strict=True)
+    return [Variant(*both) for both in labels]
 
 
-def _labels(configs: Sequence[Mapping[str, Any]], groups: Sequence[Hashable]) -> list[str]:
-    together: dict[Hashable, list[Mapping[str, Any]]] = defaultdict(list)
-    for group, config in zip(groups, configs, strict=True):
-        together[group].append(config)
-    keys = {group: sorted(_differing(members)) for group, members in together.items()}
-    return [_label(config, keys[group]) for group, config in zip(groups, configs, strict=True)]
+def _labels(numbers: Sequence[int], configs: Mapping[int, Mapping[str, Any]], groups: Sequence[Hashable]) -> list[str]:
+    together: dict[Hashable, dict[int, None]] = defaultdict(dict)
+    for group, number in zip(groups, numbers, strict=True):
+        together[group][number] = None
+    labels = {}
+    for group, members in together.items():
+        keys = sorted(_differing([configs[number] for number in members]))
+        labels |= {(group, number): _label(configs[number], keys) for number in members}
+    return [labels[both] for both in zip(groups, numbers, strict=True)]
 
 
 def _label(config: Mapping[str, Any], keys: Sequence[str]) -> str:
@@ -59,16 +87,29 @@ def _differing(configs: Sequence[Mapping[str, Any]]) -> set[str]:
     return {key for key in keys if len({repr(config.get(key)) for config in configs}) > 1}
 
 
-def _config(run: Run) -> Any:
-    import yaml
-
+def _config(run: Run, known: dict[str, Mapping[str, Any]]) -> Mapping[str, Any] | str:
     path = run.path / CONFIG
-    if not path.exists():
-        return {}
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise StoreError(f"{path} cannot be read: {error}") from error
+        text = read_bytes(path, Most.CONFIG).decode()
+        kept = _that_count(text)
+        if kept not in known:
+            known[kept] = dict(_flatten(parse_yaml(text) or {}))
+    except StoreError as error:
+        return known.setdefault("", {}) if isinstance(error.__cause__, FileNotFoundError) else str(error)
+    except ValueError as error:
+        return f"{path} cannot be read: {error}"
+    return known[kept]
+
+
+def _that_count(text: str) -> str:
+    """Return the lines of a config but those of keys in which runs of one experiment may differ.
+
+    Configs with equal lines give equal mappings: without aliases, which are refused, no line refers to another. So of
+    thousands of configs, which differ in their seeds, a few are parsed.
+    """
+    blocks = _TOP_KEY.split(text)
+    pairs = zip(blocks[1::2], blocks[2::2], strict=True)
+    return blocks[0] + "".join(f"{key}:{block}" for key, block in pairs if key not in NOT_AN_EXPERIMENT)
 
 
 def _flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,8 @@ from typing import Any
 from alrun import __version__
 from alrun.config.compose import resolved
 from alrun.config.identity import identity_hash
-from alrun.core.errors import ConfigError
+from alrun.config.stored import parse_config
+from alrun.core.errors import ConfigError, StoreError
 from alrun.driver.audit import LedgerAudit
 from alrun.runner.journal import extent
 from alrun.store.audit import Chain, Finding, Labels, place
@@ -59,14 +60,10 @@ class Description:
             yield from self._results(audit)
 
     def _config(self) -> Iterator[Finding]:
-        from omegaconf import DictConfig, OmegaConf
-        from yaml import YAMLError
-
         try:
-            loaded = OmegaConf.load(self.directory.config)
-            config = resolved(loaded) if isinstance(loaded, DictConfig) else {}
+            config = resolved(parse_config(self.directory.config_text(), "config.yaml"))
             same, told = identity_hash(config) == self.info.get("identity"), extent(config)
-        except (OSError, ValueError, KeyError, RecursionError, YAMLError, ConfigError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError, StoreError) as error:
             yield Finding(
                 "config.yaml",
                 f"cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",

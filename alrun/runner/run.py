@@ -12,6 +12,7 @@ from alrun import __version__
 from alrun.config.check import all_problems, cheap_problems, costly_problems
 from alrun.config.compose import Composed, resolved
 from alrun.config.identity import ONCE, identity_difference, identity_hash
+from alrun.config.stored import parse_config
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, IdentityMismatch, Problem, StoreError
 from alrun.runner.drive import drive
@@ -178,6 +179,7 @@ class Experiment:
         """
         if not self.directory.exists:
             return None
+        self.directory.refuse_links()
         try:
             info = self.directory.info()
         except StoreError:
@@ -197,10 +199,7 @@ class Experiment:
         return info
 
     def _differences(self) -> list[Problem]:
-        from omegaconf import DictConfig, OmegaConf
-
-        stored = OmegaConf.load(self.directory.config)
-        before = resolved(stored) if isinstance(stored, DictConfig) else {}
+        before = resolved(parse_config(self.directory.config_text(), str(self.directory.config)))
         problems = [
             Problem(f"the run has {old!r}, the command {new!r}", key, "fresh=true starts over")
             for key, old, new in identity_difference(before, self.config)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from alrun.core.errors import StoreError
+from alrun.core.errors import AlrunError, StoreError
 from alrun.runner.described import Description
 from alrun.store.audit import Finding, Labels, leftovers, read_chain, read_labels
 from alrun.store.lock import is_locked
+from alrun.store.reading import foreign_entries
 from alrun.store.rundir import MENDED, RunDirectory
 
 __all__ = ["Verdict", "verify"]
 
 SETTLES_AFTER = 0.3
+FOREIGN = "a run has files and folders of its own; put in its place what it stands for, or move it away"
+MOST_FOREIGN = 20
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,27 @@ def verify(path: Path) -> Verdict:
 
 
 def _examined(directory: RunDirectory) -> Verdict:
+    findings = [
+        Finding(str(path.relative_to(directory.path)), f"is {kind}", FOREIGN) for path, kind in _foreign(directory)
+    ]
+    if findings:
+        return Verdict(directory.path, "unreadable", 0, 0, tuple(findings))
+    try:
+        return _read(directory)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, AlrunError) as error:
+        told = f"what it holds makes no sense: {type(error).__name__}: {error}"
+        return Verdict(directory.path, "unreadable", 0, 0, (Finding("run", told, "alrun never wrote such a run"),))
+
+
+def _foreign(directory: RunDirectory) -> list[tuple[Path, str]]:
+    """Return what is neither a file nor a folder; with any of that there, nothing else is looked at."""
+    try:
+        return list(islice(foreign_entries(directory.path), MOST_FOREIGN))
+    except StoreError as error:
+        return [(directory.path, str(error))]
+
+
+def _read(directory: RunDirectory) -> Verdict:
     findings: list[Finding] = []
     info = _info(directory, findings)
     chain, labels = read_chain(directory), _labels(directory, findings)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError, StoreError
 from alrun.store import codec
-from alrun.store.files import commit_directory, file_sha256, read_bytes, remove_tree, rename, write_atomic
+from alrun.store.files import commit_directory, remove_tree, rename, write_atomic
+from alrun.store.reading import Most, file_sha256, file_size, read_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +28,8 @@ MANIFEST = "MANIFEST.json"
 WEIGHTS = "weights.safetensors"
 TENSORS = "state.safetensors"
 PRUNED = "weights.pruned"
+#: Parts of a blob's path that lie in the run directory: checkpoints, step, phase, file.
+DEPTH = 4
 
 
 def _sha256(data: bytes) -> str:
@@ -92,13 +95,14 @@ class Commit:
         """
         path = self.path / name
         try:
-            self._compare(name, path.stat().st_size, file_sha256(path))
-        except (OSError, StoreError) as error:
+            size = file_size(path, DEPTH)
+            self._compare(name, size, file_sha256(path, DEPTH) if size == self.files[name]["size"] else "")
+        except StoreError as error:
             raise CorruptionError(str(error)) from error
 
     def _verified(self, name: str) -> bytes:
         try:
-            data = read_bytes(self.path / name)
+            data = read_bytes(self.path / name, self.files[name]["size"], DEPTH)
         except StoreError as error:
             raise CorruptionError(str(error)) from error
         self._compare(name, len(data), _sha256(data))
@@ -116,7 +120,7 @@ def read_commit(path: Path, step: int, phase: str) -> Commit:
         CorruptionError: The manifest is missing, damaged, or that of another phase.
     """
     try:
-        data = read_bytes(path / MANIFEST)
+        data = read_bytes(path / MANIFEST, Most.MANIFEST, DEPTH)
         manifest = codec.parse_json(data)
         body = {key: manifest[key] for key in ("step", "phase", "previous", "files", "state")}
         intact = (
@@ -124,12 +128,20 @@ def read_commit(path: Path, step: int, phase: str) -> Commit:
             and _sha256(codec.canonical_json(body)) == manifest["digest"]
             and len(manifest) == len(body) + 1
             and (body["step"], body["phase"]) == (step, phase)
+            and isinstance(body["previous"], str)
+            and all(_is_blob(name, blob) for name, blob in body["files"].items())
         )
-    except (StoreError, ValueError, KeyError, TypeError) as error:
+    except (StoreError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptionError(f"{path / MANIFEST} cannot be read: {error}") from error
     if not intact:
         raise CorruptionError(f"{path / MANIFEST} is not what was committed")
     return Commit(step, phase, path, manifest["digest"], body["previous"], body["files"], body["state"])
+
+
+def _is_blob(name: str, blob: Any) -> bool:
+    """Return whether a manifest may name such a file: one of two, in its own folder."""
+    known = name in (WEIGHTS, TENSORS) and isinstance(blob, dict) and blob.keys() == {"size", "sha256"}
+    return known and isinstance(blob["size"], int) and isinstance(blob["sha256"], str)
 
 
 class CheckpointStore:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError, StoreError
+from alrun.core.parsing import parse_json
 from alrun.core.types import Annotation, LabelStatus, QueryReport
 
 if TYPE_CHECKING:
@@ -38,18 +39,6 @@ _FIELDS = {kind: (tag, [field.name for field in dataclasses.fields(kind)]) for t
 def canonical_json(value: Any) -> bytes:
     """Return compact JSON with sorted keys: equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
-def parse_json(data: bytes | str) -> Any:
-    """Return the value of JSON text.
-
-    Raises:
-        ValueError: It is none, or is nested deeper than anything that was written here.
-    """
-    try:
-        return json.loads(data)
-    except RecursionError:
-        raise ValueError("JSON nested too deeply") from None
 
 
 def encode(value: Any, tensors: dict[str, Tensor]) -> Any:
@@ -102,25 +91,36 @@ def _encode_array(value: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def decode(value: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """Return what ``encode`` was given."""
+    """Return what ``encode`` was given.
+
+    Raises:
+        CorruptionError: ``encode`` never gave such a value.
+    """
+    try:
+        return _decoded(value, tensors)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        raise CorruptionError(f"a stored value is not of any known form: {type(error).__name__}: {error}") from error
+
+
+def _decoded(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     if isinstance(value, list):
-        return [decode(item, tensors) for item in value]
+        return [_decoded(item, tensors) for item in value]
     if not isinstance(value, dict):
         return value
     if len(value) == 1:
         ((tag, body),) = value.items()
         if tag.startswith("__"):
             return _decode_tagged(tag.strip("_"), body, tensors)
-    return {key: decode(item, tensors) for key, item in value.items()}
+    return {key: _decoded(item, tensors) for key, item in value.items()}
 
 
 def _decode_tagged(tag: str, body: Any, tensors: Mapping[str, Tensor]) -> Any:
     if tag == "float":
         return float(body)
     if tag == "tuple":
-        return tuple(decode(item, tensors) for item in body)
+        return tuple(_decoded(item, tensors) for item in body)
     if tag == "dict":
-        return {decode(key, tensors): decode(item, tensors) for key, item in body}
+        return {_decoded(key, tensors): _decoded(item, tensors) for key, item in body}
     if tag == "tensor":
         return tensors[body]
     if tag == "ndarray":
@@ -128,7 +128,7 @@ def _decode_tagged(tag: str, body: Any, tensors: Mapping[str, Tensor]) -> Any:
     if tag == "scalar":
         return tensors[body].numpy()[()]
     if tag in _RECORDS:
-        fields = decode(body, tensors)
+        fields = _decoded(body, tensors)
         if "status" in fields:
             fields["status"] = LabelStatus(fields["status"])
         return _RECORDS[tag](**fields)
@@ -155,13 +155,9 @@ def tensors_from_bytes(data: bytes) -> dict[str, Tensor]:
     Raises:
         CorruptionError: These are not safetensors.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load
 
-    try:
-        return load(data)
-    except SafetensorError as error:
-        raise CorruptionError(f"not a safetensors file: {error}") from error
+    return _loaded(load, data)
 
 
 def mapped_tensors(path: Path) -> dict[str, Tensor]:
@@ -170,10 +166,15 @@ def mapped_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         CorruptionError: This is no safetensors file, or it cannot be read.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    return _loaded(load_file, path)
+
+
+def _loaded(load: Callable[[Any], dict[str, Tensor]], source: Any) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
+        return load(source)
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError, MemoryError) as error:
         raise CorruptionError(f"not a safetensors file: {error}") from error

@@ -7,7 +7,6 @@ and renamed. Nothing else in the package opens a file for writing; ``alrun.store
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,9 +21,7 @@ __all__ = [
     "TEMPORARY_PREFIX",
     "AppendLog",
     "commit_directory",
-    "file_sha256",
     "make_directory",
-    "read_bytes",
     "remove_tree",
     "rename",
     "truncate",
@@ -175,31 +172,6 @@ def truncate(path: Path, size: int) -> None:
             os.close(descriptor)
     except OSError as error:
         raise _store_error(error, path, size) from error
-
-
-def read_bytes(path: Path) -> bytes:
-    """Return the content of ``path``.
-
-    Raises:
-        StoreError: It cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits, read piece by piece.
-
-    Raises:
-        StoreError: It cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
 
 
 class AppendLog:

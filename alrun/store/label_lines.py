@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.errors import CorruptionError, StoreError
 from alrun.core.types import Annotation
 from alrun.store import codec
-from alrun.store.files import file_sha256, read_bytes
+from alrun.store.reading import file_sha256, file_size, is_there, read_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +22,8 @@ __all__ = ["AnswerBook", "DamagedLine", "LabelLine", "LabelReader", "rendered"]
 
 LABELS = "labels.jsonl"
 MAPPED_BYTES = 1 << 20
+#: Parts of a file's path that lie in the run directory: labels, file.
+DEPTH = 2
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class LabelReader:
             StoreError: It is there and cannot be read.
         """
         self.path = directory / LABELS
-        self._content = read_bytes(self.path) if self.path.exists() else b""
+        self._content = read_bytes(self.path, depth=DEPTH) if is_there(self.path) else b""
         self.whole = self._content.rfind(b"\n") + 1
         self.torn = len(self._content) - self.whole
 
@@ -92,8 +94,11 @@ class LabelReader:
             if rendered(body) != line:
                 raise CorruptionError("the CRC-32 differs")
             annotation = codec.decode(body["answer"], self._tensors(body))
-            return LabelLine(number, body["step"], body["order"], annotation, line, body.get("file", ""))
-        except (ValueError, KeyError, TypeError, StoreError) as error:
+            step, order, file = body["step"], body["order"], body.get("file", "")
+            if not (type(step) is type(order) is int and isinstance(file, str) and isinstance(annotation, Annotation)):
+                raise CorruptionError("it is no answer to a request")
+            return LabelLine(number, step, order, annotation, line, file)
+        except (ValueError, KeyError, TypeError, AttributeError, StoreError) as error:
             raise CorruptionError(str(error)) from error
 
     def _tensors(self, body: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -102,13 +107,10 @@ class LabelReader:
         if "file" not in body:
             return {}
         path = self.path.parent / Path(body["file"]).name
-        if file_sha256(path) != body["sha256"]:
+        if file_sha256(path, DEPTH) != body["sha256"]:
             raise CorruptionError(f"{path.name} is not what was written")
-        return (
-            codec.tensors_from_bytes(read_bytes(path))
-            if path.stat().st_size < MAPPED_BYTES
-            else codec.mapped_tensors(path)
-        )
+        is_small = file_size(path, DEPTH) < MAPPED_BYTES
+        return codec.tensors_from_bytes(read_bytes(path, depth=DEPTH)) if is_small else codec.mapped_tensors(path)
 
 
 class AnswerBook:

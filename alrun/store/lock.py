@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from alrun.core.errors import LockedError, StoreError
-from alrun.store.codec import parse_json
+from alrun.core.parsing import parse_json
 from alrun.store.disk import DISK
 from alrun.store.files import make_directory
 
@@ -33,7 +33,7 @@ def _try_lock(descriptor: int, kind: int) -> bool:
 def is_locked(run_dir: Path) -> bool:
     """Return whether a living process holds ``run_dir``. Never waits and never disturbs the holder."""
     try:
-        descriptor = os.open(run_dir / LOCK, os.O_RDONLY)
+        descriptor = os.open(run_dir / LOCK, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return False
     try:

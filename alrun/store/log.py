@@ -6,13 +6,20 @@ import logging
 from pathlib import Path
 
 from alrun.core.errors import StoreError
+from alrun.core.showing import printable_block
 from alrun.store.files import AppendLog
 
 __all__ = ["LogHandler"]
 
+#: Characters of a line.
+MOST = 10_000
+
 
 class LogHandler(logging.Handler):
-    """Appends to a file that is opened at the first message. What cannot be written is lost, and fails no run."""
+    """Appends to a file that is opened at the first message. What cannot be written is lost, and fails no run.
+
+    Lines of a message behind its first are indented: whatever a name or an exception says, it begins no entry.
+    """
 
     def __init__(self, path: Path) -> None:
         """Append to ``path``."""
@@ -22,7 +29,7 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append one message."""
-        line = f"{self.format(record)}\n".encode(errors="replace")
+        line = f"{printable_block(self.format(record), MOST)}\n".encode(errors="replace")
         try:
             self._log = self._log or AppendLog(self._path, durable=False)
             self._log.append(line)

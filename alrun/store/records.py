@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.errors import StoreError
-from alrun.store.files import AppendLog, read_bytes, truncate, write_atomic
+from alrun.core.errors import CorruptionError, StoreError
+from alrun.store.files import AppendLog, truncate, write_atomic
+from alrun.store.reading import Most, is_there, read_bytes
+from alrun.store.tables import read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Timing",
     "acquisitions_difference",
+    "read_json_records",
+    "read_records",
     "records_difference",
     "write_acquisitions",
     "write_json_records",
     "write_records",
 ]
 
+#: Parts of the path of a strategy's records that lie in the run directory: group, name, file.
+DEPTH = 3
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -86,6 +92,21 @@ def write_acquisitions(path: Path, rows: Rows) -> None:
     write_atomic(path, _parquet(rows, _acquisition_schema()), durable=True)
 
 
+def read_records(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Return ``columns`` of ``records.parquet``, text as dictionaries; no rows where there is no such file yet.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    schema = _record_schema()
+    try:
+        return read_table(read_bytes(path, Most.TABLE), schema, columns)
+    except StoreError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return read_table(_parquet([], schema), schema, columns)
+        raise StoreError(f"{path}: {str(error).removeprefix(f'cannot read {path}: ')}") from error
+
+
 def records_difference(path: Path, rows: Rows, *, begun: bool = False) -> str:
     """Return in what ``records.parquet`` is not what ``write_records`` would write; empty where it is.
 
@@ -107,13 +128,12 @@ def _difference(path: Path, rows: Rows, schema: pa.Schema, begun: bool) -> str:
     import pyarrow.parquet as pq
 
     try:
-        data = read_bytes(path)
+        data = read_bytes(path, Most.TABLE)
         expected = _parquet(rows, schema)
         if data == expected:
             return ""
-        file = pq.ParquetFile(pa.BufferReader(data))
-        found = file.read().to_pylist()
-    except (StoreError, pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        found = read_table(data, schema, schema.names, 2 * len(rows) + 1000).to_pylist()
+    except StoreError as error:
         return f"cannot be read: {str(error).splitlines()[0]}"
     wanted = pq.read_table(pa.BufferReader(expected)).to_pylist()
     count = min(len(found), len(wanted)) if begun else max(len(found), len(wanted))
@@ -121,7 +141,10 @@ def _difference(path: Path, rows: Rows, schema: pa.Schema, begun: bool) -> str:
     if [repr(row) for row in found[:count]] != [repr(row) for row in wanted[:count]]:
         return _told_apart(found, wanted)
     # What another version of the library has written has other bytes.
-    same = file.metadata.created_by == pq.ParquetFile(pa.BufferReader(expected)).metadata.created_by
+    same = (
+        pq.ParquetFile(pa.BufferReader(data)).metadata.created_by
+        == pq.ParquetFile(pa.BufferReader(expected)).metadata.created_by
+    )
     return "is damaged, though its rows can still be read" if same and len(found) == len(wanted) else ""
 
 
@@ -152,13 +175,15 @@ def write_json_records(path: Path, records: Sequence[Any]) -> None:
 
 def read_json_records(path: Path) -> list[Any]:
     """Return what ``write_json_records`` wrote."""
-    import json
-
     from alrun.store import codec
 
-    stored = json.loads(read_bytes(path))
-    tensors = codec.tensors_from_bytes(read_bytes(path.with_suffix(".safetensors"))) if stored["tensors"] else {}
-    return list(codec.decode(stored["records"], tensors))
+    try:
+        stored = codec.parse_json(read_bytes(path, depth=DEPTH))
+        beside = path.with_suffix(".safetensors")
+        tensors = codec.tensors_from_bytes(read_bytes(beside, depth=DEPTH)) if stored["tensors"] else {}
+        return list(codec.decode(stored["records"], tensors))
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptionError(f"{path} does not hold records: {error}") from error
 
 
 class Timing:
@@ -166,7 +191,7 @@ class Timing:
 
     def __init__(self, path: Path) -> None:
         """Open the table, reading what earlier sessions took."""
-        content = read_bytes(path) if path.exists() else b""
+        content = read_bytes(path, Most.TABLE) if is_there(path) else b""
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             truncate(path, whole)

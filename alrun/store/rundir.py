@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from alrun.core.errors import StoreError
-from alrun.store.codec import parse_json
+from alrun.core.parsing import parse_json
+from alrun.store.description import checked_description
 from alrun.store.disk import DISK
-from alrun.store.files import TEMPORARY_PREFIX, read_bytes, remove_tree, rename, write_atomic
+from alrun.store.files import TEMPORARY_PREFIX, remove_tree, rename, write_atomic
 from alrun.store.log import LogHandler
+from alrun.store.reading import Most, foreign_entries, is_there, read_bytes
 
 __all__ = ["RunDirectory", "remove_empty_sweep"]
 
@@ -72,7 +74,7 @@ class RunDirectory:
     @property
     def exists(self) -> bool:
         """Whether a run was started here."""
-        return (self.path / RUN).is_file()
+        return is_there(self.path / RUN)
 
     @property
     def obstacle(self) -> Path | None:
@@ -88,20 +90,34 @@ class RunDirectory:
         """
         path = self.path / RUN
         try:
-            info = parse_json(read_bytes(path))
+            info = parse_json(read_bytes(path, Most.DESCRIPTION))
         except ValueError as error:
             raise StoreError(f"{path} is damaged: {error}\n    → {MENDED}") from error
         if isinstance(info, dict) and info.pop(DIGEST, "") not in ("", _digest(info)):
             raise StoreError(f"{path} is damaged: it is not what was written\n    → {MENDED}")
         if not isinstance(info, dict) or info.get("format") != FORMAT:
             raise StoreError(f"{path} is not a run of this version of alrun")
-        return info
+        try:
+            return checked_description(info)
+        except StoreError as error:
+            raise StoreError(f"{path} is damaged: {error}\n    → {MENDED}") from None
 
     def write_info(self, info: Mapping[str, Any], *, durable: bool = True) -> None:
         """Replace ``run.json``."""
         body = {"format": FORMAT, **info}
         data = json.dumps({**body, DIGEST: _digest(json.loads(json.dumps(body)))}, indent=1).encode()
         write_atomic(self.path / RUN, data + b"\n", durable=durable)
+
+    def config_text(self) -> str:
+        """Return ``config.yaml``.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        try:
+            return read_bytes(self.config, Most.CONFIG).decode()
+        except UnicodeDecodeError as error:
+            raise StoreError(f"cannot read {self.config}: {error}") from error
 
     def write_config(self, text: str) -> None:
         """Replace ``config.yaml``."""
@@ -114,13 +130,14 @@ class RunDirectory:
         return handler
 
     def refuse_links(self) -> None:
-        """Raise ``StoreError`` where a folder of the run is a link: what is written there would go elsewhere."""
-        for pattern in ("checkpoints", "labels", "callbacks", "checkpoints/*", "checkpoints/*/*"):
-            for path in self.path.glob(pattern):
-                if path.is_symlink():
-                    raise StoreError(
-                        f"{path} is a link; a run lies in folders of its own\n    → replace it by what it leads to"
-                    )
+        """Go through everything below the directory: what is written there must go nowhere else, and wait for nobody.
+
+        Raises:
+            StoreError: Something there is neither a file nor a folder: a link, a FIFO, a socket, a device.
+        """
+        for path, kind in foreign_entries(self.path):
+            remedy = "replace it by what it leads to" if kind == "a link" else "move it away"
+            raise StoreError(f"{path} is {kind}; a run has files and folders of its own\n    → {remedy}")
 
     def remove_temporaries(self) -> None:
         """Remove what a killed process left half written; the caller holds the lock."""

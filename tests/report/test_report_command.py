@@ -152,10 +152,42 @@ def test_runs_that_have_not_measured_yet(write_run: WriteRun) -> None:
         run([])
 
 
-def test_a_damaged_record_file_is_named(write_run: WriteRun) -> None:
+@pytest.mark.parametrize("file", ["records.parquet", "config.yaml", "run.json"])
+@pytest.mark.usefixtures("study")
+def test_a_run_that_cannot_be_read_is_left_out_and_named(
+    file: str, write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (write_run("damaged", {20: 0.5}) / file).write_bytes(b"PAR1: [torn")
+    assert run([]) == 0
+    screen = capsys.readouterr().out
+    assert "damaged: unreadable, left out: " in screen
+    assert f"{file}: " in screen or f"{file} cannot be read: " in screen
+    assert "4 runs" in screen
+
+
+def test_runs_of_which_none_can_be_read(write_run: WriteRun, capsys: pytest.CaptureFixture[str]) -> None:
     (write_run("damaged", {20: 0.5}) / "records.parquet").write_bytes(b"PAR1 torn")
-    with pytest.raises(StoreError, match=r"damaged/records\.parquet"):
+    with pytest.raises(ConfigError, match="no run here can be read"):
         run([])
+    assert "damaged/records.parquet" in capsys.readouterr().out
+
+
+def test_a_report_is_not_written_through_a_link(write_run: WriteRun, tmp_path: Path) -> None:
+    write_run("one", {20: 0.5, 40: 0.5})
+    (tmp_path / "elsewhere").mkdir()
+    Path("outputs/report").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="report is a link"):
+        run([])
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert run(["outputs", "--csv", "mine.csv"]) == 0
+
+
+def test_no_cell_of_the_csv_is_a_formula(write_run: WriteRun) -> None:
+    write_run("x", {20: 0.5, 40: 0.5}, choices={"data": "=HYPERLINK(1)", "learner": "-2", "label": "\x1b[31m@x"})
+    assert run([]) == 0
+    (row,) = pd.read_csv("outputs/report/auc.csv", dtype=str).to_dict("records")
+    assert (row["data"], row["learner"], row["label"]) == ("'=HYPERLINK(1)", "-2", "\\x1b[31m@x")
+    assert row["mean"] == "0.5"
 
 
 def test_what_cannot_change_a_result_does_not_set_runs_apart() -> None:

@@ -12,12 +12,12 @@ from alrun.store.files import (
     AppendLog,
     commit_directory,
     make_directory,
-    read_bytes,
     remove_tree,
     rename,
     truncate,
     write_atomic,
 )
+from alrun.store.reading import read_bytes
 from alrun.testing.faults import Crash, Faults, Refuse, SimulatedCrash
 
 OLD, NEW = b"old content", b"newer content, of another length"

@@ -27,14 +27,51 @@ RECORD |= {"higher_is_better": None, "reset": "scratch"}
 ACQUIRED = {"step": 0, "order": 0, "index": None, "uuid": "0-0", "score": float("nan"), "strategy": "Random"}
 ACQUIRED |= {"label": "[1.5]", "annotator": "simulator", "cost": 1.0, "status": "labelled", "task": None}
 
+NEEDED = {"identity": "0", "status": "running", "seed": 0, "choices": {"query": "entropy"}}
+
 
 def test_info(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run")
     assert not directory.exists
-    directory.write_info({"status": "running"})
-    directory.write_info({"status": "finished"}, durable=False)
+    directory.write_info(NEEDED)
+    directory.write_info({**NEEDED, "status": "finished"}, durable=False)
     assert directory.exists
-    assert directory.info() == {"format": 1, "status": "finished"}
+    found = directory.info()
+    assert found["status"] == "finished"
+    assert (found["labels"], found["metrics"], found["reason"]) == (0, {}, "")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("status", "done", "status is not one of"),
+        ("status", ["finished"], "status is not one of"),
+        ("seed", "0", "seed is not a whole number"),
+        ("seed", True, "seed is not a whole number"),
+        ("labels", 1e3, "labels is not a whole number"),
+        ("step", 10**400, "step is not a whole number"),
+        ("choices", {"query": 3}, "choices is not a mapping of groups"),
+        ("choices", [], "choices is not a mapping of groups"),
+        ("metrics", {"accuracy": "0.5"}, "metrics is not a mapping of names to numbers"),
+        ("metrics", None, "metrics is not a mapping of names to numbers"),
+        ("versions", {"alrun": 1}, "versions is not a mapping"),
+        ("extent", "x", "extent is not a mapping"),
+        ("reason", {}, "reason is not text"),
+        ("identity", 5, "identity is not text"),
+    ],
+)
+def test_a_field_of_another_type_is_one_error(tmp_path: Path, field: str, value: object, message: str) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.write_info({**NEEDED, field: value})
+    with pytest.raises(StoreError, match=rf"run\.json is damaged: {message}"):
+        directory.info()
+
+
+def test_fields_that_are_missing_are_all_named(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.write_info({"status": "running"})
+    with pytest.raises(StoreError, match="identity is missing; seed is missing; choices is missing"):
+        directory.info()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 2}', b"\xff\xfe", b"null"])
@@ -47,11 +84,11 @@ def test_damaged_info_is_an_error_that_names_the_file(tmp_path: Path, content: b
 def test_info_outlives_a_power_cut_at_any_point(tmp_path: Path) -> None:
     for point in range(20):
         directory = RunDirectory(tmp_path / f"{point}")
-        directory.write_info({"step": 0})
+        directory.write_info({**NEEDED, "step": 0})
         try:
             with Faults(directory.path, Crash(point, lose_unsynced=True)):
                 for step in (1, 2):
-                    directory.write_info({"step": step}, durable=False)
+                    directory.write_info({**NEEDED, "step": step}, durable=False)
         except SimulatedCrash:
             pass
         else:
@@ -62,7 +99,7 @@ def test_info_outlives_a_power_cut_at_any_point(tmp_path: Path) -> None:
 def test_set_aside_deletes_nothing(tmp_path: Path) -> None:
     for number in (1, 2):
         directory = RunDirectory(tmp_path / "run")
-        directory.write_info({"number": number})
+        directory.write_info({**NEEDED, "number": number})
         assert directory.set_aside() == tmp_path / f"run.aside-{number}"
         assert not directory.path.exists()
         assert RunDirectory(tmp_path / f"run.aside-{number}").info()["number"] == number

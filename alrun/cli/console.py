@@ -1,0 +1,33 @@
+"""The console that every command prints on: it cleans what it shows, whoever the text came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.segment import Segment
+
+from alrun.core.showing import printable
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleOptions, RenderableType
+
+__all__ = ["new_console"]
+
+
+class _CleanConsole(Console):
+    """A console on which text moves no cursor, sets no title, and hides nothing: only rich's own styles do."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield segments in which whatever cannot be seen is written out."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable() or segment.text == "\n":
+                yield segment
+            else:
+                yield Segment("\n".join(map(printable, segment.text.split("\n"))), segment.style)
+
+
+def new_console(**options: Any) -> Console:
+    """Return a console that takes all text literally (no markup, no highlighting); ``options`` are rich's."""
+    return _CleanConsole(**({"markup": False, "highlight": False, "emoji": False} | options))

@@ -1,0 +1,98 @@
+"""JSON and YAML text to plain values, with limits: what a text of some size costs is of the order of that size."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import accumulate
+from typing import Any
+
+__all__ = ["MOST_LEVELS", "check_yaml", "parse_json", "parse_yaml"]
+
+#: Levels of lists and mappings; alrun writes about ten.
+MOST_LEVELS = 64
+#: Nodes of a YAML text; a config has some hundreds.
+MOST_NODES = 20_000
+#: Characters of a YAML value that stands there without quotes, and so may be a number.
+MOST_PLAIN = 1 << 14
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = [1 if character in b"[{" else -1 for character in range(256)]
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Return the value of JSON text.
+
+    Raises:
+        ValueError: It is none, or is nested deeper than anything that was written here.
+    """
+    raw = data.encode(errors="surrogatepass") if isinstance(data, str) else data
+    try:
+        value = json.loads(raw)
+    except (RecursionError, MemoryError):
+        raise ValueError("JSON that is nested too deeply, or too large") from None
+    if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS and _levels(raw) > MOST_LEVELS:
+        raise ValueError("JSON that is nested too deeply, or too large")
+    return value
+
+
+def _levels(data: bytes) -> int:
+    """Return how deeply JSON is nested."""
+    brackets = _STRINGS.sub(b"", data).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)))
+
+
+def parse_yaml(text: str) -> Any:
+    """Return the value of YAML text, of the types that JSON has (and dates); tags that name objects are refused.
+
+    Raises:
+        ValueError: It is none, or beyond the limits; the message is one line.
+    """
+    import yaml
+
+    check_yaml(text)
+    try:
+        return yaml.load(text, Loader=_loader())  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(_told(error)) from None
+
+
+def check_yaml(text: str) -> None:
+    """Go through YAML text without building anything.
+
+    Aliases (``*name``) are refused: a few of them stand for any number of nodes, and alrun writes none.
+
+    Raises:
+        ValueError: It is no YAML, or beyond the limits; the message is one line.
+    """
+    import yaml
+
+    level = nodes = 0
+    try:
+        for event in yaml.parse(text, Loader=_loader()):
+            nodes += isinstance(event, yaml.NodeEvent)
+            if isinstance(event, yaml.AliasEvent):
+                raise ValueError(f"line {event.start_mark.line + 1}: an alias; write out what it stands for")
+            if isinstance(event, yaml.CollectionStartEvent):
+                level += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                level -= 1
+            elif isinstance(event, yaml.ScalarEvent) and not event.style and len(event.value) > MOST_PLAIN:
+                raise ValueError(f"line {event.start_mark.line + 1}: a value of {len(event.value)} characters")
+            if level > MOST_LEVELS or nodes > MOST_NODES:
+                raise ValueError(f"line {event.start_mark.line + 1}: larger or deeper than any config")
+    except yaml.YAMLError as error:
+        raise ValueError(_told(error)) from None
+
+
+def _loader() -> Any:
+    """Return libyaml's safe loader; Python's own, ten times slower, where the library was built without."""
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _told(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or str(error) or type(error).__name__
+    return f"line {mark.line + 1}: {what}" if mark else " ".join(str(what).split())

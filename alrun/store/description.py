@@ -1,0 +1,76 @@
+"""The fields of ``run.json`` and their types: whoever reads it finds each of them, of its type, or one error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from alrun.core.errors import StoreError
+
+__all__ = ["STATES", "checked_description"]
+
+STATES = ("running", "finished", "failed", "interrupted")
+_NEEDED = ("identity", "status", "seed", "choices")
+#: What is the case where a field is not there.
+_ABSENT: Mapping[str, Any] = {
+    **dict.fromkeys(("reason", "name", "reset", "phase", "head"), ""),
+    **dict.fromkeys(("step", "labels", "budget"), 0),
+    **dict.fromkeys(("fingerprint", "git")),
+}
+_ABSENT_MAPPINGS = ("metrics", "versions", "extent")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    # Python's own numbers have no end; what counts labels or steps has.
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or _is_count(value)
+
+
+def _is_choice(value: Any) -> bool:
+    return _is_text(value) or (isinstance(value, list) and all(map(_is_text, value)))
+
+
+def _or_none(judge: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or judge(value)
+
+
+def _each(judge: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(judge, value.values()))
+
+
+_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(("identity", "name", "phase", "head"), (_is_text, "text")),
+    **{name: (_or_none(_is_text), "text or null") for name in ("fingerprint", "git", "reason", "reset")},
+    **dict.fromkeys(("seed", "step", "labels", "budget", "granted"), (_is_count, "a whole number")),
+    "status": (lambda value: value in STATES, f"one of {', '.join(STATES)}"),
+    "choices": (_each(_is_choice), "a mapping of groups to options"),
+    "metrics": (_each(_or_none(_is_number)), "a mapping of names to numbers"),
+    "versions": (_each(_or_none(_is_text)), "a mapping of packages to versions"),
+    "extent": (lambda value: isinstance(value, dict), "a mapping"),
+}
+
+
+def checked_description(content: Any) -> dict[str, Any]:
+    """Return ``content`` with all fields that a reader may ask for.
+
+    Raises:
+        StoreError: A field that is needed is missing, or one is of another type; all of them are said.
+    """
+    if not isinstance(content, dict):
+        raise StoreError("is not a mapping")
+    wrong = [f"{name} is missing" for name in _NEEDED if name not in content]
+    wrong += [
+        f"{name} is not {kind}"
+        for name, (judge, kind) in _FIELDS.items()
+        if name in content and not judge(content[name])
+    ]
+    if wrong:
+        raise StoreError("; ".join(wrong))
+    return {**_ABSENT, **{name: {} for name in _ABSENT_MAPPINGS}, **content}
