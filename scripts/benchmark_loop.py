@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alrun.config.check import checked
 from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
 from alrun.core.seeding import Role, Seeds
@@ -193,7 +194,7 @@ def timed(function: Callable[[], Any]) -> float:
 
 def compare(case: Case, repeats: int, folder: Path) -> dict[str, Any]:
     """Run both in turn and return the figures."""
-    config = resolved(Composer(Trust()).compose([*case.words, "query=entropy"]).config)
+    config = checked(resolved(Composer(Trust()).compose([*case.words, "query=entropy"]).config), Trust())
     hand = Handwritten(config)
     threads = computing_threads(None, hand.learner, config["training"]["batch_size"])
     with threads:

@@ -178,6 +178,7 @@ class Alrun:
 
     def __init__(self, folder: Path, inputs: Tensor, classes: Tensor) -> None:
         """Write the data to ``folder`` and compose the experiment."""
+        from alrun.config.check import checked
         from alrun.config.compose import Composer, resolved
         from alrun.config.targets import Trust
 
@@ -187,7 +188,7 @@ class Alrun:
             *("learner.hidden=[128]", "learner.dropout=0", f"training.max_epochs={EPOCHS}", "metrology=[]"),
             *(f"initial_size={PICKS}", f"query_size={PICKS}", f"budget={PICKS * (ROUNDS + 1)}"),
         ]
-        self.config = resolved(Composer(Trust()).compose(words).config)
+        self.config = checked(resolved(Composer(Trust()).compose(words).config), Trust())
         self.folder = folder
         self.runs = 0
         self.prepare()

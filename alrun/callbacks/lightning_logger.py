@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from alrun.core.callback import Callback
@@ -38,8 +39,16 @@ class LightningLogger(Callback):
         self._logger: Any = None
 
     def on_run_started(self, event: RunStarted) -> None:
-        """Open the logger in the run directory."""
-        self._logger = self._build(save_dir=str(event.log_dir))
+        """Open the logger in the run directory.
+
+        Raises:
+            ConfigError: A link leads it out of there.
+        """
+        logger = self._build(save_dir=str(event.log_dir))
+        place = Path(str(getattr(logger, "log_dir", None) or event.log_dir))
+        if not place.resolve().is_relative_to(event.log_dir.resolve()):
+            raise ConfigError(Problem(f"{place} is a link", "logger", f"rm '{place.parent}'"))
+        self._logger = logger
 
     def on_phase_finished(self, event: PhaseFinished) -> None:
         """Forward the metrics of a metrology phase."""

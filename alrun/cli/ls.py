@@ -1,8 +1,9 @@
-"""``alrun ls [GROUP]``: config groups and their options, from the first lines of the YAML files alone."""
+"""``alrun ls [GROUP]``: config groups and their options, or the classes that may stand in them (``--targets``)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from alrun.core.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Option", "read_header", "read_options", "run"]
+__all__ = ["Option", "read_header", "read_options", "run", "target_lines"]
 
 # The files of `hydra/` configure Hydra itself.
 HIDDEN = frozenset({"hydra"})
@@ -40,6 +41,7 @@ def run(argv: list[str]) -> int:
 
     parser = command("ls", "List config groups and their options, each with what it is and the command that uses it.")
     parser.add_argument("group", nargs="?", metavar="GROUP", help="show this group alone, e.g. query")
+    parser.add_argument("--targets", action="store_true", help="list what each _target_ may be without --trust")
     parser.add_argument("--config-dir", type=Path, metavar="DIR", help="list the options in DIR too")
     arguments = parse(parser, argv)
     folders = [conf_dir(), *([arguments.config_dir] if arguments.config_dir else [])]
@@ -48,10 +50,30 @@ def run(argv: list[str]) -> int:
     groups = read_options(folders)
     if arguments.group is not None and arguments.group not in groups:
         raise ConfigError(Problem(f"no group {arguments.group!r}", hint=nearest(arguments.group, groups)))
+    if arguments.targets:
+        sys.stdout.writelines(f"{line}\n" for line in target_lines(arguments.group))
+        return 0
     console = new_console()
     for group in [arguments.group] if arguments.group else groups:
         console.print(option_table(group, groups[group]), "")
     return 0
+
+
+def target_lines(group: str | None = None) -> Iterator[str]:
+    """Yield what stands in each place of a config, or of one of its groups, and the names of all that is offered there.
+
+    Places that take the same are listed together. Imports the libraries.
+    """
+    from alrun.config.offers import offered
+    from alrun.config.slots import SLOTS, Slot
+
+    together: dict[tuple[str, ...], list[Slot]] = {}
+    for slot in SLOTS:
+        if group is None or slot.place.split(".")[0] in (group, "**"):
+            together.setdefault((slot.noun, *sorted(offered(slot))), []).append(slot)
+    for (noun, *names), slots in together.items():
+        yield f"{', '.join(slot.place for slot in slots)}: {noun}"
+        yield from (f"  {name}" for name in names or ["(only what --trust names)"])
 
 
 def read_options(folders: Sequence[Path]) -> dict[str, list[Option]]:

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from alrun.config.bound import Node, bind, iterate_targets, node_problems
 from alrun.config.knobs import KNOBS, TRAINING, knob_problems, value_problems, wrong_knobs
 from alrun.config.listeners import on_error_problems
-from alrun.config.signatures import target_problems
+from alrun.config.signatures import argument_problems
 from alrun.config.suggest import did_you_mean
-from alrun.config.targets import Trust, iterate_targets, load_target
-from alrun.core.errors import Problem
+from alrun.config.targets import Trust
+from alrun.core.errors import ConfigError, Problem
 
-__all__ = ["all_problems", "cheap_problems", "costly_problems", "hydra_problems"]
+__all__ = ["all_problems", "cheap_problems", "checked", "hydra_problems"]
 
 SINGLE = ("data", "learner", "inference", "cold_start", "label")
 SEVERAL = ("query", "metrology", "stopping", "logger", "callbacks")
@@ -25,13 +26,25 @@ LOG_HANDLER = re.compile(r"logging(\.handlers)?\.[A-Z]\w+")
 HANDS_OFF = "leave Hydra's own node as it is"
 
 
+def checked(config: Mapping[str, Any], trust: Trust) -> dict[str, Any]:
+    """Return ``config`` bound to the objects that it names, which are the ones to build from.
+
+    Raises:
+        ConfigError: With everything that is wrong between configs and the classes they name.
+    """
+    tree, problems = _bound(config, trust)
+    if problems:
+        raise ConfigError(problems)
+    return tree
+
+
 def all_problems(config: Mapping[str, Any], trust: Trust) -> list[Problem]:
     """Return everything that is wrong; imports the classes that are named, unless one of them is not trusted."""
     problems = list(cheap_problems(config, trust))
-    if any(not trust.allows_target(node["_target_"]) for _, node in iterate_targets(config)):
+    if any(node_problems(config, trust)):
         return problems
     consequences = tuple(f"{value!r} is not " for value in wrong_knobs(config))
-    further = (p for p in costly_problems(config, trust) if not p.what.startswith(consequences or "\0"))
+    further = (p for p in _bound(config, trust)[1] if not p.what.startswith(consequences or "\0"))
     return problems + [problem for problem in further if problem not in problems]
 
 
@@ -49,9 +62,7 @@ def cheap_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]
         yield from _several_problems(group, config.get(group))
     yield from _training_problems(config.get("training"))
     yield from on_error_problems(config)
-    for where, node in iterate_targets(config):
-        if not trust.allows_target(node["_target_"]):
-            yield trust.refusal(node["_target_"], f"{where}._target_")
+    yield from node_problems(config, trust)
 
 
 def _several_problems(group: str, chosen: Any) -> Iterator[Problem]:
@@ -93,20 +104,19 @@ def _length_problems(epochs: Any, steps: Any) -> Iterator[Problem]:
         yield Problem(what, "training", "training.max_epochs=50 or training.max_train_steps=500")
 
 
-def costly_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]:
-    """Yield what is wrong between configs and the classes they name; imports those, builds nothing."""
-    yield from target_problems(config, trust)
-    yield from _compatibility_problems(config, trust)
+def _bound(config: Mapping[str, Any], trust: Trust) -> tuple[dict[str, Any], list[Problem]]:
+    tree, problems = bind(config, trust)
+    return tree, [*problems, *argument_problems(tree), *_compatibility_problems(tree)]
 
 
-def _compatibility_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]:
+def _compatibility_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield strategies that do not go with the data's task or with the inference."""
-    task = _task(config, trust)
-    stochastic = getattr(_loaded(config.get("inference"), trust), "stochastic", None)
+    task = _task(tree.get("data"))
+    stochastic = getattr(_loaded(tree.get("inference")), "stochastic", None)
     for group in ("query", "metrology"):
-        chosen = config.get(group)
+        chosen = tree.get(group)
         for name, node in chosen.items() if isinstance(chosen, Mapping) else ():
-            strategy = _loaded(node, trust)
+            strategy = _loaded(node)
             tasks = getattr(strategy, "tasks", None)
             if task and tasks and task not in tasks:
                 others = "variance or random" if task == "regression" else "entropy or random"
@@ -116,23 +126,18 @@ def _compatibility_problems(config: Mapping[str, Any], trust: Trust) -> Iterator
                 yield Problem(f"{name} needs a stochastic inference", f"{group}.{name}", "inference=mc_dropout")
 
 
-def _loaded(node: Any, trust: Trust) -> Any:
-    target = node.get("_target_") if isinstance(node, Mapping) else None
-    loaded = load_target(target, "", trust) if isinstance(target, str) else None
-    return None if isinstance(loaded, Problem) else loaded
+def _loaded(node: Any) -> Any:
+    return node.target if isinstance(node, Node) else None
 
 
-def _task(config: Mapping[str, Any], trust: Trust) -> str | None:
-    data = config.get("data")
-    if not isinstance(data, Mapping):
-        return None
-    declared = getattr(_loaded(data, trust), "task", None) or data.get("task")
+def _task(data: Any) -> str | None:
+    declared = getattr(data.target, "task", None) or data.arguments.get("task") if isinstance(data, Node) else None
     return str(declared) if declared in ("classification", "regression") else None
 
 
 def hydra_problems(hydra: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what Hydra would build from its own node, before alrun sees it, and that is not Hydra's own."""
-    for where, node in iterate_targets(hydra, "hydra"):
+    for _, where, node in iterate_targets(hydra, (), "hydra"):
         if not HYDRA_TARGET.fullmatch(str(node["_target_"])):
             yield Problem(f"_target_ {node['_target_']!r} is not Hydra's own", f"{where}._target_", HANDS_OFF)
     if (hydra.get("job") or {}).get("chdir"):

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alrun.config.suggest import did_you_mean
 from alrun.core.callback import HOOKS
 from alrun.core.errors import Problem
 
-__all__ = ["LISTENING", "deaf", "is_listener", "on_error_problems", "without_on_error"]
+__all__ = ["LISTENING", "deaf", "is_listener", "on_error_problems"]
 
 #: Groups whose options are callbacks.
 LISTENING = ("logger", "callbacks")
 ON_ERROR = ("raise", "warn")
 
 
-def is_listener(where: str) -> bool:
-    """Return whether the node at ``where`` (``callbacks.mine``) is a callback."""
-    return where.count(".") == 1 and where.split(".")[0] in LISTENING
-
-
-def without_on_error(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``node`` without the key that is no argument of the class."""
-    return {key: value for key, value in node.items() if key != "on_error"}
+def is_listener(path: Sequence[str]) -> bool:
+    """Return whether the node at the keys ``path`` (``callbacks``, ``mine``) is a callback."""
+    return len(path) == 2 and path[0] in LISTENING
 
 
 def on_error_problems(config: Mapping[str, Any]) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Does a config node fit the class or function it names? Checked on the signature, without building anything."""
+"""Arguments of config nodes against the signatures of what they name, without building anything."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from alrun.config.kinds import kind_problem
-from alrun.config.listeners import is_listener, without_on_error
+from alrun.config.bound import SETTINGS, iterate_nodes, plain
+from alrun.config.listeners import is_listener
+from alrun.config.locations import location_problems
 from alrun.config.suggest import did_you_mean
-from alrun.config.targets import Trust, iterate_targets, load_target
 from alrun.core.errors import Problem
 
-__all__ = ["INJECTED", "signature_problems", "target_problems"]
+__all__ = ["INJECTED", "argument_problems", "signature_problems"]
 
 #: Arguments that the runner fills in.
-INJECTED = frozenset({"spec", "seeds"})
-_HYDRA = frozenset({"_target_", "_partial_", "_args_", "_recursive_", "_convert_"})
+INJECTED = frozenset({"spec", "seeds", "folder"})
 _SIMPLE: Mapping[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
@@ -40,27 +39,13 @@ _NOUNS = {
 }
 
 
-def target_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]:
-    """Yield everything that is wrong with the targets of a resolved config; imports them, builds nothing.
-
-    Nothing is imported before every name has passed the allowlist.
-    """
-    nodes = list(iterate_targets(config))
-    refused = [
-        trust.refusal(node["_target_"], f"{where}._target_")
-        for where, node in nodes
-        if not trust.allows_target(node["_target_"])
-    ]
-    if refused:
-        yield from refused
-        return
-    for where, node in nodes:
-        loaded = load_target(node["_target_"], f"{where}._target_", trust)
-        wrong = loaded if isinstance(loaded, Problem) else kind_problem(loaded, where)
-        if wrong is not None:
-            yield wrong
-        else:
-            yield from signature_problems(loaded, without_on_error(node) if is_listener(where) else node, where)
+def argument_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield everything that is wrong with the arguments of the nodes of a bound config; builds nothing."""
+    for node in iterate_nodes(tree):
+        if node.target is not None:
+            given = node.without("on_error") if is_listener(node.path) else node
+            yield from signature_problems(node.target, plain(given), node.where)
+            yield from location_problems(node)
 
 
 def signature_problems(target: Any, node: Mapping[str, Any], where: str) -> Iterator[Problem]:
@@ -69,7 +54,7 @@ def signature_problems(target: Any, node: Mapping[str, Any], where: str) -> Iter
         parameters = inspect.signature(target).parameters
     except (ValueError, TypeError):
         return
-    given = {key: value for key, value in node.items() if key not in _HYDRA}
+    given = {key: value for key, value in node.items() if key not in SETTINGS}
     named = {
         name: parameter
         for name, parameter in parameters.items()

@@ -1,10 +1,11 @@
-"""Which ``_target_`` may be built: an allowlist, checked by name before import and by the object after it."""
+"""Names that a user trusts beyond the slots: packages, modules and single classes, from ``--trust`` and plugins."""
 
 from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Sequence
 from functools import cached_property
 from types import ModuleType
 from typing import Any
@@ -12,138 +13,104 @@ from typing import Any
 from alrun.config.suggest import did_you_mean
 from alrun.core.errors import Problem
 
-__all__ = ["Trust", "iterate_targets", "load_target"]
+__all__ = ["NAME", "Trust", "below", "is_public"]
 
-ROOMS = (
-    "data",
-    "backbone",
-    "learner",
-    "training",
-    "inference",
-    "query",
-    "cold_start",
-    "label",
-    "metrology",
-    "stopping",
-    "callbacks",
-)
-#: What alrun wraps: modules that only build objects of their kind.
-LIBRARIES = (
-    "torch.optim",
-    "torch.nn",
-    "torchmetrics",
-    "lightning.pytorch.callbacks",
-    "lightning.pytorch.loggers",
-    "lightning.pytorch.strategies",
-    "lightning.pytorch.plugins",
-    "lightning.pytorch.profilers",
-    "lightning.fabric.strategies",
-    "lightning.fabric.plugins",
-)
-#: Modules where some of the above define what they re-export.
-DEFINING = (*LIBRARIES, "lightning.pytorch", "lightning.fabric")
 ENTRY_POINTS = "alrun.plugins"
 NAME = re.compile(r"\w+(\.\w+)+")
+OWN = "name what the trusted package itself defines"
+#: What can do anything: trusted class by class, never as a whole.
+WHOLLY = frozenset(
+    {
+        *("alrun", "hydra", "omegaconf", "torch", "torchmetrics", "lightning", "lightning_utilities", "fsspec", "yaml"),
+        *("numpy", "pandas", "pyarrow", "scipy", "sklearn", "sympy", "joblib", "rich", "safetensors"),
+        *sys.stdlib_module_names,
+    }
+)
 
 
 class Trust:
-    """The allowlist of one invocation.
+    """What one invocation trusts beyond the slots.
 
-    It is made from this module, installed plugins and the command line; nothing in a config can widen it.
+    It is made from installed plugins and the command line; nothing in a config can widen it.
     """
 
     def __init__(self, packages: Sequence[str] = ()) -> None:
-        """Trust ``packages`` (from ``--trust``) beyond alrun's own rooms, the wrapped libraries and plugins."""
+        """Trust ``packages`` (from ``--trust``): packages, modules or single classes and functions, by dotted name."""
         self.packages = tuple(packages)
 
     @cached_property
-    def _own(self) -> tuple[str, ...]:
-        return (*(f"alrun.{room}" for room in ROOMS), *self.packages, *_plugins())
+    def _all(self) -> tuple[str, ...]:
+        return (*self.packages, *_plugins())
 
-    def allows_name(self, target: str) -> bool:
+    @cached_property
+    def _whole(self) -> tuple[str, ...]:
+        """Names of which everything that is defined below them is trusted."""
+        return tuple(name for name in self._all if name.split(".")[0] not in WHOLLY)
+
+    def names(self, target: str) -> bool:
         """Return whether ``target`` may be imported; a double underscore leads behind a class, never to one."""
-        return "__" not in target and _below(target, (*LIBRARIES, *self._own))
+        return (
+            bool(NAME.fullmatch(target)) and "__" not in target and (target in self._all or below(target, self._whole))
+        )
 
-    def allows_target(self, target: Any) -> bool:
-        """Return whether the ``_target_`` of a node is a name that may be imported."""
-        return isinstance(target, str) and self.allows_name(target)
+    def load(self, target: str, where: str) -> Any:
+        """Import what the trusted name ``target`` stands for.
 
-    def allows_object(self, value: Any) -> bool:
-        """Return whether an imported object comes from where it may come from, whatever name led to it."""
+        Returns:
+            The class or function, or a ``Problem``: no such module, no such name, or a re-export of another package.
+        """
+        module, names = _deepest_module(target)
+        if isinstance(module, Problem):
+            return Problem(module.what, where, module.hint)
+        value: Any = module
+        for position, name in enumerate(names):
+            owner = ".".join([module.__name__, *names[:position]])
+            if not hasattr(value, name):
+                return Problem(f"{owner} has no {name!r}", where, self._nearest(name, value, owner))
+            value = getattr(value, name)
+            if isinstance(value, ModuleType):
+                return Problem(
+                    f"_target_ {target!r} is not trusted: {owner} only imports {name}", where, "name a class"
+                )
+        if isinstance(value, ModuleType):
+            return Problem(f"{target} is a module, not a class", where, self._nearest(target, value, target))
+        if not callable(value) or not (target in self._all or self._defines(value)):
+            what = f"_target_ {target!r} is not trusted: it is of {getattr(value, '__module__', None)}"
+            return Problem(what, where, OWN)
+        return value
+
+    def _allows(self, target: str) -> bool:
+        return target in self._all or below(target, self._whole)
+
+    def _defines(self, value: Any) -> bool:
         module = getattr(value, "__module__", None)
-        return callable(value) and isinstance(module, str) and _below(module, (*DEFINING, *self._own))
+        return isinstance(module, str) and below(module, self._whole)
 
-    def refusal(self, target: Any, where: str) -> Problem:
-        """Return the problem of a target that is not allowed, or is no name at all."""
-        if not isinstance(target, str) or not NAME.fullmatch(target):
-            return Problem(f"_target_ {target!r} is not the name of a class", where, "_target_: package.module.Class")
-        package = target.split(".", maxsplit=1)[0]
-        own = f"if you wrote or read it: --trust {package}"
-        hint = "it is never built from a config" if package in _NEVER else own
-        return Problem(f"_target_ {target!r} is not trusted", where, hint)
+    def _nearest(self, name: str, owner: Any, path: str) -> str:
+        public = {key: value for key, value in vars(owner).items() if not key.startswith("_")}
+        classes = [key for key, value in public.items() if isinstance(value, type) and self._defines(value)]
+        return did_you_mean(name, classes, prefix=f"{path}.")
 
 
-_NEVER = frozenset(
-    {"alrun", "builtins", "os", "posix", "sys", "subprocess", "importlib", "torch", "lightning", "hydra"}
-)
-
-
-def _below(name: str, prefixes: Sequence[str]) -> bool:
+def below(name: str, prefixes: Sequence[str]) -> bool:
+    """Return whether ``name`` is one of ``prefixes`` or lies in one of them."""
     return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def is_public(name: str) -> bool:
+    """Return whether no part of the dotted ``name`` begins with an underscore."""
+    return not any(part.startswith("_") for part in name.split("."))
 
 
 def _plugins() -> tuple[str, ...]:
     from importlib.metadata import entry_points
 
-    return tuple(point.value.split(":")[0] for point in entry_points(group=ENTRY_POINTS))
-
-
-def iterate_targets(value: Any, where: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield (dotted key, node) of every node with a ``_target_``, however deep."""
-    if isinstance(value, Mapping):
-        if "_target_" in value:
-            yield where, value
-        for key, item in value.items():
-            yield from iterate_targets(item, f"{where}.{key}" if where else str(key))
-    elif isinstance(value, list | tuple):
-        for number, item in enumerate(value):
-            yield from iterate_targets(item, f"{where}[{number}]")
-
-
-def load_target(target: str, where: str, trust: Trust) -> Any:
-    """Import what ``target`` names.
-
-    Returns:
-        The object, or a ``Problem``: not trusted, no such module, no such name.
-    """
-    if not trust.allows_target(target):
-        return trust.refusal(target, where)
-    module, names = _deepest_module(target)
-    if isinstance(module, Problem):
-        return Problem(module.what, where, module.hint)
-    value: Any = module
-    for position, name in enumerate(names):
-        if not hasattr(value, name):
-            owner = ".".join([module.__name__, *names[:position]])
-            return Problem(f"{owner} has no {name!r}", where, _nearest(name, value, owner, trust))
-        value = getattr(value, name)
-    if isinstance(value, ModuleType):
-        return Problem(f"{target} is a module, not a class", where, _nearest(target, value, target, trust))
-    return value if trust.allows_object(value) else trust.refusal(target, where)
-
-
-def _nearest(name: str, owner: Any, path: str, trust: Trust) -> str:
-    public = (other for other in getattr(owner, "__dict__", {}) if not other.startswith("_"))
-    return did_you_mean(name, [other for other in public if _offers(getattr(owner, other), trust)], prefix=f"{path}.")
-
-
-def _offers(value: Any, trust: Trust) -> bool:
-    return isinstance(value, type) and trust.allows_object(value)
+    return tuple(point.value.split(":")[0].strip() for point in entry_points(group=ENTRY_POINTS))
 
 
 def _deepest_module(target: str) -> tuple[ModuleType | Problem, list[str]]:
     parts = target.split(".")
-    for length in range(len(parts) - 1, 0, -1):
+    for length in range(len(parts), 0, -1):
         name = ".".join(parts[:length])
         try:
             return importlib.import_module(name), parts[length:]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.config.listeners import deaf, without_on_error
+from alrun.config.bound import Node, plain
+from alrun.config.libraries import imported
+from alrun.config.listeners import deaf
 from alrun.core.callback import hooks_of
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.protocols.pool import Pools, is_data_source
 from alrun.core.seeding import Role, Seeds
 from alrun.driver.settings import Components, Reset, Settings, TrainingSettings
 from alrun.runner.between import between
+from alrun.runner.instantiate import instantiate
 
 if TYPE_CHECKING:
     from alrun.core.types import TaskSpec
@@ -43,9 +47,18 @@ class Builder:
         data: What the ``data`` group built: a source, or a training pool of the user's own.
     """
 
-    def __init__(self, config: Mapping[str, Any], sources: dict[str, Any] | None = None) -> None:
-        """Build from a resolved config whose targets have been checked; ``sources`` keeps data for other builders."""
+    def __init__(
+        self, config: Mapping[str, Any], sources: dict[str, Any] | None = None, *, place: Path | None = None
+    ) -> None:
+        """Build from a bound config.
+
+        Args:
+            config: From ``alrun.config.check.checked``.
+            sources: Keeps data for other builders.
+            place: The run directory.
+        """
         self._config = config
+        self._place = place or Path()
         self._sources: dict[str, Any] = {} if sources is None else sources
         self._seeds = Seeds(config["seed"])
         self._problems: list[Problem] = []
@@ -87,7 +100,7 @@ class Builder:
 
     def _pools(self) -> Pools:
         self._seeds.seed_global_generators(Role.SPLIT)
-        node = json.dumps(self._config["data"], sort_keys=True)
+        node = json.dumps(plain(self._config["data"]), sort_keys=True, default=repr)
         self.data = self._sources.get(node) or self._single("data")
         if self._problems:
             raise ConfigError(self._problems)
@@ -163,40 +176,34 @@ class Builder:
         strategies = []
         for name, node in (self._config.get("metrology") or {}).items():
             built = self._build(node, f"metrology.{name}")
-            strategies.append(self._build(_fed(built, name), f"metrology.{name}") if _is_metric(built) else built)
+            strategies.append(self._fed(built, node, str(name)) if _is_metric(built) else built)
         return strategies
+
+    def _fed(self, metric: Any, node: Node, name: str) -> Any:
+        target = imported("alrun.metrology.torchmetric:TorchMetric")
+        arguments = {"_target_": "alrun.metrology.torchmetric.TorchMetric", "metric": metric, "name": name}
+        return self._build(Node(node.path, node.where, target, arguments), node.where)
 
     def _listeners(self, group: str) -> dict[str, Any]:
         """Return the callbacks of ``group`` by name; ``on_error`` may stand beside the arguments of any of them."""
         listeners: dict[str, Any] = {}
         for name, node in (self._config.get(group) or {}).items():
-            callback = self._build(without_on_error(node), f"{group}.{name}")
+            callback = self._build(node.without("on_error"), f"{group}.{name}")
             if callback is None:
                 continue
-            if "on_error" in node:
-                callback.on_error = node["on_error"]
+            if "on_error" in node.node:
+                callback.on_error = node.node["on_error"]
             if not hooks_of(callback):
                 self._problems.append(deaf(type(callback), f"{group}.{name}"))
             listeners[f"{group}.{name}"] = callback
         return listeners
 
-    def _build(self, node: Mapping[str, Any], where: str) -> Any:
-        from hydra.errors import InstantiationException
-        from hydra.utils import instantiate
-
+    def _build(self, node: Node, where: str) -> Any:
+        folder = self._place / "callbacks" / where
         try:
-            if node.get("_partial_"):
-                return instantiate(node, _convert_="all")
-            partial = instantiate(node, _convert_="all", _partial_=True)
-            return partial(**_injected(partial.func, self._spec, self._seeds))
+            return instantiate(node, self._place, {"spec": self._spec, "seeds": self._seeds, "folder": folder})
         except ConfigError as error:
             self._problems += error.problems
-        except InstantiationException as error:
-            if not isinstance(error.__cause__, ConfigError):
-                raise
-            self._problems += error.__cause__.problems
-        except (TypeError, ValueError) as error:
-            self._problems.append(Problem(f"{node['_target_']} refused it: {error}", where))
         return None
 
 
@@ -213,13 +220,3 @@ def _scheduler_problems(loop: Any, monitor: str) -> Iterator[Problem]:
 def _is_metric(built: Any) -> bool:
     """Return whether ``built`` is a metric by its methods, and no strategy."""
     return not hasattr(built, "attach") and all(hasattr(built, name) for name in ("update", "compute", "reset"))
-
-
-def _fed(metric: Any, name: str) -> Mapping[str, Any]:
-    return {"_target_": "alrun.metrology.torchmetric.TorchMetric", "metric": metric, "name": name}
-
-
-def _injected(target: Callable[..., Any], spec: TaskSpec | None, seeds: Seeds) -> dict[str, Any]:
-    parameters = inspect.signature(target).parameters
-    offered = {"spec": spec, "seeds": seeds}
-    return {name: value for name, value in offered.items() if name in parameters and value is not None}

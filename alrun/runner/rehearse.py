@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from alrun.config.targets import iterate_targets
+from alrun.config.bound import iterate_nodes
 from alrun.core.errors import Problem
+from alrun.runner.instantiate import instantiate
 
 __all__ = ["device_problems", "optimizer_problems"]
 
 
 def optimizer_problems(config: Mapping[str, Any], learner: Any = None) -> Iterator[Problem]:
-    """Yield optimisers and schedulers of a resolved config that refuse their options, or do not suit ``learner``.
+    """Yield optimisers and schedulers of a bound config that refuse their options, or do not suit ``learner``.
 
     They are built late, from the learner's parameters, so that their own checks would come after the labels of the
     cold start were paid for.
     """
-    from hydra.utils import get_object, instantiate
     from torch import nn, optim, zeros
 
-    for where, node in iterate_targets(config):
-        target = get_object(node["_target_"]) if node.get("_partial_") else None
+    for node in iterate_nodes(config):
+        target, where = (node.target if node.is_partial else None), node.where
         if not isinstance(target, type) or not issubclass(target, optim.Optimizer | optim.lr_scheduler.LRScheduler):
             continue
         if target.__name__ in getattr(learner, "unfit_optimizers", ()):
@@ -31,7 +32,7 @@ def optimizer_problems(config: Mapping[str, Any], learner: Any = None) -> Iterat
         weight = [nn.Parameter(zeros(1))]
         sgd = optim.SGD(weight, lr=0.1, momentum=0.9)
         try:
-            built = instantiate(node, _convert_="all")(weight if issubclass(target, optim.Optimizer) else sgd)
+            built = instantiate(node, Path())(weight if issubclass(target, optim.Optimizer) else sgd)
             if not isinstance(built, optim.Optimizer | optim.lr_scheduler.ReduceLROnPlateau):
                 sgd.step()
                 built.step()
@@ -41,7 +42,7 @@ def optimizer_problems(config: Mapping[str, Any], learner: Any = None) -> Iterat
 
 def device_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield devices that this machine does not have."""
-    accelerator = config["training"]["loop"].get("accelerator")
+    accelerator = config["training"]["loop"].arguments.get("accelerator")
     yield from _absent(config["device"], "device")
     if isinstance(accelerator, str):
         yield from _absent({"gpu": "cuda"}.get(accelerator, accelerator), "training.loop.accelerator")

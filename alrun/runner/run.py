@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun import __version__
-from alrun.config.check import all_problems, cheap_problems, costly_problems
+from alrun.config.check import all_problems, cheap_problems, checked
 from alrun.config.compose import Composed, resolved
 from alrun.config.identity import ONCE, identity_difference, identity_hash
 from alrun.config.stored import parse_config
@@ -68,6 +68,7 @@ class Experiment:
         """
         self._composed = composed
         self._trust = trust
+        self._bound: Mapping[str, Any] | None = None
         self.config = resolved(composed.config)
         problems = list(cheap_problems(self.config, trust))
         if problems:
@@ -80,9 +81,17 @@ class Experiment:
         Raises:
             ConfigError: With everything that is wrong.
         """
-        problems = list(costly_problems(self.config, self._trust))
-        if problems:
-            raise ConfigError(problems)
+        self.bound()
+
+    def bound(self) -> Mapping[str, Any]:
+        """Return the config with the objects that it names, which are what was checked and what is built from.
+
+        Raises:
+            ConfigError: With everything that is wrong.
+        """
+        if self._bound is None:
+            self._bound = checked(self.config, self._trust)
+        return self._bound
 
     def rehearse(self, sources: dict[str, Any]) -> None:
         """Check and build everything once, and drop it; ``sources`` keeps the data for the rehearsal of other jobs.
@@ -95,8 +104,7 @@ class Experiment:
         if self.directory.obstacle is not None:
             what = f"cannot write {self.directory.obstacle}"
             raise ConfigError(Problem(what, "output_dir", "output_dir=DIR puts runs elsewhere"))
-        self.check()
-        Builder(self.config, sources).components()
+        Builder(self.bound(), sources, place=self.directory.path).components()
 
     def finished(self) -> Outcome | None:
         """Return the outcome of a run that has done all this already, or ``None``."""
@@ -125,7 +133,6 @@ class Experiment:
             done = self.finished()
             if done is not None:
                 return done
-            self.check()
             built = self._built()
             if not self._must_set_aside():
                 return self._run_built(*built, listeners)
@@ -152,7 +159,7 @@ class Experiment:
     def _built(self) -> tuple[Components, Settings, str | None]:
         from alrun.runner.build import Builder, settings_from
 
-        builder = Builder(self.config)
+        builder = Builder(self.bound(), place=self.directory.path)
         return builder.components(), settings_from(self.config), builder.fingerprint()
 
     def _run_built(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import ConfigError, Problem
@@ -12,7 +13,7 @@ from alrun.training.clipping import check_clipping, left_to
 from alrun.training.limits import Limits
 from alrun.training.monitor import Monitor, Watch
 from alrun.training.placement import Placement, floating_dtype
-from alrun.training.trainer_keywords import check_callbacks, check_keywords
+from alrun.training.trainer_keywords import check_callbacks, check_keywords, check_logger
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +46,8 @@ class TrainerLoop:
         patience: Epochs without improvement after which training stops; ``None`` never stops early.
         min_delta: What counts as improvement, in units of the monitored value.
         restore_best: Whether the weights of the best epoch are put back at the end.
+        folder: Where Lightning and its callbacks write what has no other place, and look for checkpoints of a cluster's
+            preempted job, of which there must be none; ``None`` for the working directory. The runner gives it.
 
     Attributes:
         monitors: ``None``: what can be monitored depends on the learner.
@@ -71,6 +74,7 @@ class TrainerLoop:
         patience: int | None = None,
         min_delta: float = 0.0,
         restore_best: bool = False,
+        folder: Path | None = None,
     ) -> None:
         self.placement = Placement(accelerator, devices, str(precision), strategy)
         self.watched = Monitor(monitor, mode, patience, min_delta, restore_best)
@@ -80,6 +84,9 @@ class TrainerLoop:
         if self.callbacks:
             check_callbacks(self.callbacks)
         self.logger = logger or False
+        if self.logger:
+            check_logger(self.logger)
+        self.folder = folder
         self.trainer_kwargs = dict(trainer_kwargs or {})
         if self.trainer_kwargs:
             check_keywords(self.trainer_kwargs)
@@ -190,6 +197,7 @@ class TrainerLoop:
             "callbacks": [keeper, *copy.deepcopy(self.callbacks)],
             "logger": self.logger,
             "enable_checkpointing": False,
+            "default_root_dir": self._root(),
         }
         try:
             trainer = Trainer(**chosen)
@@ -197,3 +205,12 @@ class TrainerLoop:
             raise ConfigError(Problem(str(error), "training.loop")) from error
         self.placement.refuse_many(trainer.world_size)
         return trainer
+
+    def _root(self) -> str | None:
+        """Return the folder for Lightning, from which it must have nothing to load."""
+        if self.folder is None:
+            return None
+        left = next(iter(sorted(self.folder.glob("*hpc_ckpt_*"))), None)
+        if left is not None:
+            raise ConfigError(Problem(f"{left} is no checkpoint of this run", "training.loop", f"rm '{left}'"))
+        return str(self.folder)

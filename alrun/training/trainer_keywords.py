@@ -8,13 +8,14 @@ from typing import Any
 from alrun.core.errors import ConfigError, Problem
 from alrun.training.monitor import choice_problem
 
-__all__ = ["check_callbacks", "check_keywords"]
+__all__ = ["check_callbacks", "check_keywords", "check_logger"]
 
 OWNED = {
     "max_epochs": "training.max_epochs",
     "max_steps": "training.max_train_steps",
     "limit_val_batches": "training.max_val_steps",
     "enable_checkpointing": "training.checkpoint_every",
+    "default_root_dir": "output_dir",
     **{
         name: f"training.loop.{name}"
         for name in (
@@ -58,6 +59,21 @@ def check_callbacks(callbacks: Sequence[Any]) -> None:
         Problem(f"{callback!r} is no Lightning callback", f"training.loop.callbacks[{number}]", hint)
         for number, callback in enumerate(callbacks)
         if not isinstance(callback, Callback)
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def check_logger(logger: Any) -> None:
+    """Raise ``ConfigError`` for what is no Lightning logger: for ``True``, Lightning would choose one and a place."""
+    from lightning.pytorch.loggers import Logger
+
+    loggers = logger if isinstance(logger, list | tuple) else [logger]
+    hint = "training.loop.logger={_target_: lightning.pytorch.loggers.CSVLogger, save_dir: logs}"
+    problems = [
+        Problem(f"{one!r} is no Lightning logger", "training.loop.logger", hint)
+        for one in loggers
+        if not isinstance(one, Logger)
     ]
     if problems:
         raise ConfigError(problems)

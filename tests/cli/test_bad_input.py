@@ -41,7 +41,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "group": (["lerner=mlp"], ["lerner", "learner?"]),
     "nested group": (["query/sub=entropy"], ["query/sub"]),
     "class": (["data._target_=alrun.data.digits.Digitz"], ["data._target_", "alrun.data.digits.Digits?"]),
-    "module": (["data._target_=alrun.data.digits"], ["is a module", "one of: ArraySource, Digits"]),
+    "module": (["data._target_=alrun.data.digits"], ["is a module", "did you mean alrun.data.digits.Digits?"]),
     "optimizer": (["learner.optimizer._target_=torch.optim.Adm"], ["learner.optimizer", "torch.optim.Adam?"]),
     "simulator": (["data=function", "data.simulator=branni"], ["data.simulator", "branin"]),
     "activation": (["learner.activation=rellu"], ["learner.activation", "relu"]),
@@ -115,13 +115,19 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "no target": (["data=table", "data.path=data.csv", "data.target=[]"], ["data.target", "a, b, y"]),
     "target is a number": (["data=table", "data.path=data.csv", "data.target=5"], ["data.target", "'5'", "a, b, y"]),
     # What is something else
-    "kind: learner": (["learner._target_=alrun.query.entropy.Entropy"], ["learner._target_", "no learner"]),
-    "kind: query": (["query.entropy._target_=alrun.label.oracle.Oracle"], ["query.entropy._target_", "sample"]),
+    "kind: learner": (
+        ["learner._target_=alrun.query.entropy.Entropy"],
+        ["learner._target_", "learner takes a learner: alrun.learner.mlp.MLP"],
+    ),
+    "kind: query": (
+        ["query.entropy._target_=alrun.label.oracle.Oracle"],
+        ["query.entropy._target_", "takes a query strategy"],
+    ),
     "kind: criterion": (["stopping.budget._target_=alrun.data.digits.Digits"], ["stopping.budget._target_"]),
     "kind: inference": (["inference._target_=alrun.data.digits.Digits"], ["inference._target_", "inference module"]),
     "kind: callback": (
         ["+callbacks.x._target_=lightning.pytorch.callbacks.Timer"],
-        ["callbacks.x._target_", "on_run_started"],
+        ["callbacks.x._target_", "belongs in training.loop.callbacks"],
     ),
     "no inference": (["~inference"], ["'inference'", "alrun ls inference"]),
     # What may not be built

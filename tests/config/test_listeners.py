@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from lightning.pytorch.callbacks import Timer
 
-from alrun.config.kinds import kind_problem
 from alrun.config.listeners import on_error_problems
+from alrun.config.offers import find
+from alrun.config.targets import Trust
+from alrun.core.errors import Problem
 
 
 class Few:
@@ -17,17 +19,31 @@ class Misspelt:
     def on_epoch_finished(self, event: object) -> None: ...
 
 
+class MyTimer(Timer): ...
+
+
+class Deaf: ...
+
+
+def found(kind: type) -> object:
+    return find(f"{__name__}.{kind.__name__}", ("callbacks", "mine"), "callbacks.mine._target_", Trust([__name__]))
+
+
 def test_a_class_with_one_method_is_a_callback() -> None:
-    assert kind_problem(Few, "callbacks.few") is None
+    assert found(Few) is Few
 
 
 @pytest.mark.parametrize(
     ("kind", "hint"),
-    [(Timer, "training.loop.callbacks"), (Misspelt, "did you mean on_train_epoch_finished"), (dict, "give it one of")],
+    [
+        (MyTimer, "training.loop.callbacks"),
+        (Misspelt, "did you mean on_train_epoch_finished"),
+        (Deaf, "give it one of"),
+    ],
 )
 def test_a_class_that_listens_to_nothing_is_none(kind: type, hint: str) -> None:
-    problem = kind_problem(kind, "callbacks.mine")
-    assert problem is not None
+    problem = found(kind)
+    assert isinstance(problem, Problem)
     assert problem.what.startswith(f"{kind.__name__} is no alrun callback: it listens to no event")
     assert hint in problem.hint
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from alrun.config.check import all_problems
+from alrun.config.check import all_problems, checked
 from alrun.config.compose import Composer, resolved
 from alrun.config.identity import identity_hash
 from alrun.config.targets import Trust
@@ -185,7 +185,7 @@ def test_only_when_it_is_asked_for_it_is_part_of_the_identity() -> None:
 )
 def test_what_cannot_be_calibrated_is_said_before_anything_runs(words: list[str], fault: str) -> None:
     with pytest.raises(ConfigError, match=fault) as caught:
-        Builder(config(*words)).components()
+        Builder(checked(config(*words), Trust())).components()
     assert len(caught.value.problems) == 1
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import alrun.backbone.mlp
+from alrun.config.check import checked
 from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, StrategyError
@@ -362,7 +363,7 @@ def test_batches_that_are_no_tensors_of_rows_come_as_a_list() -> None:
 
 
 def config(*words: str) -> dict[str, Any]:
-    return resolved(Composer(Trust()).compose(["data=digits", "device=cpu", *words]).config)
+    return checked(resolved(Composer(Trust()).compose(["data=digits", "device=cpu", *words]).config), Trust())
 
 
 def test_the_first_member_is_the_plain_learner_and_no_other_is() -> None:

@@ -13,6 +13,7 @@ from torch.autograd.functional import hessian
 from torch.func import functional_call
 from torch.nn import functional
 
+from alrun.config.check import checked
 from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, StrategyError
@@ -326,9 +327,13 @@ def test_what_cannot_be_done_is_said() -> None:
         predicted(laplace(pool_for(CLASSES)), tokens, drawn(2, 4))
 
 
+def config(*words: str) -> dict[str, Any]:
+    return checked(resolved(Composer(Trust()).compose(words).config), Trust())
+
+
 def test_a_strategy_that_needs_samples_is_told_before_anything_runs() -> None:
     words = ["inference=laplace", "query=bald"]
-    Builder(resolved(Composer(Trust()).compose(words).config)).components()
+    Builder(config(*words)).components()
     with pytest.raises(ConfigError, match="needs posterior samples") as caught:
-        Builder(resolved(Composer(Trust()).compose([*words, "inference.predictive=probit"]).config)).components()
+        Builder(config(*words, "inference.predictive=probit")).components()
     assert len(caught.value.problems) == 1

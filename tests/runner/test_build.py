@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from alrun.config.check import checked
 from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError
@@ -18,7 +19,7 @@ STEP = "torch.optim.lr_scheduler.StepLR"
 
 
 def config(*words: str) -> dict[str, Any]:
-    return resolved(Composer(Trust()).compose([*SMALL, *words]).config)
+    return checked(resolved(Composer(Trust()).compose([*SMALL, *words]).config), Trust())
 
 
 def weights(*words: str) -> dict[str, torch.Tensor]:

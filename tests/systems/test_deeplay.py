@@ -12,6 +12,7 @@ import torch
 from command_line import Warm  # type: ignore[import-not-found]
 from users_folder import Folder, promised  # type: ignore[import-not-found]
 
+from alrun.config.check import checked
 from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
 from alrun.driver.driver import Driver
@@ -142,7 +143,7 @@ def test_what_cannot_be_is_told_before_anything_is_bought(system: Folder) -> Non
 
 
 def opened(place: Path, *words: str) -> tuple[Driver, RunStore]:
-    config = resolved(Composer(Trust()).compose([*TRAINING, *KNOBS, *words]).config)
+    config = checked(resolved(Composer(Trust()).compose([*TRAINING, *KNOBS, *words]).config), Trust())
     store = RunStore(RunDirectory(place), logging.getLogger("alrun.test.deeplay"))
     return Driver(Builder(config).components(), settings_from(config), store), store
 

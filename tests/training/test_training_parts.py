@@ -16,6 +16,7 @@ from torch import nn
 from training_bench import Learner, Loader, adam  # type: ignore[import-not-found]
 
 from alrun.config.paths import conf_dir
+from alrun.config.signatures import INJECTED
 from alrun.core.errors import ConfigError, StrategyError
 from alrun.training.fabric import FabricLoop
 from alrun.training.meter import LossMeter, batch_size
@@ -30,7 +31,7 @@ CONF = conf_dir() / "training"
 def test_options_name_every_setting(option: str) -> None:
     config: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"{option}.yaml"))
     loop = instantiate(config["loop"])
-    assert set(config["loop"]) - {"_target_"} == set(inspect.signature(type(loop)).parameters)
+    assert set(config["loop"]) - {"_target_"} == set(inspect.signature(type(loop)).parameters) - INJECTED
     assert set(config) == {
         *("reset", "max_epochs", "max_train_steps", "max_val_steps", "batch_size", "checkpoint_every"),
         *("validate", "shrink", "perturb", "train_step_fn", "validate_step_fn", "optimizer", "loop"),

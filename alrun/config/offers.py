@@ -1,0 +1,148 @@
+"""Objects by the names that a slot takes: looked up in what it offers, or why there is none."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Sequence
+from functools import cache
+from types import FunctionType, ModuleType
+from typing import Any
+
+from alrun.config.listeners import deaf
+from alrun.config.slots import SLOTS, Methods, Slot, slot_at
+from alrun.config.suggest import did_you_mean
+from alrun.config.targets import NAME, WHOLLY, Trust, below, is_public
+from alrun.core.callback import HOOKS
+from alrun.core.errors import Problem
+
+__all__ = ["find", "name_problem", "offered"]
+
+
+def name_problem(target: Any, path: Sequence[str], where: str, trust: Trust) -> Problem | None:
+    """Return why the ``_target_`` of the node at ``path`` may not even be looked up; imports nothing."""
+    if not isinstance(target, str) or not NAME.fullmatch(target):
+        return Problem(f"_target_ {target!r} is not the name of a class", where, "_target_: package.module.Class")
+    slot = slot_at(path)
+    if slot.place and (trust.names(target) or _is_own(target, slot) or _is_of_library(target, slot)):
+        return None
+    return Problem(f"_target_ {target!r} is not trusted as {slot.noun}", where, _advice(target, slot, where))
+
+
+def find(target: str, path: Sequence[str], where: str, trust: Trust) -> Any:
+    """Return what ``target`` stands for at ``path``.
+
+    Returns:
+        A class or function, or a ``Problem``: not trusted, no such name, or not of the kind that stands there.
+    """
+    problem = name_problem(target, path, where, trust)
+    if problem is not None:
+        return problem
+    slot = slot_at(path)
+    if trust.names(target):
+        loaded = trust.load(target, where)
+        return loaded if isinstance(loaded, Problem) else _kind_problem(loaded, slot, where) or loaded
+    if not _is_own(target, slot):
+        found = (family.find(target) for family in slot.families if family.knows(target))
+        return next(filter(None, found), None) or _unknown(target, slot, where)
+    module, name = _imported(target)
+    if not name:
+        hint = did_you_mean(target, [known for known in _of_alrun(slot) if known.startswith(f"{target}.")])
+        return Problem(f"{target} is a module, not a class", where, hint)
+    own = _public(module, slot) if module is not None else {}
+    return own.get(name) or _unknown(target, slot, where)
+
+
+def offered(slot: Slot) -> dict[str, Any]:
+    """Return all that the slot takes without further trust, by name; imports it."""
+    found = dict(_of_alrun(slot))
+    for family in slot.families:
+        found |= family.official()
+    return found
+
+
+def _is_own(target: str, slot: Slot) -> bool:
+    return is_public(target) and below(target, (*slot.rooms, *slot.functions))
+
+
+def _is_of_library(target: str, slot: Slot) -> bool:
+    return any(family.knows(target) for family in slot.families)
+
+
+def _imported(target: str) -> tuple[ModuleType | None, str]:
+    """Return the module of alrun's and the name in it that ``target`` says; no name for a module itself."""
+    for module, name in ((target, ""), target.rpartition(".")[::2]):
+        try:
+            return importlib.import_module(module), name
+        except ModuleNotFoundError as error:
+            if not below(target, (str(error.name),)):
+                raise
+    return None, target
+
+
+def _of_alrun(slot: Slot) -> dict[str, Any]:
+    modules = (module for package in (*slot.rooms, *slot.functions) for module in _modules(package))
+    return {f"{module.__name__}.{name}": value for module in modules for name, value in _public(module, slot).items()}
+
+
+@cache
+def _modules(package: str) -> tuple[ModuleType, ...]:
+    first = importlib.import_module(package)
+    inner = pkgutil.walk_packages(getattr(first, "__path__", ()), f"{package}.")
+    return (first, *(importlib.import_module(found.name) for found in inner if is_public(found.name)))
+
+
+def _public(module: ModuleType, slot: Slot) -> dict[str, Any]:
+    """Return what ``module`` itself defines, declares in ``__all__``, and the slot takes."""
+    values = {name: getattr(module, name) for name in getattr(module, "__all__", ())}
+    defined = {name: value for name, value in values.items() if getattr(value, "__module__", "") == module.__name__}
+    return {name: value for name, value in defined.items() if _takes(slot, value, module.__name__)}
+
+
+def _takes(slot: Slot, value: Any, module: str) -> bool:
+    if isinstance(value, FunctionType):
+        return below(module, slot.functions)
+    is_whole = isinstance(value, type) and not inspect.isabstract(value)
+    return is_whole and below(module, slot.rooms) and not _lacking(value, slot.own or slot.methods)
+
+
+def _lacking(kind: type, methods: Methods) -> list[str]:
+    """Return the methods that ``kind`` lacks of the first set, where it has none of the sets whole."""
+    lacking = [[name for name in names if not any(name in vars(base) for base in kind.__mro__)] for names in methods]
+    return lacking[0] if lacking and all(lacking) else []
+
+
+def _kind_problem(loaded: Any, slot: Slot, where: str) -> Problem | None:
+    """Return why a trusted class cannot stand there; ``None`` for a function, which builds who knows what."""
+    lacking = _lacking(loaded, slot.methods) if isinstance(loaded, type) else []
+    if not lacking:
+        return None
+    if lacking[0] in HOOKS:
+        return deaf(loaded, where.removesuffix("._target_"))
+    what = f"{loaded.__name__} is no {slot.noun}: it has no {' and no '.join(lacking)}"
+    return Problem(what, where, f"see: alrun ls {slot.place.split('.')[0]}")
+
+
+def _unknown(target: str, slot: Slot, where: str) -> Problem:
+    families = [family for family in slot.families if family.knows(target)]
+    if any(family.exports(target) for family in families):
+        what = f"_target_ {target!r} is not trusted: alrun does not confine what it reads and writes"
+        return Problem(what, where, f"where you trust that very class: --trust {target}")
+    valid = [name for family in families for name in family.official()] or list(_of_alrun(slot))
+    near = did_you_mean(target, valid)
+    hint = near if near.startswith("did") else _advice(target, slot, where)
+    return Problem(f"_target_ {target!r} is not trusted: there is no such {slot.noun}", where, hint)
+
+
+def _advice(target: str, slot: Slot, where: str) -> str:
+    package = target.split(".")[0]
+    if package not in WHOLLY:
+        return f"if you wrote or read it: --trust {package}"
+    if not slot.place:
+        return "nothing is built here"
+    place = where.removesuffix("._target_").rpartition("[")[0] or where.removesuffix("._target_")
+    article = "an" if slot.noun[0].lower() in "aeiou" else "a"
+    takes = f"{place} takes {article} {slot.noun}: {slot.example}"
+    elsewhere = [other.place for other in SLOTS if "*" not in other.place and _is_of_library(target, other)]
+    return f"{takes}; {target} belongs in {elsewhere[0]}" if elsewhere else takes

@@ -1,0 +1,67 @@
+"""Objects from nodes of a bound config: what was checked is what is called, with what was checked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alrun.config.bound import Node
+from alrun.config.locations import folder_for
+from alrun.core.errors import ConfigError, Problem
+
+__all__ = ["instantiate"]
+
+#: The exceptions of their constructors are of many kinds.
+LIBRARIES = ("torch", "torchmetrics", "lightning")
+REFUSALS: Mapping[bool, tuple[type[Exception], ...]] = {True: (Exception,), False: (TypeError, ValueError)}
+
+
+def instantiate(node: Node, place: Path, offered: Mapping[str, Any] | None = None) -> Any:
+    """Build ``node`` and the nodes in it, the inner ones first.
+
+    Containers are copied, so that no two objects share one. Text is never looked at.
+
+    Args:
+        node: Of a bound config.
+        place: The run directory, below which the objects of libraries write.
+        offered: Further arguments by name, for a target that takes them and is not partial.
+
+    Raises:
+        ConfigError: A constructor refused its arguments.
+    """
+    positional = [_built(value, place) for value in node.positional]
+    arguments = {name: _built(value, place) for name, value in node.arguments.items()}
+    if node.location:
+        arguments[node.location] = str(folder_for(node, place))
+    if node.is_partial:
+        return partial(node.target, *positional, **arguments)
+    arguments |= _taken(node.target, offered or {})
+    library = str(getattr(node.target, "__module__", "")).split(".")[0] in LIBRARIES
+    try:
+        return node.target(*positional, **arguments)
+    except ConfigError:
+        raise
+    except REFUSALS[library] as error:
+        raise ConfigError(Problem(f"{node.name} refused it: {error}", node.where)) from error
+
+
+def _built(value: Any, place: Path) -> Any:
+    if isinstance(value, Node):
+        return instantiate(value, place)
+    if isinstance(value, Mapping):
+        return {key: _built(item, place) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_built(item, place) for item in value]
+    return value
+
+
+def _taken(target: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in offered.items() if value is not None}
+    try:
+        parameters = inspect.signature(target).parameters if given else {}
+    except (ValueError, TypeError):
+        return {}
+    return {name: value for name, value in given.items() if name in parameters}
