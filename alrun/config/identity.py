@@ -35,7 +35,7 @@ ONCE = frozenset({"fresh", "mend"})
 #: Keys that count only where they are set: null is what was done before there was such a key.
 ONLY_WHEN_SET = frozenset({"calibration"})
 #: Keys inside an identity group that cannot change a result.
-WITHOUT_EFFECT = frozenset({("training", "checkpoint_every"), ("data", "workers")})
+WITHOUT_EFFECT = frozenset({("training", "checkpoint_every"), ("data", "workers"), ("label", "retries")})
 
 
 def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:

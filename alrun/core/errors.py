@@ -8,6 +8,7 @@
   + LockedError              exit code 75: another process holds the run
   + StoreError               a run directory cannot be read or written
     - CorruptionError        a stored file does not hold what was committed
+    - RunDirectoryLost       the run directory was removed or replaced while the run was under way
   + StrategyError            a strategy, learner or pool broke its contract
     - StrategyTimeout        a strategy took longer than it may
   + NotAttachedError         a strategy was used before ``attach`` (also a ``RuntimeError``)
@@ -29,6 +30,7 @@ __all__ = [
     "LockedError",
     "NotAttachedError",
     "Problem",
+    "RunDirectoryLost",
     "StoreError",
     "StrategyError",
     "StrategyTimeout",
@@ -103,6 +105,10 @@ class StoreError(AlrunError):
 
 class CorruptionError(StoreError):
     """A stored file is not what was committed."""
+
+
+class RunDirectoryLost(StoreError):
+    """The run directory was removed, moved or replaced under the process that runs it."""
 
 
 class StrategyError(AlrunError):

@@ -109,11 +109,12 @@ class Prediction:
 
 
 class LabelStatus(StrEnum):
-    """How a label request ended."""
+    """How a label request ended; ``rejected``: it has not, though something was paid for it."""
 
     LABELLED = "labelled"
     SKIPPED = "skipped"
     FAILED = "failed"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,9 @@ class Annotation:
         target: The label (int class, float, or tensor); ``None`` unless the status is ``labelled``.
         annotator: Who or what answered.
         cost: What the answer cost, in the label strategy's own unit.
-        status: ``labelled``, ``skipped`` (asked and declined) or ``failed`` (goes back to the pool).
-        reason: Why it was skipped or failed.
+        status: ``labelled``, ``skipped`` (asked and declined), ``failed`` (goes back to the pool) or ``rejected`` (an
+            attempt that is charged and brought no answer: the request stays open, and may be answered after it).
+        reason: Why it was skipped, failed or rejected.
     """
 
     item: Any

@@ -63,7 +63,8 @@ def num_classes(spec: TaskSpec) -> Tensor:
 def encode_targets(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
     """Return labels: ``[n]`` ``int64`` classes, ``[n, T]`` of them for several tasks, or ``[n, T]`` finite ``float32``.
 
-    Numbers are converted in one go; tensors and arrays (as for ``T > 1``) are stacked.
+    Numbers are converted in one go; tensors and arrays (as for ``T > 1``) are stacked. Labels that are fine alone are
+    fine together, whatever shapes they come in.
 
     Raises:
         StrategyError: A label is no number, no class of the data, not finite, or has the wrong number of values.
@@ -73,8 +74,12 @@ def encode_targets(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
             block = torch.stack([torch.as_tensor(target, device="cpu").detach() for target in targets])
         else:
             block = torch.as_tensor(np.asarray(targets))
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        if len(targets) > 1:
+            return torch.cat([encode_targets([target], spec) for target in targets])
         raise StrategyError(f"labels that are not numbers, or not all of one shape: {error}") from error
+    if block.is_complex():
+        raise StrategyError("labels that are not numbers: they are complex")
     return _classes(block, spec) if spec.task is Task.CLASSIFICATION else _values(block, spec)
 
 

@@ -86,7 +86,7 @@ class LedgerAudit:
     def _labeling(self, step: int, state: Mapping[str, Any]) -> Iterator[Finding]:
         items = self._requests[step]["items"]
         answers = self._labels.book.answers(step)
-        self.ledger.add_answers(step, answers)
+        self.ledger.add_answers(step, answers, self._labels.book.costs(step))
         asked = len(items) if state["answers"] else 0
         if state["answers"] not in (0, len(items)):
             yield Finding(place(step, LABELING), f"{state['answers']} answers to {len(items)} requests", BUG)

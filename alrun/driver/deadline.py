@@ -37,6 +37,7 @@ class Deadline:
         """Prepare; no limit is set."""
         self._seconds = math.inf
         self._due = math.inf
+        self._pauses = 0
         self._lock = threading.Lock()
 
     @contextmanager
@@ -60,12 +61,17 @@ class Deadline:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Interrupt nothing for a while; afterwards the limit begins anew. May be entered in any thread."""
+        """Interrupt nothing for a while; afterwards the limit begins anew. Any thread may enter it."""
         self._due = math.inf
+        with self._lock:
+            self._pauses += 1
         try:
             yield
         finally:
-            self._begin(None)
+            with self._lock:
+                self._pauses -= 1
+            if not self._pauses:
+                self._begin(None)
 
     def _begin(self, seconds: float | None) -> None:
         """Set the limit, or begin the one that is set anew; infinity for none."""

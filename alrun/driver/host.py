@@ -200,6 +200,7 @@ class Host:
 
     def save_records(self, path: Path, records: list[Any]) -> None:
         """Write records as JSON to ``path``, atomically."""
+        self.store.check()
         write_json_records(path, records)
 
     def load_records(self, path: Path) -> list[Any]:

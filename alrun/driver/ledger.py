@@ -8,7 +8,7 @@ from typing import Any
 
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.requests import is_pair
-from alrun.core.types import Annotation
+from alrun.core.types import Annotation, LabelStatus
 from alrun.store import codec
 from alrun.store.records import write_acquisitions, write_records
 from alrun.store.rundir import RunDirectory
@@ -16,6 +16,8 @@ from alrun.store.rundir import RunDirectory
 __all__ = ["Ledger"]
 
 MANY_VALUES = 1024
+#: Order of an answer that belongs to no request.
+UNASKED = -1
 
 
 class Ledger:
@@ -32,6 +34,7 @@ class Ledger:
         self._records: list[dict[str, Any]] = []
         self._requests: dict[int, Mapping[str, Any]] = {}
         self._answers: dict[int, Mapping[int, Annotation]] = {}
+        self._costs: dict[int, Mapping[int, float]] = {}
         self._labels = 0
 
     def set_labels(self, labels: int) -> None:
@@ -58,9 +61,10 @@ class Ledger:
         """Add what a query phase chose."""
         self._requests[step] = state
 
-    def add_answers(self, step: int, answers: Mapping[int, Annotation]) -> None:
-        """Add what a labeling phase got."""
+    def add_answers(self, step: int, answers: Mapping[int, Annotation], costs: Mapping[int, float]) -> None:
+        """Add what a labeling phase got, and what was paid for each request, attempts and rejected answers included."""
         self._answers[step] = answers
+        self._costs[step] = costs
 
     def uuid(self, step: int, order: int) -> str:
         """Return the name of the datum that request ``order`` of ``step`` asks for, as the acquisitions have it."""
@@ -88,13 +92,22 @@ class Ledger:
 
     @property
     def acquisitions(self) -> list[dict[str, Any]]:
-        """Rows of ``acquisitions.parquet``: the requests that labeling phases are done with."""
-        return [
-            _acquisition(step, order, item, state, self._answers[step].get(order))
-            for step, state in sorted(self._requests.items())
-            if step in self._answers
-            for order, item in enumerate(state["items"])
-        ]
+        """Rows of ``acquisitions.parquet``: the requests that labeling phases are done with.
+
+        Behind those of a step comes one of order -1, where something was paid for answers that nobody had asked for.
+        """
+        rows: list[dict[str, Any]] = []
+        for step, state in sorted(self._requests.items()):
+            if step not in self._answers:
+                continue
+            answers, costs = self._answers[step], self._costs[step]
+            for order, item in enumerate(state["items"]):
+                rows.append(
+                    _acquisition(step, order, item, state, answers.get(order)) | {"cost": costs.get(order, 0.0)}
+                )
+            if costs.get(UNASKED):
+                rows.append(_unasked(step, costs[UNASKED]))
+        return rows
 
 
 def _rows(record: Any) -> list[dict[str, Any]]:
@@ -131,10 +144,15 @@ def _acquisition(
         "strategy": state["strategies"][order],
         "label": _label(answer.target) if answer else "null",
         "annotator": answer.annotator if answer else "",
-        "cost": answer.cost if answer else 0.0,
         "status": str(answer.status) if answer else "",
         "task": task,
     }
+
+
+def _unasked(step: int, cost: float) -> dict[str, Any]:
+    empty = dict.fromkeys(("uuid", "strategy", "annotator"), "")
+    absent = {"index": None, "task": None, "score": math.nan, "label": "null"}
+    return {"step": step, "order": UNASKED, "cost": cost, "status": str(LabelStatus.REJECTED)} | empty | absent
 
 
 def _is_row(item: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import LabelStrategy
-from alrun.core.types import Annotation, Task
+from alrun.core.types import Annotation, LabelStatus, Task
 
 __all__ = ["BatchLabels", "plain_targets"]
 
@@ -62,8 +63,15 @@ class BatchLabels(LabelStrategy):
         self.cost = cost
 
     @abstractmethod
-    def answer(self, items: list[Any]) -> list[Annotation]:
-        """Return one annotation for each of ``items`` (source row numbers or inputs of new points), in any order."""
+    def answer(self, items: list[Any]) -> Iterable[Annotation]:
+        """Return one annotation for each of ``items`` (source row numbers or inputs of new points), in any order.
+
+        Annotations of status ``rejected`` may come beside them: attempts that are charged.
+        """
+
+    def answers(self, items: list[Any]) -> Iterator[Iterable[Annotation]]:
+        """Yield the answers to ``items`` in parts, each made durable before the next is asked for; by default one."""
+        yield self.answer(items)
 
     def label(
         self, queue_to_label: AbstractQueue[Any], serialize_queue: AbstractQueue[Any], *args: Any, **kwargs: Any
@@ -71,22 +79,33 @@ class BatchLabels(LabelStrategy):
         """Take every request from ``queue_to_label``; put its answer in ``serialize_queue`` before the next batch.
 
         Raises:
-            StrategyError: When ``answer`` does not answer each request once.
+            StrategyError: When ``answer`` does not answer each request once; the answers that it gives are kept.
         """
         while not queue_to_label.empty():
             items: list[Any] = []
             while len(items) < self.batch_size and not queue_to_label.empty():
                 items.append(queue_to_label.get())
-            annotations = self.answer(items)
-            if len(annotations) != len(items):
-                raise StrategyError(f"{type(self).__name__} gave {len(annotations)} answers to {len(items)} requests")
-            _put_many(serialize_queue, annotations)
+            count = sum(_put(serialize_queue, part, type(self).__name__) for part in self.answers(items))
+            if count != len(items):
+                raise StrategyError(f"{type(self).__name__} gave {count} answers to {len(items)} requests")
 
 
-def _put_many(queue: AbstractQueue[Any], annotations: list[Annotation]) -> None:
+def _put(queue: AbstractQueue[Any], annotations: Iterable[Annotation], author: str) -> int:
+    """Put ``annotations`` in ``queue``, those of an iterator as it makes them; return how many requests they answer."""
+    if not isinstance(annotations, Iterable):
+        raise StrategyError(f"{author} gave {annotations!r:.80} in place of annotations")
+    count = 0
+
+    def counted() -> Iterator[Annotation]:
+        nonlocal count
+        for annotation in annotations:
+            count += getattr(annotation, "status", None) != LabelStatus.REJECTED
+            yield annotation
+
     put_many = getattr(queue, "put_many", None)
     if put_many is not None:
-        put_many(annotations)
-        return
-    for annotation in annotations:
-        queue.put(annotation)
+        put_many(list(counted()) if isinstance(annotations, Sized) else counted())
+    else:
+        for annotation in counted():
+            queue.put(annotation)
+    return count

@@ -5,19 +5,25 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from alrun.core.errors import AlrunError, Interrupted, StrategyError
+from alrun.core.errors import AlrunError, Interrupted, RunDirectoryLost, StrategyError
 
 if TYPE_CHECKING:
     from alrun.driver.driver import Driver
     from alrun.driver.settings import Components, Settings
     from alrun.runner.journal import Journal
+    from alrun.store.lock import RunLock
     from alrun.store.rundir import RunDirectory
 
 __all__ = ["drive"]
 
 
-def drive(directory: RunDirectory, components: Components, settings: Settings, journal: Journal) -> AlrunError | None:
-    """Run, or go on, until the end; write the records; return what ended it, if an error did."""
+def drive(
+    directory: RunDirectory, lock: RunLock, components: Components, settings: Settings, journal: Journal
+) -> AlrunError | None:
+    """Run, or go on, until the end; write the records; return what ended it, if an error did.
+
+    Where the directory is no longer the one of ``lock``, nothing is written any more.
+    """
     from alrun.driver.driver import Driver
     from alrun.store.run_store import RunStore
 
@@ -27,7 +33,7 @@ def drive(directory: RunDirectory, components: Components, settings: Settings, j
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        with RunStore(directory, logger) as store:
+        with RunStore(directory, logger, lock) as store:
             driver = Driver(components, settings, store)
             error = _closed(driver, journal, _ended_by(driver))
     finally:
@@ -57,9 +63,35 @@ def _closed(driver: Driver, journal: Journal, error: AlrunError | None) -> Alrun
     """Write how the run ended and tell it; return what ended it, which may be a callback that failed at being told."""
     from alrun.core.events import RunFinished
 
-    status = "finished" if error is None else "interrupted" if isinstance(error, Interrupted) else "failed"
-    reason = driver.stop_reason if error is None else str(error)
+    error = _written(driver, journal, error)
+    status, reason = _status(driver, error)
+    try:
+        driver.notify.tell(RunFinished, phase="", status=status, reason=reason)
+    except AlrunError as failure:
+        driver.logger.error("%s", failure)
+        if error is None:
+            journal.close("failed", str(failure))
+        return error or failure
+    return error
+
+
+def _status(driver: Driver, error: AlrunError | None) -> tuple[str, str]:
+    """Return how a session ended, and why."""
+    if error is None:
+        return "finished", driver.stop_reason
+    return "interrupted" if isinstance(error, Interrupted) else "failed", str(error)
+
+
+def _written(driver: Driver, journal: Journal, error: AlrunError | None) -> AlrunError | None:
+    """Write the tables and how the session ended, if the directory still is that of the run; return what ended it."""
+    try:
+        driver.store.check()
+    except RunDirectoryLost as lost:
+        if error is None or not isinstance(error, RunDirectoryLost):
+            driver.logger.error("%s", lost)
+        return lost
     driver.ledger.write(driver.store.directory)
+    status, reason = _status(driver, error)
     journal.close(
         status,
         reason,
@@ -68,11 +100,4 @@ def _closed(driver: Driver, journal: Journal, error: AlrunError | None) -> Alrun
         step=driver.active_learning_step_idx,
         head=driver.digest,
     )
-    try:
-        driver.notify.tell(RunFinished, phase="", status=status, reason=reason)
-    except AlrunError as failure:
-        driver.logger.error("%s", failure)
-        if error is None:
-            journal.close("failed", str(failure))
-        return error or failure
     return error

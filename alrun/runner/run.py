@@ -110,7 +110,12 @@ class Experiment:
         """Return the outcome of a run that has done all this already, or ``None``."""
         if self.config["fresh"] or self.config.get("mend") or not self.directory.exists:
             return None
-        info = self.directory.info()
+        try:
+            info = self.directory.info()
+        except StoreError:
+            if self.directory.exists:
+                raise
+            return None  # set aside in this moment
         if info["status"] != "finished" or info["identity"] != identity_hash(self.config):
             return None
         wanted, stored = extent(self.config)["extent"], info["extent"]
@@ -129,32 +134,37 @@ class Experiment:
         done = self.finished()
         if done is not None:
             return done
-        with self._locked():
+        with ExitStack() as held:
+            lock = held.enter_context(self._locked())
             done = self.finished()
             if done is not None:
                 return done
             built = self._built()
-            if not self._must_set_aside():
-                return self._run_built(*built, listeners)
-        self.directory.set_aside()
-        with self._locked():
-            return self._run_built(*built, listeners)
+            if self._must_set_aside():
+                # The lock moves along, and is let go behind the new one: nobody goes on with the old run meanwhile.
+                self.directory.set_aside()
+                lock = held.enter_context(self._locked())
+            return self._run_built(lock, *built, listeners)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[RunLock]:
         """Hold the run directory; one in which no run was started is gone afterwards."""
         made = self.directory.missing
         with ExitStack() as stack:
+            lock = RunLock(self.directory.path)
             try:
-                stack.enter_context(RunLock(self.directory.path))
+                stack.enter_context(lock)
             except StoreError as error:
                 what, _, hint = str(error).partition("\n    → ")
                 raise ConfigError(Problem(what, "output_dir", hint or "output_dir=DIR puts runs elsewhere")) from error
-            stack.callback(self.directory.remove_if_unused, made)
-            yield
+            try:
+                yield lock
+            finally:
+                if lock.is_named:
+                    self.directory.remove_if_unused(made)
 
     def _must_set_aside(self) -> bool:
-        return bool(self.config["fresh"]) and self.directory.exists
+        return bool(self.config["fresh"]) and (self.directory.exists or bool(self.directory.rescued))
 
     def _built(self) -> tuple[Components, Settings, str | None]:
         from alrun.runner.build import Builder, settings_from
@@ -163,10 +173,16 @@ class Experiment:
         return builder.components(), settings_from(self.config), builder.fingerprint()
 
     def _run_built(
-        self, components: Components, settings: Settings, fingerprint: str | None, listeners: Sequence[Callback]
+        self,
+        lock: RunLock,
+        components: Components,
+        settings: Settings,
+        fingerprint: str | None,
+        listeners: Sequence[Callback],
     ) -> Outcome:
         from alrun.driver.notify import named
 
+        lock.check()
         stored = self._stored(fingerprint)
         info = stored or new_info(self.config, self._composed.choices, fingerprint)
         if stored is None:
@@ -176,7 +192,7 @@ class Experiment:
         components.callbacks = own | named(components.callbacks)
         if stored is not None:
             self._write_config()
-        error = drive(self.directory, components, settings, journal)
+        error = drive(self.directory, lock, components, settings, journal)
         return Outcome(self.directory.path, journal.info, exit_code=error.exit_code if error else 0, error=error)
 
     def _stored(self, fingerprint: str | None) -> dict[str, Any] | None:

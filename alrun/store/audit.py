@@ -213,7 +213,7 @@ def read_labels(directory: RunDirectory) -> Labels:
             labels.damaged.append(line)
             continue
         key = line.step, line.order
-        if key in bought:
+        if key in bought and line.annotation.status is not LabelStatus.REJECTED:
             what = f"request {line.order} of step {line.step} had its label in line {bought[key]}"
             labels.findings.append(Finding(f"label log line {line.number}", what, "the later one counts"))
         if line.annotation.status is LabelStatus.LABELLED:

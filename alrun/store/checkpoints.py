@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,10 +147,17 @@ def _is_blob(name: str, blob: Any) -> bool:
 class CheckpointStore:
     """The checkpoints of one run directory."""
 
-    def __init__(self, root: Path, logger: logging.Logger) -> None:
-        """Keep checkpoints below ``root``; what is passed over or set aside is said to ``logger``."""
+    def __init__(self, root: Path, logger: logging.Logger, check: Callable[[], None] | None = None) -> None:
+        """Keep checkpoints below ``root``.
+
+        Args:
+            root: Where they lie.
+            logger: Where it is said what is passed over or set aside.
+            check: Called before each commit; raises where nothing is to be written any more.
+        """
         self._root = root
         self._logger = logger
+        self._check = check
 
     def path(self, step: int, phase: str) -> Path:
         """Return the directory of a phase."""
@@ -162,8 +169,11 @@ class CheckpointStore:
         """Make ``state`` (and ``weights``) of a phase durable, all or nothing.
 
         Raises:
+            RunDirectoryLost: The run directory has been removed or replaced.
             StoreError: The disk refuses, or the phase is committed already.
         """
+        if self._check is not None:
+            self._check()
         tensors: dict[str, Tensor] = {}
         encoded = codec.encode(state, tensors)
         blobs: dict[str, bytes] = {TENSORS: codec.tensors_to_bytes(tensors)} if tensors else {}

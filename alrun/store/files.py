@@ -16,11 +16,14 @@ from typing import Self
 
 from alrun.core.errors import StoreError
 from alrun.store.disk import DISK
+from alrun.store.reading import read_bytes
 
 __all__ = [
     "TEMPORARY_PREFIX",
     "AppendLog",
+    "HeldDirectory",
     "commit_directory",
+    "is_named",
     "make_directory",
     "remove_tree",
     "rename",
@@ -161,11 +164,24 @@ def remove_tree(path: Path) -> None:
         _unlink(path)
 
 
-def truncate(path: Path, size: int) -> None:
-    """Cut ``path`` to ``size`` bytes durably: a torn tail after a crash."""
+def is_named(path: Path, descriptor: int) -> bool:
+    """Return whether ``path`` still names the file or directory that is open as ``descriptor``."""
     try:
-        descriptor = DISK.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+        named = path.stat(follow_symlinks=False)
+    except OSError:
+        return False
+    held = os.fstat(descriptor)
+    return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
+
+
+def truncate(path: Path, size: int) -> None:
+    """Cut ``path`` to ``size`` bytes durably: a torn tail after a crash. Hard links to it keep what they have."""
+    try:
+        descriptor = DISK.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
         try:
+            if os.fstat(descriptor).st_nlink > 1:
+                write_atomic(path, os.pread(descriptor, size, 0))
+                return
             DISK.truncate(descriptor, size)
             DISK.sync(descriptor)
         finally:
@@ -174,8 +190,35 @@ def truncate(path: Path, size: int) -> None:
         raise _store_error(error, path, size) from error
 
 
+class HeldDirectory:
+    """A directory that is kept open, so that no other can pass for it under the same number."""
+
+    def __init__(self, path: Path) -> None:
+        """Open ``path``."""
+        self._path = path
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise _store_error(error, path) from error
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the path still names the directory; asked no more when it is closed."""
+        return self._descriptor < 0 or is_named(self._path, self._descriptor)
+
+    def close(self) -> None:
+        """Let it go."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
 class AppendLog:
-    """A file that only grows. ``append`` returns after the bytes are on disk (unless ``durable`` is off)."""
+    """A file that only grows. ``append`` returns after the bytes are on disk (unless ``durable`` is off).
+
+    A file with further hard links is copied before anything is added, so that a copy of the folder made of links stays
+    as it is.
+    """
 
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         """Open ``path`` for appending, creating it and its directory."""
@@ -195,6 +238,22 @@ class AppendLog:
             self.close()
             raise _store_error(error, path) from error
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the file has not been closed yet."""
+        return self._descriptor >= 0
+
+    @property
+    def number(self) -> str:
+        """Device and inode number of the file."""
+        held = os.fstat(self._descriptor)
+        return f"{held.st_dev}:{held.st_ino}"
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the path still names the file that is written to."""
+        return is_named(self._path, self._descriptor)
+
     def append(self, data: bytes) -> None:
         """Add ``data`` at the end; on an error the file is cut back to what it was, now or before the next addition."""
         try:
@@ -213,10 +272,21 @@ class AppendLog:
 
     def _whole(self) -> int:
         """Cut away what a refused addition left behind; return the size of the file."""
+        if os.fstat(self._descriptor).st_nlink > 1:
+            self._copy()
         if self._torn is not None:
             DISK.truncate(self._descriptor, self._torn)
             self._torn = None
         return os.fstat(self._descriptor).st_size
+
+    def _copy(self) -> None:
+        """Put a copy in place of the file, and go on with that."""
+        if not self.is_named:
+            return
+        write_atomic(self._path, read_bytes(self._path))
+        descriptor = DISK.open(self._path, _APPEND & ~os.O_CREAT)
+        os.close(self._descriptor)
+        self._descriptor = descriptor
 
     def close(self) -> None:
         """Close the file."""

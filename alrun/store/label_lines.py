@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError, StoreError
-from alrun.core.types import Annotation
+from alrun.core.types import Annotation, LabelStatus
 from alrun.store import codec
 from alrun.store.reading import file_sha256, file_size, is_there, read_bytes
 
@@ -114,20 +115,44 @@ class LabelReader:
 
 
 class AnswerBook:
-    """The answers that hold, by step and order; of several to one request the last."""
+    """The answers that hold, by step and order, of several to one request the last; and what was paid for each request.
+
+    A rejected answer was paid for and answers nothing. Order -1 stands for what nobody had asked for.
+
+    Attributes:
+        notes: Reasons of the lines that belong to no request.
+    """
 
     def __init__(self) -> None:
         self._answers: dict[int, dict[int, Annotation]] = {}
         self._lines: dict[int, dict[int, bytes]] = {}
+        self._costs: dict[int, dict[int, list[float]]] = {}
+        self.notes: set[str] = set()
 
     def add(self, step: int, order: int, annotation: Annotation, line: bytes) -> None:
         """Add an answer and the line that says so."""
-        self._answers.setdefault(step, {})[order] = annotation
-        self._lines.setdefault(step, {})[order] = line
+        self._costs.setdefault(step, {}).setdefault(order, []).append(_number(annotation.cost))
+        if order < 0:
+            self.notes.add(str(annotation.reason))
+        if annotation.status is not LabelStatus.REJECTED:
+            self._answers.setdefault(step, {})[order] = annotation
+            self._lines.setdefault(step, {})[order] = line
 
     def answers(self, step: int) -> Mapping[int, Annotation]:
         """Return the answers of a step by order."""
         return self._answers.get(step, {})
+
+    def line(self, step: int, order: int) -> bytes:
+        """Return the line of an answer; empty where there is none."""
+        return self._lines.get(step, {}).get(order, b"")
+
+    def payments(self, step: int, order: int) -> int:
+        """Return how many answers to a request there have been, rejected ones included."""
+        return len(self._costs.get(step, {}).get(order, ()))
+
+    def costs(self, step: int) -> dict[int, float]:
+        """Return by order what the answers to each request of a step cost in all, rejected ones included."""
+        return {order: math.fsum(costs) for order, costs in self._costs.get(step, {}).items()}
 
     def digest(self, step: int) -> str:
         """Return a SHA-256 over the answers of a step, in order."""
@@ -138,6 +163,14 @@ class AnswerBook:
     def steps(self) -> list[int]:
         """Steps that have an answer, ascending."""
         return sorted(self._answers)
+
+
+def _number(cost: Any) -> float:
+    """Return a cost as the log has it; what is no number costs nothing."""
+    try:
+        return float(cost)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
 
 
 def rendered(body: Mapping[str, Any]) -> bytes:

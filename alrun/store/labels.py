@@ -11,14 +11,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.types import Annotation
+from alrun.core.types import Annotation, LabelStatus
 from alrun.store import codec
 from alrun.store.files import AppendLog, truncate, write_atomic
-from alrun.store.label_lines import MAPPED_BYTES, AnswerBook, DamagedLine, LabelReader, rendered
+from alrun.store.label_lines import MAPPED_BYTES, AnswerBook, DamagedLine, LabelLine, LabelReader, rendered
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,36 +27,106 @@ if TYPE_CHECKING:
 __all__ = ["LabelLog"]
 
 INLINE_BYTES = 4096
+#: Step, order and answer.
+Entry = tuple[int, int, Annotation]
 
 
 class LabelLog:
-    """Append-only log of answers, keyed by step and by the request's order within the step."""
+    """Append-only log of answers, keyed by step and by the request's order within the step.
 
-    def __init__(self, directory: Path, logger: logging.Logger) -> None:
-        """Open the log below ``directory``, creating it; what is passed over is said to ``logger``."""
+    Attributes:
+        number: What the file system calls the file, wherever it is moved to.
+    """
+
+    def __init__(self, directory: Path, logger: logging.Logger, check: Callable[[], None] | None = None) -> None:
+        """Open the log below ``directory``, creating it.
+
+        Args:
+            directory: Where it lies.
+            logger: Where it is said what is passed over.
+            check: Called before anything is written; raises where the log is not to be written to any more.
+        """
         self._directory = directory
+        self._check = check
         self._book = AnswerBook()
+        self._in_hand: Sequence[Entry] = ()
         reader = LabelReader(directory)
         self._load(reader, logger)
         self._log = AppendLog(reader.path)
+        self.number = self._log.number
 
     def answers(self, step: int) -> Mapping[int, Annotation]:
         """Return the acknowledged answers of a step by order."""
         return self._book.answers(step)
 
+    def costs(self, step: int) -> Mapping[int, float]:
+        """Return by order what was paid for each request of a step in all; order -1 is for what nobody asked."""
+        return self._book.costs(step)
+
     def digest(self, step: int) -> str:
         """Return a SHA-256 over the answers of a step, in order."""
         return self._book.digest(step)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the log still lies where it was opened."""
+        return self._log.is_named
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the log has not been closed yet."""
+        return self._log.is_open
+
+    @property
+    def in_hand(self) -> Sequence[Entry]:
+        """Answers that were to be written when ``check`` raised."""
+        return self._in_hand
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """The acknowledged answers, and as rejected ones what was paid for the same requests beyond them."""
+        for step in self._book.steps:
+            answers = self._book.answers(step)
+            for order, cost in sorted(self._book.costs(step).items()):
+                answer = answers.get(order)
+                beyond = cost - answer.cost if answer is not None else cost
+                if beyond:
+                    yield step, order, Annotation(None, cost=beyond, status=LabelStatus.REJECTED, reason="attempts")
+                if answer is not None:
+                    yield step, order, answer
+
+    def holds(self, line: LabelLine) -> bool:
+        """Return whether the answer to the request of ``line`` is just that."""
+        return self._book.line(line.step, line.order) == line.data
+
+    @property
+    def notes(self) -> Set[str]:
+        """Reasons of the lines that belong to no request."""
+        return self._book.notes
+
+    @staticmethod
+    def check_storable(annotation: Annotation) -> None:
+        """Raise ``StoreError`` where ``annotation`` holds something that cannot be stored."""
+        codec.canonical_json(codec.encode(annotation, {}))
 
     def append(self, step: int, answers: Iterable[tuple[int, Annotation]]) -> None:
         """Make ``answers`` (order, annotation) durable together; returns when they are.
 
         Raises:
+            RunDirectoryLost: The log has been removed or replaced; ``answers`` are kept where the error says.
             StoreError: The disk refuses, or a value cannot be stored; none of ``answers`` is acknowledged then.
         """
-        entries = [(order, annotation, *self._line(step, order, annotation)) for order, annotation in answers]
-        self._log.append(b"".join(line for _, _, line, _ in entries))
-        for order, annotation, line, body in entries:
+        self.extend([(step, order, annotation) for order, annotation in answers])
+
+    def extend(self, entries: Sequence[Entry]) -> None:
+        """Make answers (step, order, annotation) durable together, as ``append`` does."""
+        if self._check is not None:
+            self._in_hand = entries
+            self._check()
+            self._in_hand = ()
+        lines = [self._line(*entry, place) for entry, place in zip(entries, self._places(entries), strict=True)]
+        self._log.append(b"".join(line for line, _ in lines))
+        for (step, order, annotation), (line, body) in zip(entries, lines, strict=True):
             self._book.add(step, order, self._held(annotation, body), line)
 
     def close(self) -> None:
@@ -72,12 +143,20 @@ class LabelLog:
             else:
                 self._book.add(line.step, line.order, line.annotation, line.data)
 
-    def _line(self, step: int, order: int, annotation: Annotation) -> tuple[bytes, Mapping[str, Any]]:
+    def _places(self, entries: Sequence[Entry]) -> Iterator[str]:
+        """Yield what files are called that belong to answers: a second one to a request has a file of its own."""
+        new: Counter[tuple[int, int]] = Counter()
+        for step, order, _ in entries:
+            number = self._book.payments(step, order) + new[step, order]
+            new[step, order] += 1
+            yield f"{step}-{order}-{number}" if number else f"{step}-{order}"
+
+    def _line(self, step: int, order: int, annotation: Annotation, place: str) -> tuple[bytes, Mapping[str, Any]]:
         """Return the line of an answer and what it says; tensors that it does not hold itself are on disk by then."""
         tensors: dict[str, Tensor] = {}
         body: dict[str, Any] = {"step": step, "order": order, "answer": codec.encode(annotation, tensors)}
         if tensors:
-            body |= self._stored(codec.tensors_to_bytes(tensors), f"{step}-{order}.safetensors")
+            body |= self._stored(codec.tensors_to_bytes(tensors), f"{place}.safetensors")
         return rendered(body), body
 
     def _held(self, annotation: Annotation, body: Mapping[str, Any]) -> Annotation:

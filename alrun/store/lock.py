@@ -7,14 +7,15 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from alrun.core.errors import LockedError, StoreError
+from alrun.core.errors import LockedError, RunDirectoryLost, StoreError
 from alrun.core.parsing import parse_json
 from alrun.store.disk import DISK
-from alrun.store.files import make_directory
+from alrun.store.files import TEMPORARY_PREFIX, is_named, make_directory
 
 __all__ = ["RunLock", "is_locked"]
 
@@ -71,11 +72,22 @@ class RunLock:
                 raise StoreError(f"cannot lock {self._path}: {error.strerror}") from error
             if not self._lock_patiently():
                 self._refuse()
-            if self._is_current():
+            if self.is_named:
                 break
-            os.close(self._descriptor)
+            self._release()
         self._sign()
         return self
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the path still names the file that is locked; its directory may have been removed or moved."""
+        return is_named(self._path, self._descriptor)
+
+    def check(self) -> None:
+        """Raise ``RunDirectoryLost`` where the directory is not the one that was locked."""
+        if not self.is_named:
+            what = f"{self._path.parent} was removed or replaced while this process held it"
+            raise RunDirectoryLost(f"{what}\n    → type the same command again")
 
     def _lock_patiently(self) -> bool:
         """Try for a moment: whoever asks for the status holds a shared lock for some microseconds."""
@@ -85,17 +97,8 @@ class RunLock:
             time.sleep(0.01)
         return False
 
-    def _is_current(self) -> bool:
-        """Return whether the locked file still is the one under its name (it may have been removed meanwhile)."""
-        try:
-            named = self._path.stat()
-        except FileNotFoundError:
-            return False
-        held = os.fstat(self._descriptor)
-        return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
-
     def _refuse(self) -> None:
-        content = os.pread(self._descriptor, 4096, 0)
+        content, links = os.pread(self._descriptor, 4096, 0), os.fstat(self._descriptor).st_nlink
         self._release()
         try:
             holder = parse_json(content)
@@ -103,11 +106,17 @@ class RunLock:
         except (ValueError, KeyError, TypeError):
             who = "another process"
         run_dir = self._path.parent
-        raise LockedError(f"{run_dir} is being run by {who}\n    → wait for it, or watch it: alrun status {run_dir}")
+        said = f"{run_dir} is being run by {who}\n    → wait for it, or watch it: alrun status {run_dir}"
+        if links > 1:
+            said += f"\n    → or its hard-linked copy is; when neither is running, rm {self._path} separates them"
+        raise LockedError(said)
 
     def _sign(self) -> None:
+        """Write who holds the lock; a file with further hard links is replaced first, so that copies lock apart."""
         holder = json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode()
         try:
+            if os.fstat(self._descriptor).st_nlink > 1:
+                self._separate()
             DISK.truncate(self._descriptor, 0)
             DISK.write(self._descriptor, holder)
         except BaseException as error:
@@ -115,6 +124,21 @@ class RunLock:
             if isinstance(error, OSError):
                 raise StoreError(f"cannot sign {self._path} ({len(holder)} bytes): {error.strerror}") from error
             raise
+
+    def _separate(self) -> None:
+        """Put a locked file of its own in place of the one that is held."""
+        new = self._path.with_name(f"{TEMPORARY_PREFIX}{LOCK}-{os.getpid()}")
+        with suppress(FileNotFoundError):
+            DISK.unlink(new)
+        descriptor = DISK.open(new, _FLAGS | os.O_EXCL, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            DISK.rename(new, self._path)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(self._descriptor)
+        self._descriptor = descriptor
 
     def _release(self) -> None:
         os.close(self._descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import logging
@@ -25,6 +26,8 @@ CONFIG = "config.yaml"
 SWEEP = ".multirun"
 LOCK = ".lock"
 FORMAT = 1
+#: In the name of a folder beside a run, with labels that it could not take in.
+RESCUED = ".rescued-"
 #: Key of the SHA-256 over the rest of ``run.json``.
 DIGEST = "digest"
 MENDED = "the command that began the run, with mend=true, writes it anew; fresh=true starts over"
@@ -146,12 +149,23 @@ class RunDirectory:
                 remove_tree(leftover)
 
     def set_aside(self) -> Path:
-        """Move the whole run out of the way and return its new place; nothing is deleted."""
+        """Move the whole run out of the way, its lock and what was rescued of it too, and return its new place.
+
+        Nothing is deleted.
+        """
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.aside-{number}")).exists():
             number += 1
-        rename(self.path, aside)
+        if self.path.exists():
+            rename(self.path, aside)
+        for rescued in self.rescued:
+            rename(rescued, aside.with_name(aside.name + rescued.name.removeprefix(self.path.name)))
         return aside
+
+    @property
+    def rescued(self) -> list[Path]:
+        """Folders beside the run with labels that it could not take in."""
+        return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}{RESCUED}*"))
 
     @property
     def missing(self) -> list[Path]:

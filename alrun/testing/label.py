@@ -13,7 +13,8 @@ import torch
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.driver.driver import Driver
-from alrun.driver.queues import DurableQueue, FifoQueue
+from alrun.driver.open_requests import OpenRequests
+from alrun.driver.queues import DurableQueue, FifoQueue, Intake
 from alrun.testing.host import hosted, supported_task
 from alrun.testing.label_deaths import LabelDeaths
 from alrun.testing.watch import generators_in_state, generators_untouched, learner_untouched
@@ -44,9 +45,8 @@ class LabelConformance:
         strategy = self.strategy()
         strategy.attach(driver)
         answered: list[Annotation] = []
-        serialize_queue = DurableQueue(
-            list(enumerate(items)), lambda batch: answered.extend(answer for _, answer in batch), _annotated
-        )
+        intake = Intake(lambda batch: answered.extend(one for _, one in batch if one.status != LabelStatus.REJECTED))
+        serialize_queue = DurableQueue(OpenRequests(list(enumerate(items))), intake, _annotated)
         requests = FifoQueue(items)
         strategy(requests, serialize_queue)
         left = [item for _, item in serialize_queue.open_requests]

@@ -19,7 +19,8 @@ from alrun.config.paths import conf_dir
 from alrun.core.errors import StrategyError
 from alrun.core.protocols.strategies import LabelStrategy
 from alrun.core.types import Annotation, LabelStatus
-from alrun.driver.queues import DurableQueue
+from alrun.driver.open_requests import OpenRequests
+from alrun.driver.queues import DurableQueue, Intake
 from alrun.runner.verify import verify
 from alrun.store.audit import read_labels
 from alrun.store.files import AppendLog
@@ -162,7 +163,7 @@ def test_a_strategy_whose_labels_depend_on_what_came_before_is_caught(place: Pat
 
 def test_answers_that_come_after_the_call_are_refused() -> None:
     kept: list[Any] = []
-    queue = DurableQueue([(0, 5), (1, 6)], kept.extend, Annotation)
+    queue = DurableQueue(OpenRequests([(0, 5), (1, 6)]), Intake(kept.extend), Annotation)
     queue.put(Annotation(6, 1))
     queue.finish(lambda item: Annotation(item, status=LabelStatus.SKIPPED))
     assert [(order, one.item, one.status) for order, one in kept] == [(1, 6, "labelled"), (0, 5, "skipped")]
@@ -175,7 +176,7 @@ def test_an_error_in_a_thread_ends_the_call() -> None:
     def refuse(answers: Any) -> None:
         raise OSError("no space left")
 
-    queue = DurableQueue([(0, 5), (1, 6)], refuse, Annotation)
+    queue = DurableQueue(OpenRequests([(0, 5), (1, 6)]), Intake(refuse), Annotation)
     with ThreadPoolExecutor() as pool:
         pool.submit(queue.put, Annotation(5, 1))
     with pytest.raises(OSError, match="no space left"):

@@ -1,0 +1,122 @@
+"""Intake of labels: judged by what the training pool takes, logged, told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.events import LabelReceived, PhaseProgress
+from alrun.core.types import Annotation, LabelStatus, Task
+from alrun.driver.open_requests import same_item
+from alrun.driver.queues import FifoQueue, Intake, PassedThrough
+
+if TYPE_CHECKING:
+    from alrun.driver.host import Host
+
+__all__ = ["LabelIntake", "Requests", "tell_label"]
+
+
+class Requests(FifoQueue):
+    """The requests of a step, as a label strategy takes them: none is given out where its label could not be kept.
+
+    Attributes:
+        taken: How many have been taken.
+    """
+
+    def __init__(self, items: Sequence[Any], driver: Host) -> None:
+        """Offer ``items``."""
+        super().__init__(items)
+        self._check = driver.store.check
+        self.taken = 0
+
+    def get(self) -> Any:
+        """Remove and return the oldest request.
+
+        Raises:
+            IndexError: There is none.
+            RunDirectoryLost: The run directory has been removed or replaced.
+        """
+        self._check()
+        item = super().get()
+        self.taken += 1
+        return item
+
+
+class LabelIntake(Intake):
+    """Takes the labels of one step of an experiment in."""
+
+    def __init__(self, driver: Host, total: int) -> None:
+        """Take labels in for the current step of ``driver``, which has ``total`` requests."""
+        self._driver = driver
+        self._step = driver.active_learning_step_idx
+        self._total = total
+        self._answers = list(driver.store.labels.answers(self._step).values())
+        self._only_passed = self._is_passed_through(self._answers)
+
+    def check(self, annotations: Sequence[Annotation]) -> None:
+        """Refuse what the training pool could not take, before it is acknowledged: it would stand in the way for ever.
+
+        Raises:
+            PassedThrough: The strategy hands requests through, where the pool needs targets.
+            AlrunError: An answer cannot be used, or not be stored.
+        """
+        if self._only_passed and len(self._answers) + len(annotations) > 1 and self._is_passed_through(annotations):
+            hint = "put (item, target) or alrun.core.types.Annotation in the serialize queue"
+            raise PassedThrough(f"returned the requests themselves, without targets: {hint}")
+        check = getattr(self._driver.training_pool, "check", None)
+        if check is not None:
+            check(annotations)
+        for annotation in annotations:
+            self._driver.store.labels.check_storable(annotation)
+
+    def append(self, answers: Sequence[tuple[int, Annotation]]) -> None:
+        """Make (order, annotation) pairs durable together, and tell of those that are answers."""
+        driver = self._driver
+        driver.store.labels.append(self._step, answers)
+        sound = [(order, one) for order, one in answers if one.status is not LabelStatus.REJECTED]
+        for order, annotation in answers:
+            if annotation.status is LabelStatus.REJECTED:
+                which = f"request {order}" if order >= 0 else "no request"
+                why = f"charged {annotation.cost:g} for {which} of step {self._step}: {annotation.reason}"
+                driver.logger.warning("%s", why)
+        self._only_passed = self._only_passed and self._is_passed_through([one for _, one in sound])
+        self._answers += [one for _, one in sound]
+        for order, annotation in sound:
+            tell_label(driver, order, annotation)
+        done = len(driver.store.labels.answers(self._step))
+        driver.notify.tell(PhaseProgress, done=done, total=self._total)
+        driver.signals.check()
+
+    def keep_late(self, answers: Sequence[tuple[int, Annotation]]) -> None:
+        """Make answers durable that came after the call had failed; their requests are not asked again."""
+        self._driver.store.keep_late(self._step, answers)
+        self._driver.logger.warning("%d answers of step %d came after their call had failed", len(answers), self._step)
+
+    def refuse_late(self, count: int) -> None:
+        """Say that answers came when their requests had been given up."""
+        self._driver.logger.error("%d answers of step %d came after their call had ended", count, self._step)
+
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Return a context in which the limit of the label strategy does not interrupt."""
+        return self._driver.deadline.paused()
+
+    def _is_passed_through(self, answers: Sequence[Annotation]) -> bool:
+        """Return whether answers look like their requests; row numbers that are classes may well be their labels."""
+        if self._driver.pools_own_their_labels:
+            return False
+        if answers and all(self._may_be_class(one.target) for one in answers):
+            return False
+        return all(same_item(one.item, one.target) for one in answers)
+
+    def _may_be_class(self, target: Any) -> bool:
+        spec = self._driver.spec
+        classes = spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else 0
+        return isinstance(target, int) and 0 <= target < classes
+
+
+def tell_label(driver: Host, order: int, annotation: Annotation, *, again: bool = False) -> None:
+    """Tell callbacks of one label."""
+    if driver.notify.listens(LabelReceived):
+        uuid = driver.ledger.uuid(driver.active_learning_step_idx, order)
+        driver.notify.tell(LabelReceived, again=again, order=order, uuid=uuid, annotation=annotation)
