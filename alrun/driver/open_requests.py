@@ -55,6 +55,11 @@ class OpenRequests:
         return list(self._open.items())
 
     @property
+    def count(self) -> int:
+        """How many requests there were."""
+        return len(self._place)
+
+    @property
     def any_spoiled(self) -> bool:
         """Whether an open request has had an answer that is none."""
         return bool(self._spoiled)

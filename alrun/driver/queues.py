@@ -144,18 +144,31 @@ class DurableQueue:
 
         Raises:
             StrategyError: An answer to something that was not asked, or was answered already, or that cannot be used,
-                or that comes too late. The others are durable.
+                or that comes too late. The others are durable, also those that an iterator makes after it.
         """
+        if not isinstance(items, Sized):
+            self._take_each(items)
+            return
         together: list[Any] = []
         try:
-            for item in items:
-                together.append(item)
-                if not isinstance(items, Sized):
-                    answer, together = together, []
-                    self._take(answer)
+            together.extend(items)
         finally:
             if together:
-                self._take(together)
+                self._take(together, not self._requests.any_spoiled)
+
+    def _take_each(self, items: Iterable[Any]) -> None:
+        """Take the answers of an iterator; one that makes more bad answers than there are requests is left."""
+        errors: list[StrategyError] = []
+        in_order = not self._requests.any_spoiled
+        for item in items:
+            try:
+                self._take([item], in_order)
+            except StrategyError as error:
+                errors.append(error)
+                if len(errors) > self._requests.count:
+                    break
+        if errors:
+            raise errors[0]
 
     def get(self) -> Any:
         """Raise ``IndexError``: answers are in the label log."""
@@ -183,20 +196,19 @@ class DurableQueue:
         with self._lock:
             self._is_closed = True
 
-    def _take(self, answers: Sequence[Any]) -> None:
+    def _take(self, answers: Sequence[Any], in_order: bool) -> None:
         with self._intake.undisturbed(), self._lock:
             try:
                 if self._is_done:
                     self._intake.refuse_late(len(answers))
                     raise StrategyError(f"{self._author} answered after its call had ended")
-                self._sort(answers)
+                self._sort(answers, in_order)
             except BaseException as error:
                 self._failure = self._failure or error
                 raise
 
-    def _sort(self, answers: Sequence[Any]) -> None:
+    def _sort(self, answers: Sequence[Any], in_order: bool) -> None:
         """Make durable what is sound, charge what is bad, and raise for the first of that."""
-        in_order = not self._requests.any_spoiled
         judged = self._together(answers, in_order) or self._each(answers, in_order)
         bad = [one for one in judged if isinstance(one, _Bad)]
         self._write([self._charged(one) if isinstance(one, _Bad) else one for one in judged])

@@ -30,6 +30,8 @@ class LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Append one message."""
         line = f"{printable_block(self.format(record), MOST)}\n".encode(errors="replace")
+        if self._log is None and not self._path.parent.is_dir():
+            return  # the run directory was removed: it is not made again for that
         try:
             self._log = self._log or AppendLog(self._path, durable=False)
             self._log.append(line)

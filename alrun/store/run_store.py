@@ -45,6 +45,7 @@ class RunStore:
         self._rescue = Rescue(directory, logger)
         if lock is not None:
             lock.check()
+        make_directory(directory.path)
         directory.refuse_links()
         directory.remove_temporaries()
         make_directory(directory.checkpoints)

@@ -38,4 +38,3 @@ def test_a_signal_ends_a_run_that_can_be_resumed(
     bought = frame(run, "acquisitions")
     assert len(bought) == stopped["labels"] + 2
     assert bought["index"].is_unique
-

@@ -13,6 +13,7 @@ from torch import Tensor
 from alrun.core.errors import StrategyError
 from alrun.core.types import Annotation, Prediction
 from alrun.query.base import ScoreQuery
+from alrun.store.label_lines import LabelLine, LabelReader
 
 
 class NotANumber(ScoreQuery):
@@ -22,6 +23,10 @@ class NotANumber(ScoreQuery):
         scores = prediction.outputs[:, 0].clone()
         scores[3] = float("nan")
         return scores
+
+
+def read(place: Path) -> list[LabelLine]:
+    return [line for line in LabelReader(place / "labels") if isinstance(line, LabelLine)]
 
 
 def first(driver: Any) -> int:
@@ -64,7 +69,7 @@ def too_many(item: int, truth: int) -> Annotation:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (lambda item, truth: item + 1000, "Answer returned the requests themselves|not a class"),
+        (lambda item, truth: item + 1000, "label 1.* is not a class"),
         (lambda item, truth: Annotation(item + 10**6, truth), "Answer answered a request that was not made: 10"),
         (lambda item, truth: Annotation(torch.zeros(2), truth), "Answer answered a request that was not made"),
         (lambda item, truth: Annotation(item, object()), "labels that are not numbers"),
@@ -76,8 +81,10 @@ def test_a_label_strategy_that_answers_what_it_may_not(tmp_path: Path, answer: A
     with pytest.raises(Exception, match=said) as caught:
         run(tmp_path, label=Answer(answer))
     assert type(caught.value).__module__ == "alrun.core.errors"
-    assert (tmp_path / "labels/labels.jsonl").read_bytes() == b""
-    assert run(tmp_path).labels_bought == 20
+    assert [line.annotation.status for line in read(tmp_path)] == ["rejected"]
+    mended = run(tmp_path)
+    assert mended.labels_bought == 20
+    assert sum(row["cost"] for row in mended.ledger.acquisitions) == 21
 
 
 class Twice(Answer):
@@ -104,10 +111,11 @@ class PassedOn(Answer):
 
 
 def test_a_label_strategy_that_answers_twice(tmp_path: Path) -> None:
-    with pytest.raises(StrategyError, match="Twice answered more requests than it was given"):
+    with pytest.raises(StrategyError, match=r"Twice answered a request a second time \(request 0, \d+\)"):
         run(tmp_path, label=Twice(too_many))
     mended = run(tmp_path)
     assert mended.labels_bought == 20
+    assert [row["cost"] for row in mended.ledger.acquisitions][:2] == [2, 1]
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -115,7 +123,7 @@ def test_a_label_strategy_that_passes_requests_on(tmp_path: Path, together: bool
     with pytest.raises(StrategyError, match=r"PassedOn (returned the requests themselves|gave an answer that)"):
         run(tmp_path, label=PassedOn(together))
     if together:
-        assert (tmp_path / "labels/labels.jsonl").read_bytes() == b"", "garbage was acknowledged"
+        assert {line.annotation.status for line in read(tmp_path)} == {"rejected"}, "garbage was acknowledged"
         assert run(tmp_path).labels_bought == 20
 
 

@@ -134,8 +134,11 @@ def test_function_points_fail_alone_with_the_reason(tmp_path: Path) -> None:
             labels[(batch == inputs[6]).all(dim=1)] = math.inf
             return labels
 
-        found = answers(Function(fragile, batch_size=8), driver, rows)
+        everything = answers(Function(fragile, batch_size=8), driver, rows)
         true = response(inputs).flatten().tolist()
+    found = [one for one in everything if one.status is not LabelStatus.REJECTED]
+    charged = [one.item for one in everything if one.status is LabelStatus.REJECTED]
+    assert charged == rows[:8], "the evaluation that raised is charged"
     assert [i for i, answer in enumerate(found) if answer.status is LabelStatus.FAILED] == [3, 6]
     assert found[3].reason == "ArithmeticError: mesh collapsed"
     assert "inf" in found[6].reason
@@ -144,13 +147,47 @@ def test_function_points_fail_alone_with_the_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [lambda x: torch.ones(len(x), 1, 1), lambda x: torch.ones(len(x) + 1), lambda x: "text"]
+    ("answer", "said"),
+    [
+        (lambda x: torch.ones(len(x), 1, 1), r"labels \[3, 1, 1\] for inputs \[3, 5\]; expected \[3\] or \[3, 1\]"),
+        (lambda x: torch.ones(len(x) + 1), r"labels \[4\] for inputs \[3, 5\]; expected \[3\] or \[3, 1\]"),
+        (lambda x: torch.ones(len(x), 2), r"labels \[3, 2\] for"),
+        (lambda x: 1.0, r"labels \[\] for"),
+        (lambda x: "text", "returned str"),
+        (lambda x: torch.ones(len(x)) * 1j, "complex labels"),
+    ],
 )
-def test_function_with_useless_results_fails_every_point(answer: Any, tmp_path: Path) -> None:
+def test_function_with_useless_results_ends_the_run_at_once(answer: Any, said: str, tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def counted(inputs: torch.Tensor) -> Any:
+        calls.append(len(inputs))
+        return answer(inputs) if len(calls) > 1 else response(inputs)
+
+    queue = FifoQueue()
+    with hosted(tmp_path / "run", Task.REGRESSION) as driver, pytest.raises(StrategyError, match=said):
+        answers(Function(counted, batch_size=3, cost=2.0), driver, pending(driver)[:6], queue)
+    assert calls == [3, 3], "it was evaluated again"
+    assert [one.status for one in queue.to_list()] == ["labelled"] * 3 + ["rejected"] * 3
+    assert sum(one.cost for one in queue.to_list()) == 2.0 * sum(calls)
+
+
+@pytest.mark.parametrize(("size", "retries", "evaluations"), [(4, 0, 4), (4, 1, 8), (4, 3, 16), (1, 0, 4), (1, 3, 12)])
+def test_function_evaluations_that_raise_are_charged_and_bounded(
+    size: int, retries: int, evaluations: int, tmp_path: Path
+) -> None:
+    calls: list[int] = []
+
+    def broken(inputs: torch.Tensor) -> Any:
+        calls.append(len(inputs))
+        raise ArithmeticError("mesh collapsed")
+
     with hosted(tmp_path / "run", Task.REGRESSION) as driver:
-        found = answers(Function(answer), driver, pending(driver)[:3])
-    assert [one.status for one in found] == [LabelStatus.FAILED] * 3
-    assert all(one.reason for one in found)
+        found = answers(Function(broken, size, cost=2.0, retries=retries), driver, pending(driver)[:4])
+    assert sum(calls) == evaluations
+    assert sum(one.cost for one in found) == 2.0 * evaluations
+    assert [one.status for one in found if one.status is not LabelStatus.REJECTED] == [LabelStatus.FAILED] * 4
+    assert {one.reason for one in found} == {"ArithmeticError: mesh collapsed"}
 
 
 def test_function_of_classes_gives_ints_and_fails_others(tmp_path: Path) -> None:
@@ -166,6 +203,9 @@ def test_function_of_classes_gives_ints_and_fails_others(tmp_path: Path) -> None
 def test_function_must_be_one() -> None:
     with pytest.raises(ConfigError, match="is no function"):
         Function("branin")  # type: ignore[arg-type]
+    for retries in (-1, True, 1.5):
+        with pytest.raises(ConfigError, match="not a number of retries"):
+            Function(response, retries=retries)  # type: ignore[arg-type]
 
 
 def test_an_answer_short_is_an_error(tmp_path: Path) -> None:
