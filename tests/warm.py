@@ -28,11 +28,6 @@ from glob import glob
 from types import ModuleType
 from typing import Any, NoReturn
 
-import lightning.pytorch
-import pyarrow.parquet
-import scipy.stats
-import sklearn.cluster
-import sklearn.datasets
 import torchmetrics.classification  # noqa: F401
 
 import alrun.cli.app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from alrun.cli.app import listeners
+from alrun.cli.listening import listeners
 from alrun.cli.show import show_outcome
 from alrun.config.check import SEVERAL, SINGLE
 from alrun.config.compose import Composed

@@ -31,7 +31,8 @@ def run(argv: list[str], trust: Trust) -> int:
         return 0
     composer = Composer(trust, Path(arguments.config_dir) if arguments.config_dir else None)
     words = arguments.overrides
-    jobs = composer.compose_sweep(words) if arguments.multirun else [composer.compose(words)]
-    for experiment in checked(jobs, trust):
-        print(printable(f"ok: {shortened(experiment.directory.path)}"))  # noqa: T201 - likewise
+    several = arguments.multirun or composer.is_sweep(words)
+    sweep = composer.compose_sweep(words) if several else composer.compose_single(words)
+    for job in checked(sweep, trust):
+        print(printable(f"ok: {shortened(job.directory.path)}"))  # noqa: T201 - likewise
     return 0

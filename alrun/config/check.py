@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from alrun.config.bound import Node, bind, iterate_targets, node_problems
+from alrun.config.bound import Node, bind, node_problems
 from alrun.config.knobs import KNOBS, TRAINING, knob_problems, value_problems, wrong_knobs
 from alrun.config.listeners import on_error_problems
 from alrun.config.signatures import argument_problems
@@ -14,16 +13,13 @@ from alrun.config.suggest import did_you_mean
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
 
-__all__ = ["all_problems", "cheap_problems", "checked", "hydra_problems"]
+__all__ = ["all_problems", "cheap_problems", "checked"]
 
 SINGLE = ("data", "learner", "inference", "cold_start", "label")
 SEVERAL = ("query", "metrology", "stopping", "logger", "callbacks")
 #: Keys of the training group that are built; the others are in ``TRAINING``.
 BUILT = ("train_step_fn", "validate_step_fn", "optimizer")
 RESETS = ("scratch", "warm", "shrink_perturb")
-HYDRA_TARGET = re.compile(r"(hydra\._internal\.core_plugins|hydra_plugins\.\w+)\.\w+\.[A-Z]\w+")
-LOG_HANDLER = re.compile(r"logging(\.handlers)?\.[A-Z]\w+")
-HANDS_OFF = "leave Hydra's own node as it is"
 
 
 def checked(config: Mapping[str, Any], trust: Trust) -> dict[str, Any]:
@@ -133,29 +129,3 @@ def _loaded(node: Any) -> Any:
 def _task(data: Any) -> str | None:
     declared = getattr(data.target, "task", None) or data.arguments.get("task") if isinstance(data, Node) else None
     return str(declared) if declared in ("classification", "regression") else None
-
-
-def hydra_problems(hydra: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what Hydra would build from its own node, before alrun sees it, and that is not Hydra's own."""
-    for _, where, node in iterate_targets(hydra, (), "hydra"):
-        if not HYDRA_TARGET.fullmatch(str(node["_target_"])):
-            yield Problem(f"_target_ {node['_target_']!r} is not Hydra's own", f"{where}._target_", HANDS_OFF)
-    if (hydra.get("job") or {}).get("chdir"):
-        yield Problem("alrun stays in its working directory", "hydra.job.chdir", "leave it false")
-    for key in ("job_logging", "hydra_logging"):
-        for where, value in _leaves(hydra.get(key), f"hydra.{key}"):
-            is_factory = where.endswith(".()") or (where.endswith(".class") and not LOG_HANDLER.fullmatch(str(value)))
-            is_import = isinstance(value, str) and "ext://" in value and not value.startswith("ext://sys.std")
-            if is_factory or is_import:
-                yield Problem(f"{value!r} is not a plain log handler", where, HANDS_OFF)
-
-
-def _leaves(value: Any, where: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _leaves(item, f"{where}.{key}")
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _leaves(item, where)
-    else:
-        yield where, value

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.config.check import SEVERAL, all_problems, hydra_problems
+from alrun.config.check import SEVERAL, all_problems
 from alrun.config.overrides import Choices, ParsedOverride, key_problems, parse_overrides
-from alrun.config.paths import conf_dir
+from alrun.config.resolvers import interpolation_problems, only, problem_of
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from hydra.core.config_loader import ConfigLoader
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from omegaconf import DictConfig
 
-__all__ = ["Composed", "Composer", "choices_of", "resolved"]
-
-CONFIG_NAME = "config"
-MAX_CHECKED_JOBS = 1000
+__all__ = ["Composed", "Composer", "Sweep", "choices_of", "resolved"]
 
 
 @dataclass(frozen=True)
@@ -32,37 +28,59 @@ class Composed:
     Attributes:
         config: The experiment, unresolved, without Hydra's own node.
         choices: The option that each group was given, several joined by ``+``.
+        hydra: Hydra's own node, plain and checked.
+        words: What it was composed from.
+        values: ``config`` as plain containers, where that is known already.
     """
 
     config: DictConfig
     choices: Mapping[str, str]
+    hydra: Mapping[str, Any] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    values: dict[str, Any] | None = None
 
 
-def choices_of(config: DictConfig, hydra: Any) -> dict[str, str]:
+@dataclass(frozen=True)
+class Sweep:
+    """The jobs of a sweep.
+
+    Attributes:
+        words: Each job's words, in the order in which Hydra's basic sweeper runs them.
+        given: The words that they come from.
+        hydra: Hydra's own node for the sweep as a whole.
+        compose: Returns the config of one job from its words; it is good until the next is asked for.
+    """
+
+    words: Sequence[tuple[str, ...]]
+    given: Sequence[str]
+    hydra: Mapping[str, Any]
+    compose: Callable[[tuple[str, ...]], Composed]
+
+
+def choices_of(config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:
     """Return the option that each top-level group was given.
 
     It is in Hydra's own node; several options, which Hydra does not note, are the names that ``config`` has them under.
     """
-    noted = {str(group): value for group, value in hydra.runtime.choices.items() if isinstance(value, str)}
+    noted = {str(group): value for group, value in hydra["runtime"]["choices"].items() if isinstance(value, str)}
     several = {group: "+".join(map(str, config[group])) for group in SEVERAL if config.get(group)}
     return several | {group: option for group, option in noted.items() if not {"/", "@"} & set(group)}
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """Return ``config`` as plain containers, interpolations resolved.
+    """Return ``config`` as plain containers, interpolations resolved, once: what then looks like one is text.
 
     Raises:
-        ConfigError: An interpolation that leads nowhere, or a mandatory value that is missing.
+        ConfigError: With each interpolation that leads nowhere or that is not offered, and each value that is missing.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    try:
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
-        key = str(getattr(error, "full_key", "") or "")
-        text = str(error).splitlines()[0]
-        raise ConfigError(Problem(text, key, f"{key}=…" if "mandatory" in text else "")) from error
+    with only():
+        try:
+            plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        except OmegaConfBaseException as error:
+            raise ConfigError(list(interpolation_problems(config)) or [problem_of(error)]) from error
     if not isinstance(plain, dict):
         raise ConfigError("the config is not a mapping")
     return {str(key): value for key, value in plain.items()}
@@ -74,7 +92,12 @@ class Composer:
     def __init__(self, trust: Trust, config_dir: Path | None = None) -> None:
         """Compose from alrun's ``conf`` and from ``config_dir``, which wins; ``trust`` is for what is checked."""
         self._trust = trust
-        self._config_dir = config_dir
+        self.config_dir = config_dir
+        self._last: Composed | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what is quickly made again."""
+        return {"_trust": self._trust, "config_dir": self.config_dir, "_last": None}
 
     def compose(self, words: Sequence[str]) -> Composed:
         """Return the config of one job.
@@ -82,133 +105,111 @@ class Composer:
         Raises:
             ConfigError: With everything that is wrong with ``words``.
         """
-        with self._opened() as loader:
-            overrides = self._parsed(loader, words)
-            several = [
-                Problem(f"{o.text} has several values", "", f"alrun -m {o.text}") for o in overrides if o.is_sweep
-            ]
-            if several:
-                raise ConfigError(several)
-            return self._load(loader, overrides, words)
+        if self._last is not None and self._last.words == tuple(words):
+            return self._last
+        overrides = self.parsed(words)
+        several = [Problem(f"{o.text} has several values", "", f"alrun -m {o.text}") for o in overrides if o.is_sweep]
+        if several:
+            raise ConfigError(several)
+        self._last = self.load(overrides, words)
+        return self._last
 
-    def compose_sweep(self, words: Sequence[str]) -> list[Composed]:
-        """Return the configs of all jobs of a sweep, in the order in which Hydra's basic sweeper runs them.
+    def compose_sweep(self, words: Sequence[str]) -> Sweep:
+        """Return the jobs of a sweep.
+
+        Raises:
+            ConfigError: With what is wrong with ``words`` themselves.
+        """
+        from alrun.config.sweep import Expansion
+
+        return Expansion(self, words).sweep()
+
+    def compose_single(self, words: Sequence[str]) -> Sweep:
+        """Return the sweep of one job.
 
         Raises:
             ConfigError: With everything that is wrong with ``words``.
         """
-        with self._opened() as loader:
-            overrides = self._parsed(loader, words)
-            jobs = [list(job) for job in product(*(override.values() for override in overrides))]
-            checked = jobs if len(jobs) <= MAX_CHECKED_JOBS else jobs[:1]
-            composed: list[Composed] = []
-            problems: dict[Problem, None] = {}
-            for job in checked:
-                try:
-                    composed.append(self._load(loader, overrides, job))
-                except ConfigError as error:
-                    problems |= dict.fromkeys(error.problems)
-            if problems:
-                raise ConfigError(problems)
-            return composed
+        return Sweep([tuple(words)], words, self.compose(words).hydra, self.compose)
 
-    @contextmanager
-    def _opened(self) -> Iterator[ConfigLoader]:
-        """Yield Hydra's config loader; Hydra keeps its state globally, and gets it back afterwards."""
-        from hydra._internal.hydra import Hydra
-        from hydra._internal.utils import create_config_search_path
-        from hydra.core.config_search_path import SearchPathQuery
-        from hydra.core.global_hydra import GlobalHydra
+    def is_sweep(self, words: Sequence[str]) -> bool:
+        """Return whether ``words`` themselves ask for a sweep, as ``hydra.mode=MULTIRUN``."""
+        overrides, _ = parse_overrides(words)
+        return any(o.key == "hydra.mode" and str(o.parsed.value()) == "MULTIRUN" for o in overrides)
 
-        path = create_config_search_path(str(conf_dir()))
-        if self._config_dir is not None:
-            if not self._config_dir.is_dir():
-                raise ConfigError(Problem("no such folder", f"--config-dir {self._config_dir}", "--config-dir DIR"))
-            if (self._config_dir / f"{CONFIG_NAME}.yaml").exists():
-                what = f"{CONFIG_NAME}.yaml would take the place of alrun's own"
-                hint = "put what it says in experiment/mine.yaml and add experiment=mine"
-                raise ConfigError(Problem(what, f"--config-dir {self._config_dir}", hint))
-            own = SearchPathQuery(provider="schema")
-            path.prepend("command-line", f"file://{self._config_dir.resolve()}", anchor=own)
-        GlobalHydra.instance().clear()
-        try:
-            yield Hydra.create_main_hydra2(task_name="alrun", config_search_path=path).config_loader
-        finally:
-            GlobalHydra.instance().clear()
+    @cached_property
+    def loader(self) -> ConfigLoaderImpl:
+        """Hydra's config loader."""
+        from alrun.config.hydra_loader import opened
 
-    def _parsed(self, loader: ConfigLoader, words: Sequence[str]) -> list[ParsedOverride]:
-        overrides, problems = parse_overrides(words, loader)
-        choices = Choices(loader)
+        with opened(self.config_dir) as loader:
+            return loader
+
+    def parsed(self, words: Sequence[str], *, listed: bool = True) -> list[ParsedOverride]:
+        """Return ``words`` as Hydra reads them.
+
+        Args:
+            words: Words of the command line.
+            listed: Whether each sweep must be a list of values.
+
+        Raises:
+            ConfigError: A word cannot be read, or names a group or option that there is not.
+        """
+        overrides, problems = parse_overrides(words, self.loader)
+        choices = Choices(self.loader)
         for override in overrides:
-            problems += choices.problems(override)
+            problems += choices.problems(override, listed=listed)
         if problems:
-            raise ConfigError(problems + self._further(loader, overrides, problems))
+            raise ConfigError(problems + self._further(overrides, problems))
         return overrides
 
-    def _load(self, loader: ConfigLoader, overrides: Sequence[ParsedOverride], words: Sequence[str]) -> Composed:
-        try:
-            config, hydra = _hydra_load(loader, words)
-        except ConfigError as error:
-            further = self._further(loader, overrides, [])
-            raise ConfigError(further or error.problems) from error
-        problems = list(hydra_problems(resolved_hydra(hydra)))
-        if problems:
-            raise ConfigError(problems)
-        return Composed(config, choices_of(config, hydra))
+    def is_group(self, override: ParsedOverride) -> bool:
+        """Return whether ``override`` chooses options of a group."""
+        return Choices(self.loader).is_group(override)
 
-    def _further(
-        self, loader: ConfigLoader, overrides: Sequence[ParsedOverride], known: Sequence[Problem]
-    ) -> list[Problem]:
+    def load(self, overrides: Sequence[ParsedOverride], words: Sequence[str]) -> Composed:
+        """Return the config of ``words``; ``overrides``, the whole command line, say what else is wrong.
+
+        Raises:
+            ConfigError: With everything that is wrong.
+        """
+        from alrun.config.hydra_loader import checked_node, composed, without_node
+
+        try:
+            config = composed(self.loader, words)
+        except ConfigError as error:
+            raise ConfigError(self._further(overrides, []) or error.problems) from error
+        try:
+            hydra = checked_node(config)
+        except ConfigError as error:
+            raise ConfigError(
+                dict.fromkeys([*error.problems, *self._experiment_problems(without_node(config))])
+            ) from error
+        without_node(config)
+        return Composed(config, choices_of(config, hydra), hydra, tuple(words))
+
+    def _experiment_problems(self, config: DictConfig) -> Sequence[Problem]:
+        try:
+            return all_problems(resolved(config), self._trust)
+        except ConfigError as error:
+            return error.problems
+
+    def _further(self, overrides: Sequence[ParsedOverride], known: Sequence[Problem]) -> list[Problem]:
         """Return what else is wrong, so that everything is said at once: keys, then what the sound words give."""
-        choices = Choices(loader)
+        from alrun.config.hydra_loader import load
+
+        choices = Choices(self.loader)
         groups = [o for o in overrides if choices.is_group(o) and not list(choices.problems(o))]
         values = [o for o in overrides if not choices.is_group(o) and not list(choices.problems(o))]
         try:
-            base, _ = _hydra_load(loader, [override.values()[0] for override in groups])
+            base, _ = load(self.loader, [override.values()[0] for override in groups])
         except ConfigError as error:
             return [] if known else list(error.problems)
         wrong = {override.text: key_problems(override, base) for override in values}
         sound = [*groups, *(override for override in values if not wrong[override.text])]
         problems = [problem for found in wrong.values() for problem in found]
         try:
-            config, _ = _hydra_load(loader, [override.values()[0] for override in sound])
-            problems += all_problems(resolved(config), self._trust)
+            config, _ = load(self.loader, [override.values()[0] for override in sound])
         except ConfigError as error:
-            problems += error.problems
-        return problems
-
-
-def _hydra_load(loader: ConfigLoader, words: Sequence[str]) -> tuple[DictConfig, DictConfig]:
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.errors import HydraException
-    from hydra.types import RunMode
-    from omegaconf import flag_override
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    try:
-        config = loader.load_configuration(
-            config_name=CONFIG_NAME, overrides=list(words), run_mode=RunMode.RUN, from_shell=False
-        )
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{mark.name}, line {mark.line + 1}" if mark else ""
-        raise ConfigError(Problem(f"is no YAML: {getattr(error, 'problem', error)}", place)) from error
-    except OSError as error:
-        raise ConfigError(Problem(str(error), " ".join(words), "an option is a YAML mapping")) from error
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        raise ConfigError(Problem(lines[0], "", lines[1] if len(lines) > 1 else "")) from error
-    HydraConfig.instance().set_config(config)
-    hydra = config.hydra
-    with flag_override(config, ["readonly", "struct"], False):
-        config.pop("hydra")
-    return config, hydra
-
-
-def resolved_hydra(hydra: DictConfig) -> Mapping[str, Any]:
-    """Return Hydra's own node as plain containers, unresolved: it refers to the node it was cut from."""
-    from omegaconf import OmegaConf
-
-    plain = OmegaConf.to_container(hydra, resolve=False)
-    return plain if isinstance(plain, dict) else {}  # type: ignore[return-value]
+            return [*problems, *error.problems]
+        return [*problems, *self._experiment_problems(config)]

@@ -103,10 +103,15 @@ class Choices:
         """Return whether ``override`` chooses options of a group."""
         return "." not in override.key and bool(self.options(override.key))
 
-    def problems(self, override: ParsedOverride) -> Iterator[Problem]:
-        """Yield options that do not exist, and groups that do not exist but look like one."""
+    def problems(self, override: ParsedOverride, *, listed: bool = True) -> Iterator[Problem]:
+        """Yield options that do not exist, and groups that do not exist but look like one.
+
+        Args:
+            override: One word.
+            listed: Whether a sweep must be a list of values, as Hydra's basic sweeper needs it.
+        """
         key = override.key
-        if override.parsed.is_sweep_override() and not override.parsed.is_discrete_sweep():
+        if listed and override.parsed.is_sweep_override() and not override.parsed.is_discrete_sweep():
             what = f"{override.text} is not a list of values"
             yield Problem(what, "command line", f"{key}=range(0,3), {key}=choice(a,b) or {key}=a,b")
         elif key == "hydra.searchpath":

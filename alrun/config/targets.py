@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -103,9 +104,13 @@ def is_public(name: str) -> bool:
 
 
 def _plugins() -> tuple[str, ...]:
-    from importlib.metadata import entry_points
+    """Return the plugins of installed packages; the working directory, which may be on the path, installs none."""
+    from importlib.metadata import distributions
 
-    return tuple(point.value.split(":")[0].strip() for point in entry_points(group=ENTRY_POINTS))
+    here = Path.cwd().resolve()
+    folders = [folder for folder in sys.path if Path(folder).resolve() != here]
+    points = (point for found in distributions(path=folders) for point in found.entry_points)
+    return tuple(dict.fromkeys(p.value.split(":")[0].strip() for p in points if p.group == ENTRY_POINTS))
 
 
 def _deepest_module(target: str) -> tuple[ModuleType | Problem, list[str]]:

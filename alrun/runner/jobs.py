@@ -2,55 +2,93 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from alrun.config.compose import Composed
+from alrun.config.compose import Sweep
 from alrun.config.identity import identity_of
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
 from alrun.runner.run import Experiment
+from alrun.store.rundir import RunDirectory
 
-__all__ = ["checked", "rehearsed"]
+__all__ = ["Job", "checked", "rehearsed"]
+
+#: Data sets that rehearsals share at a time.
+SOURCES = 4
 
 
-def checked(jobs: Iterable[Composed], trust: Trust) -> list[Experiment]:
-    """Return one experiment a job, each checked as far as that can be done without building anything.
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep.
+
+    Attributes:
+        words: What it is composed from.
+        directory: Where it lies.
+        finished: Whether it was finished before.
+    """
+
+    words: tuple[str, ...]
+    directory: RunDirectory
+    finished: bool
+
+
+def checked(sweep: Sweep, trust: Trust) -> list[Job]:
+    """Return the jobs, each checked as far as that can be done without building anything.
 
     Raises:
         ConfigError: With everything that is wrong, over all jobs.
     """
-    return _gathered(jobs, trust, lambda experiment: experiment.check())
+    return _gathered(sweep, trust, lambda experiment: experiment.check(), lambda: None)
 
 
-def rehearsed(jobs: Iterable[Composed], trust: Trust) -> list[Experiment]:
-    """Return one experiment a job, each unfinished one built once; those that differ in the seed alone count as one.
+def rehearsed(sweep: Sweep, trust: Trust, advance: Callable[[], None] = lambda: None) -> list[Job]:
+    """Return the jobs, each unfinished one built once; those that differ in the seed alone count as one.
+
+    Args:
+        sweep: The sweep.
+        trust: The allowlist.
+        advance: Called after each job.
 
     Raises:
         ConfigError: With everything that is wrong, over all jobs.
     """
     sources: dict[str, Any] = {}
-    seen: set[str] = set()
 
     def rehearse(experiment: Experiment) -> None:
-        key = json.dumps({**identity_of(experiment.config), "seed": 0}, sort_keys=True)
-        if key not in seen and not experiment.finished():
-            seen.add(key)
-            experiment.rehearse(sources)
+        while len(sources) > SOURCES:
+            del sources[next(iter(sources))]
+        experiment.rehearse(sources)
 
-    return _gathered(jobs, trust, rehearse)
+    return _gathered(sweep, trust, rehearse, advance)
 
 
-def _gathered(jobs: Iterable[Composed], trust: Trust, check: Callable[[Experiment], None]) -> list[Experiment]:
-    experiments: list[Experiment] = []
+def _gathered(
+    sweep: Sweep, trust: Trust, check: Callable[[Experiment], None], advance: Callable[[], None]
+) -> list[Job]:
+    jobs: list[Job] = []
+    seen: set[bytes] = set()
     problems: dict[Problem, None] = {}
-    for job in jobs:
+    for words in sweep.words:
         try:
-            experiments.append(Experiment(job, trust))
-            check(experiments[-1])
+            experiment = Experiment(sweep.compose(words), trust)
+            finished = experiment.finished() is not None
+            jobs.append(Job(words, experiment.directory, finished))
+            key = _apart_from_seed(experiment)
+            if not finished and key not in seen:
+                seen.add(key)
+                check(experiment)
         except ConfigError as error:
             problems |= dict.fromkeys(error.problems)
+        advance()
     if problems:
         raise ConfigError(problems)
-    return experiments
+    return jobs
+
+
+def _apart_from_seed(experiment: Experiment) -> bytes:
+    text = json.dumps({**experiment.config, **identity_of(experiment.config), "seed": 0}, sort_keys=True)
+    return hashlib.sha256(text.encode()).digest()

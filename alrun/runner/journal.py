@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +13,7 @@ from alrun import __version__
 from alrun.config.identity import EXTENDING, identity_hash
 from alrun.core.callback import Callback
 from alrun.core.events import PhaseFinished
+from alrun.runner.checkout import commit_of
 from alrun.runner.place import GROUPS
 from alrun.store.rundir import RunDirectory
 
@@ -28,16 +28,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _git_commit(folder: Path) -> str | None:
-    """Return the commit of the checkout around ``folder``, if it is one."""
-    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip() or None if answer.returncode == 0 else None
 
 
 def new_info(config: Mapping[str, Any], choices: Mapping[str, str], fingerprint: str | None) -> dict[str, Any]:
@@ -56,7 +46,7 @@ def new_info(config: Mapping[str, Any], choices: Mapping[str, str], fingerprint:
         "labels": 0,
         "metrics": {},
         "versions": {"alrun": __version__, "python": platform.python_version()} | {p: _version(p) for p in RECORDED},
-        "git": _git_commit(Path.cwd()),
+        "git": commit_of(Path.cwd()),
         **extent(config),
     }
 

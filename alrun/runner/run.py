@@ -69,7 +69,7 @@ class Experiment:
         self._composed = composed
         self._trust = trust
         self._bound: Mapping[str, Any] | None = None
-        self.config = resolved(composed.config)
+        self.config = composed.values or resolved(composed.config)
         problems = list(cheap_problems(self.config, trust))
         if problems:
             raise ConfigError(all_problems(self.config, trust))

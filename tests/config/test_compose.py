@@ -73,7 +73,8 @@ def test_knobs_reach_the_strategies() -> None:
 
 
 def test_jobs_of_a_sweep_come_in_the_order_in_which_hydra_runs_them() -> None:
-    jobs = Composer(Trust()).compose_sweep(["query=entropy,margin", "seed=range(0,2)"])
+    sweep = Composer(Trust()).compose_sweep(["query=entropy,margin", "seed=range(0,2)"])
+    jobs = map(sweep.compose, sweep.words)
     assert [(job.choices["query"], job.config.seed) for job in jobs] == [
         ("entropy", 0),
         ("entropy", 1),
@@ -83,7 +84,8 @@ def test_jobs_of_a_sweep_come_in_the_order_in_which_hydra_runs_them() -> None:
 
 
 def test_a_sweep_over_all_options() -> None:
-    jobs = Composer(Trust()).compose_sweep(["query=glob(*,exclude=[bald,variance])"])
+    sweep = Composer(Trust()).compose_sweep(["query=glob(*,exclude=[bald,variance])"])
+    jobs = map(sweep.compose, sweep.words)
     options = {path.stem for path in conf_dir().glob("query/*.yaml")} - {"bald", "variance"}
     assert [job.choices["query"] for job in jobs] == sorted(options)
 

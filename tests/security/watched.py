@@ -19,6 +19,16 @@ RUNS = (
     "pty.spawn",
     "pickle.find_class",
 )
+FETCHES = (
+    "socket.connect",
+    "socket.bind",
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+    "urllib.Request",
+    "ftplib.connect",
+)
+#: Modules that nothing but a hostile config would import: they lie in a watched folder, or open a browser or a window.
+TRAPS = ("trap", "antigravity", "turtle", "idlelib", "sprung")
 CHANGES = ("os.mkdir", "os.remove", "os.rmdir", "os.rename", "os.truncate", "os.symlink", "os.link")
 #: What libraries make for themselves when they are imported.
 CACHES = ("__pycache__", "torchinductor", "/matplotlib")
@@ -34,6 +44,8 @@ class Watch:
         ran: Programs started, and pickles that looked for a class.
         written: Paths outside ``home`` opened for writing, made, moved or removed.
         read: Paths that outside ``home`` that bear the sentinel's name.
+        imported: Modules that nobody but the hostile config names, and code that is run from a watched folder.
+        fetched: Connections and requests.
     """
 
     home: Path
@@ -41,10 +53,12 @@ class Watch:
     ran: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
+    imported: list[str] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
 
     def forget(self) -> None:
         """Begin anew."""
-        self.ran, self.written, self.read = [], [], []
+        self.ran, self.written, self.read, self.imported, self.fetched = [], [], [], [], []
 
     def see(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self.armed:
@@ -55,6 +69,16 @@ class Watch:
             self._opened(os.fsdecode(arguments[0]), arguments[2] or 0)
         elif event in CHANGES and not isinstance(arguments[0], int):
             self._changed(os.fsdecode(arguments[0]))
+        elif event in FETCHES:
+            self.fetched.append(f"{event}{arguments!r}")
+        elif event == "exec" and self._is_strange(arguments[0]):
+            self.imported.append(arguments[0].co_filename)
+        elif event == "compile" and SENTINEL in str(arguments[0]):
+            self.ran.append(f"compile {arguments[0]!r}")
+
+    def _is_strange(self, code: Any) -> bool:
+        name = str(getattr(code, "co_filename", ""))
+        return name.startswith(f"{self.home.parent}{os.sep}") or Path(name).stem in TRAPS
 
     def _opened(self, path: str, flags: int) -> None:
         if SENTINEL in path and not self._is_at_home(path):
@@ -71,8 +95,13 @@ class Watch:
 
     @property
     def nothing(self) -> bool:
-        """Whether nothing was run, and nothing outside was read or written."""
-        return not (self.ran or self.written or self.read)
+        """Whether nothing was run, imported or fetched, and nothing outside was read or written."""
+        return not self.everything
+
+    @property
+    def everything(self) -> list[str]:
+        """All that was seen."""
+        return [*self.ran, *self.imported, *self.fetched, *self.written, *self.read]
 
 
 WATCHES: list[Watch] = []

@@ -1,0 +1,28 @@
+"""The listeners of a run at a terminal: a live display, or plain lines elsewhere, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alrun.core.callback import Callback
+    from alrun.runner.run import Experiment
+
+__all__ = ["listeners"]
+
+
+def listeners(experiment: Experiment) -> Sequence[Callback]:
+    """Return who shows the run while it runs."""
+    from alrun.cli.console import new_console
+
+    if not experiment.config["progress"]:
+        return []
+    console = new_console(stderr=True)
+    if console.is_terminal:
+        from alrun.callbacks.progress import LiveDisplay
+
+        return [LiveDisplay(console)]
+    from alrun.callbacks.plain import PlainLog
+
+    return [PlainLog(console)]

@@ -1,0 +1,174 @@
+"""A sweep: its jobs handed to Hydra's launcher, or to a sweeper that finds them itself.
+
+Hydra is given its own checked node and nothing of the experiment. What travels to a job are its words; where it runs,
+here or in a worker process, they are composed and checked again.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+from alrun.cli.console import new_console
+from alrun.cli.listening import listeners
+from alrun.cli.show import problem_text
+from alrun.config.compose import Composer
+from alrun.config.hydra_loader import installed_plugins_only, search_path
+from alrun.config.hydra_node import UNUSED
+from alrun.config.hydra_plugins import BASIC_LAUNCHER, BASIC_SWEEPER
+from alrun.config.targets import Trust
+from alrun.core.errors import AlrunError, ConfigError, Interrupted, Problem
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+    from hydra.types import HydraContext
+    from omegaconf import DictConfig
+
+    from alrun.config.compose import Sweep
+    from alrun.runner.jobs import Job
+    from alrun.runner.run import Outcome
+
+__all__ = ["launch", "progress"]
+
+WORDS = "words"
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Any]:
+    """Yield what to call after each job that was checked; a terminal shows how far that is."""
+    from rich.progress import Progress
+
+    console = new_console(stderr=True)
+    if not console.is_terminal:
+        yield lambda: None
+        return
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("checking jobs", total=total)
+        yield lambda: bar.advance(task)
+
+
+def launch(composer: Composer, trust: Trust, sweep: Sweep, jobs: Sequence[Job]) -> None:
+    """Run the ``jobs`` that are not finished.
+
+    Raises:
+        ConfigError: The launcher or the sweeper is not installed, or refuses its arguments.
+    """
+    unfinished = [(number, job.words) for number, job in enumerate(jobs) if not job.finished]
+    if not unfinished:
+        return
+    loader = JobLoader(composer, sweep)
+    context, task = _context(loader), SweepJob(composer, trust)
+    master = hydra_config(sweep.hydra, [])
+    from hydra.core.plugins import Plugins
+
+    with _said_in_alruns_words(sweep.hydra):
+        if sweep.hydra["sweeper"]["_target_"] == BASIC_SWEEPER:
+            launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=master)
+        else:
+            sweeper = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=task, config=master)
+            sweeper.sweep(arguments=list(loader.task_words))
+            return
+    for batch in _batches(unfinished, sweep.hydra):
+        for answer in launcher.launch([list(words) for _, words in batch], initial_job_idx=batch[0][0]):
+            _raise_error_of(answer)
+
+
+def _raise_error_of(answer: JobReturn) -> None:
+    _ = answer.return_value
+
+
+def _batches(
+    jobs: Sequence[tuple[int, tuple[str, ...]]], hydra: Mapping[str, Any]
+) -> Iterator[Sequence[tuple[int, tuple[str, ...]]]]:
+    """Yield what is launched together: one by one where they run one by one, so that nothing of them is kept."""
+    limit = hydra["sweeper"].get("max_batch_size") or len(jobs)
+    size = 1 if hydra["launcher"]["_target_"] == BASIC_LAUNCHER else max(1, limit)
+    for start in range(0, len(jobs), size):
+        yield jobs[start : start + size]
+
+
+@contextmanager
+def _said_in_alruns_words(hydra: Mapping[str, Any]) -> Iterator[None]:
+    from hydra.errors import HydraException
+
+    try:
+        yield
+    except (HydraException, ImportError, RuntimeError) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(Problem(what, "hydra.launcher", "hydra/launcher=basic")) from error
+
+
+def _context(loader: JobLoader) -> HydraContext:
+    from hydra._internal.callbacks import Callbacks
+    from hydra.types import HydraContext
+
+    installed_plugins_only()
+    return HydraContext(config_loader=loader, callbacks=Callbacks())
+
+
+def hydra_config(hydra: Mapping[str, Any], words: Sequence[str]) -> DictConfig:
+    """Return what Hydra is given: its own node, and the words of a job as a text that holds no interpolation."""
+    from hydra.conf import HydraConf
+    from omegaconf import OmegaConf
+
+    kept: dict[Any, Any] = {key: value for key, value in hydra.items() if key not in UNUSED}
+    runtime = {key: value for key, value in hydra["runtime"].items() if key in ("version", "version_base", "cwd")}
+    node = OmegaConf.merge(
+        OmegaConf.structured(HydraConf(defaults=[])), {**kept, "runtime": runtime, "mode": "MULTIRUN"}
+    )
+    return OmegaConf.create({WORDS: json.dumps(list(words)).replace("$", "\\u0024"), "hydra": node})
+
+
+class JobLoader(ConfigLoaderImpl):
+    """Gives Hydra the config of a job: its own checked node, and the job's words."""
+
+    def __init__(self, composer: Composer, sweep: Sweep) -> None:
+        """Load jobs of ``sweep`` through ``composer``."""
+        super().__init__(search_path(composer.config_dir))
+        self._composer = composer
+        single = [word for word in sweep.given if not word.lstrip("+~").startswith("hydra")]
+        self.task_words = single
+        self._hydra_words = [word for word in sweep.given if word not in single]
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """Return the config of the job with the words ``sweep_overrides``.
+
+        Raises:
+            ConfigError: With everything that is wrong with it.
+        """
+        words = [*(word for word in self._hydra_words if word not in sweep_overrides), *sweep_overrides]
+        return hydra_config(self._composer.compose(words).hydra, words)
+
+
+class SweepJob:
+    """What Hydra calls for each job of a sweep, here or in a worker process; one that fails does not end the others."""
+
+    def __init__(self, composer: Composer, trust: Trust) -> None:
+        """Run jobs under ``trust``."""
+        self._composer = composer
+        self._trust = trust
+
+    def __call__(self, config: DictConfig) -> int:
+        """Run one job and return its exit code; an interrupt ends the sweep."""
+        from alrun.runner.run import Experiment
+
+        try:
+            experiment = Experiment(self._composer.compose(json.loads(config[WORDS])), self._trust)
+            outcome = experiment.run(listeners(experiment))
+        except AlrunError as error:
+            sys.stderr.write(problem_text(error))
+            return error.exit_code
+        _report(outcome)
+        return outcome.exit_code
+
+
+def _report(outcome: Outcome) -> None:
+    if outcome.error is not None:
+        sys.stderr.write(problem_text(outcome.error))
+    if isinstance(outcome.error, Interrupted):
+        raise SystemExit(outcome.exit_code)

@@ -1,0 +1,230 @@
+"""Hydra's config loader, kept to the folders that it was given and to the resolvers that are offered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+
+from alrun.config.hydra_node import hydra_problems, with_plain_subdir
+from alrun.config.paths import conf_dir
+from alrun.config.resolvers import OF_HYDRA, interpolation_problems, only, problem_of
+from alrun.core.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra.core.config_search_path import ConfigSearchPath
+    from omegaconf import DictConfig
+
+__all__ = ["CONFIG_NAME", "HydraNode", "checked_node", "composed", "load", "opened", "search_path", "without_node"]
+
+CONFIG_NAME = "config"
+#: Hydra's own node, resolved to plain containers and checked.
+HydraNode = dict[str, Any]
+
+
+def search_path(config_dir: Path | None) -> ConfigSearchPath:
+    """Return where Hydra looks: alrun's own ``conf``, Hydra's, and ``config_dir``.
+
+    Raises:
+        ConfigError: There is no such folder, or it would replace alrun's primary config.
+    """
+    from hydra._internal.utils import create_config_search_path
+    from hydra.core.config_search_path import SearchPathQuery
+
+    path = create_config_search_path(str(conf_dir()))
+    if config_dir is None:
+        return path
+    if not config_dir.is_dir():
+        raise ConfigError(Problem("no such folder", f"--config-dir {config_dir}", "--config-dir DIR"))
+    if (config_dir / f"{CONFIG_NAME}.yaml").exists():
+        what = f"{CONFIG_NAME}.yaml would take the place of alrun's own"
+        hint = "put what it says in experiment/mine.yaml and add experiment=mine"
+        raise ConfigError(Problem(what, f"--config-dir {config_dir}", hint))
+    own = SearchPathQuery(provider="schema")
+    path.prepend("command-line", f"file://{config_dir.resolve()}", anchor=own)
+    return path
+
+
+@contextmanager
+def opened(config_dir: Path | None) -> Iterator[ConfigLoaderImpl]:
+    """Yield Hydra's config loader; Hydra keeps its state globally, and gets it back afterwards."""
+    from hydra._internal.hydra import Hydra
+    from hydra.core.global_hydra import GlobalHydra
+
+    installed_plugins_only()
+    path = search_path(config_dir)
+    GlobalHydra.instance().clear()
+    try:
+        loader = Hydra.create_main_hydra2(task_name="alrun", config_search_path=path).config_loader
+        confine(loader)
+        yield loader  # type: ignore[misc]
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def installed_plugins_only() -> None:
+    """Let Hydra find its plugins where packages are installed, and not in the working directory.
+
+    It imports every module of ``hydra_plugins``, a package to which each folder on the path may add some.
+    """
+    from importlib import import_module
+
+    try:
+        plugins = import_module("hydra_plugins")
+    except ImportError:
+        return
+    here = Path.cwd().resolve()
+    plugins.__path__ = [folder for folder in plugins.__path__ if Path(folder).resolve().parent != here]
+
+
+class ConfinedSource(FileConfigSource):
+    """Configs below one folder: none that a ``..`` or an absolute name puts outside."""
+
+    def is_config(self, config_path: str) -> bool:
+        """Return whether there is such an option."""
+        return _stays(config_path) and super().is_config(config_path)
+
+    def is_group(self, config_path: str) -> bool:
+        """Return whether there is such a group."""
+        return _stays(config_path) and super().is_group(config_path)
+
+    def load_config(self, config_path: str) -> Any:
+        """Read an option.
+
+        Raises:
+            ConfigError: It lies outside.
+        """
+        if not _stays(config_path):
+            raise ConfigError(Problem(f"{config_path!r} leads outside the config groups", "defaults", "alrun ls"))
+        return super().load_config(config_path)
+
+    def list(self, config_path: str, results_filter: Any) -> list[str]:
+        """Return what lies in a group."""
+        return super().list(config_path, results_filter) if _stays(config_path) else []
+
+
+def confine(loader: Any) -> None:
+    """Let ``loader`` read nothing outside its folders."""
+    sources = loader.repository.sources
+    for position, source in enumerate(sources):
+        if source.scheme() == "file":
+            sources[position] = ConfinedSource(source.provider, f"file://{source.path}")
+
+
+def _stays(config_path: str) -> bool:
+    return "\0" not in config_path and not os.path.normpath(config_path).startswith(("..", "/"))
+
+
+def load(loader: ConfigLoaderImpl, words: Sequence[str]) -> tuple[DictConfig, HydraNode]:
+    """Compose the config of one job.
+
+    Returns:
+        The experiment, unresolved and without Hydra's own node; that node, resolved and checked.
+
+    Raises:
+        ConfigError: Hydra cannot compose ``words``, or its own node does not pass.
+    """
+    config = composed(loader, words)
+    hydra = checked_node(config)
+    return without_node(config), hydra
+
+
+def without_node(config: DictConfig) -> DictConfig:
+    """Return ``config`` itself, Hydra's own node taken out."""
+    from omegaconf import flag_override
+
+    with flag_override(config, ["readonly", "struct"], False):
+        config.pop("hydra")
+    return config
+
+
+def checked_node(config: DictConfig) -> HydraNode:
+    """Return Hydra's own node of a composed ``config``, resolved.
+
+    Raises:
+        ConfigError: With everything in it that Hydra is not given.
+    """
+    with only(*OF_HYDRA):
+        hydra = _resolved_node(config)
+    problems = list(hydra_problems(hydra, _folder(config)))
+    if problems:
+        raise ConfigError(problems)
+    return hydra
+
+
+def composed(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
+    """Return what Hydra makes of ``words``, its own node in it.
+
+    Raises:
+        ConfigError: It cannot make anything of them.
+    """
+    with only(*OF_HYDRA):
+        return _composed(loader, words)
+
+
+def _composed(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        return loader.load_configuration(
+            config_name=CONFIG_NAME, overrides=list(words), run_mode=RunMode.RUN, from_shell=False
+        )
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{mark.name}, line {mark.line + 1}" if mark else ""
+        raise ConfigError(Problem(f"is no YAML: {getattr(error, 'problem', error)}", place)) from error
+    except OSError as error:
+        raise ConfigError(Problem(str(error), " ".join(words), "an option is a YAML mapping")) from error
+    except KeyError as error:
+        raise ConfigError(Problem(f"there is no environment variable {error}", "hydra.job.env_copy")) from error
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError, AttributeError, AssertionError) as error:
+        raise ConfigError(_hydra_problem(error)) from error
+
+
+def _hydra_problem(error: Exception) -> Problem:
+    cause = error.__cause__ or error.__context__
+    if cause is not None and "Unsupported interpolation type" in str(cause):
+        return problem_of(cause) if isinstance(cause, Exception) else Problem(str(cause))
+    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return Problem(lines[0], "", lines[1] if len(lines) > 1 else "")
+
+
+def _resolved_node(config: DictConfig) -> HydraNode:
+    """Resolve Hydra's own node as it will be when a job runs, as far as that is known before."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf, flag_override
+    from omegaconf.errors import OmegaConfBaseException
+
+    HydraConfig.instance().set_config(config)
+    hydra = config.hydra
+    try:
+        with flag_override(hydra, ["readonly", "struct"], False), with_plain_subdir(hydra) as subdir:
+            hydra.runtime.output_dir = str((Path(str(hydra.sweep.dir)) / str(hydra.sweep.subdir)).absolute())
+            plain = OmegaConf.to_container(hydra, resolve=True, enum_to_str=True)
+    except OmegaConfBaseException as error:
+        problems = list(interpolation_problems(hydra, "hydra", missing=False))
+        raise ConfigError(problems or [problem_of(error)]) from error
+    if not isinstance(plain, dict):
+        raise ConfigError(Problem("is not a mapping", "hydra", "leave Hydra's own node as it is"))
+    if subdir is not None:
+        plain["sweep"]["subdir"] = subdir
+    return {str(key): value for key, value in plain.items()}
+
+
+def _folder(config: DictConfig) -> Path:
+    """Return the folder that the runs of a sweep share; what is wrong with its keys is said elsewhere."""
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with only():
+            return Path(str(config.output_dir)).expanduser() / str(config.name)
+    except (OmegaConfBaseException, ValueError, RuntimeError):
+        return Path("outputs")

@@ -1,0 +1,76 @@
+"""The resolvers that a config may use: an allowlist that holds wherever its text comes from.
+
+``${oc.env:HOME}`` in a config calls the resolver ``oc.env``. OmegaConf keeps all resolvers in one table, which Hydra
+and installed packages add to; ``only`` puts another table in its place for as long as a config is composed or resolved,
+so that a resolver which is not offered is not there to be called, however its name came about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alrun.core.errors import Problem
+
+__all__ = ["OFFERED", "OF_HYDRA", "interpolation_problems", "only", "problem_of"]
+
+#: What a config may call: each reads, none makes a node of a text.
+OFFERED = ("oc.env", "oc.select", "oc.dict.keys", "oc.dict.values", "alrun.env")
+#: What Hydra's own node may call beside these.
+OF_HYDRA = ("now", "hydra", "python_version")
+_UNSUPPORTED = re.compile(r"Unsupported interpolation type (.*)")
+
+
+@contextmanager
+def only(*more: str) -> Iterator[None]:
+    """Let configs be resolved with what is ``OFFERED`` and ``more``, and with nothing else."""
+    from omegaconf.basecontainer import BaseContainer
+
+    before = BaseContainer._resolvers
+    BaseContainer._resolvers = {name: before[name] for name in (*OFFERED, *more) if name in before}
+    try:
+        yield
+    finally:
+        BaseContainer._resolvers = before
+
+
+def interpolation_problems(node: Any, prefix: str = "", *, missing: bool = True) -> Iterator[Problem]:
+    """Yield a problem for each value below an OmegaConf ``node`` that cannot be resolved.
+
+    Args:
+        node: A ``DictConfig`` or ``ListConfig``.
+        prefix: Key of ``node``.
+        missing: Whether a mandatory value that is missing is a problem.
+    """
+    from omegaconf import Container, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    if node._is_none() or node._is_interpolation():
+        return
+    for key in node if OmegaConf.is_dict(node) else range(len(node)):
+        child = node._get_node(key)
+        where = f"{prefix}[{key}]" if isinstance(key, int) else f"{prefix}.{key}".lstrip(".")
+        if isinstance(child, Container) and not child._is_interpolation() and not child._is_missing():
+            yield from interpolation_problems(child, where, missing=missing)
+            continue
+        if child._is_missing() and not missing:
+            continue
+        try:
+            node[key]
+        except OmegaConfBaseException as error:
+            yield problem_of(error, where)
+
+
+def problem_of(error: Exception, where: str = "") -> Problem:
+    """Return what OmegaConf has against a value, as a problem."""
+    text = (str(error).splitlines() or [type(error).__name__])[0]
+    key = where or str(getattr(error, "full_key", "") or "")
+    name = _UNSUPPORTED.fullmatch(text)
+    if name:
+        offered = ", ".join(f"${{{resolver}:…}}" for resolver in OFFERED)
+        return Problem(
+            f"the resolver {name[1]!r} is not offered to configs", key, f"write the value; offered: {offered}"
+        )
+    return Problem(text, key, f"{key}=…" if "mandatory" in text else "")
