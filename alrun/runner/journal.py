@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ def new_info(config: Mapping[str, Any], choices: Mapping[str, str], fingerprint:
     """Return the ``run.json`` of a run that begins."""
     return {
         "identity": identity_hash(config),
+        "birth": os.urandom(8).hex(),
         "fingerprint": fingerprint,
         "status": "running",
         "reason": "",

@@ -244,12 +244,6 @@ class AppendLog:
         return self._descriptor >= 0
 
     @property
-    def number(self) -> str:
-        """Device and inode number of the file."""
-        held = os.fstat(self._descriptor)
-        return f"{held.st_dev}:{held.st_ino}"
-
-    @property
     def is_named(self) -> bool:
         """Whether the path still names the file that is written to."""
         return is_named(self._path, self._descriptor)

@@ -29,14 +29,12 @@ __all__ = ["LabelLog"]
 INLINE_BYTES = 4096
 #: Step, order and answer.
 Entry = tuple[int, int, Annotation]
+#: Reason of what was paid for a request beyond its answer, where the single payments are no longer told apart.
+ATTEMPTS = "attempts and answers that were rejected"
 
 
 class LabelLog:
-    """Append-only log of answers, keyed by step and by the request's order within the step.
-
-    Attributes:
-        number: What the file system calls the file, wherever it is moved to.
-    """
+    """Append-only log of answers, keyed by step and by the request's order within the step."""
 
     def __init__(self, directory: Path, logger: logging.Logger, check: Callable[[], None] | None = None) -> None:
         """Open the log below ``directory``, creating it.
@@ -53,7 +51,6 @@ class LabelLog:
         reader = LabelReader(directory)
         self._load(reader, logger)
         self._log = AppendLog(reader.path)
-        self.number = self._log.number
 
     def answers(self, step: int) -> Mapping[int, Annotation]:
         """Return the acknowledged answers of a step by order."""
@@ -91,12 +88,14 @@ class LabelLog:
                 answer = answers.get(order)
                 beyond = cost - answer.cost if answer is not None else cost
                 if beyond:
-                    yield step, order, Annotation(None, cost=beyond, status=LabelStatus.REJECTED, reason="attempts")
+                    yield step, order, Annotation(None, cost=beyond, status=LabelStatus.REJECTED, reason=ATTEMPTS)
                 if answer is not None:
                     yield step, order, answer
 
     def holds(self, line: LabelLine) -> bool:
-        """Return whether the answer to the request of ``line`` is just that."""
+        """Return whether the log says already what ``line`` says."""
+        if line.annotation.reason == ATTEMPTS:
+            return self._book.payments(line.step, line.order) > 0
         return self._book.line(line.step, line.order) == line.data
 
     @property

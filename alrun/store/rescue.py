@@ -11,15 +11,16 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 from alrun.core.errors import LockedError, StoreError
 from alrun.core.types import Annotation, LabelStatus
 from alrun.store.codec import canonical_json
+from alrun.store.disk import DISK
 from alrun.store.files import remove_tree, write_atomic
-from alrun.store.label_lines import DamagedLine, LabelReader
+from alrun.store.label_lines import LABELS, DamagedLine, LabelReader
 from alrun.store.labels import Entry, LabelLog
 from alrun.store.lock import RunLock
 from alrun.store.reading import Most, is_there, read_bytes
@@ -41,11 +42,15 @@ class Rescue:
 
     def __init__(self, directory: RunDirectory, logger: logging.Logger) -> None:
         """Refer to the folder of the run that is at ``directory`` now; nothing is created."""
-        self.path = directory.path.with_name(f"{directory.path.name}{RESCUED}{_owner(directory)}")
+        info = _info(directory)
+        owner = canonical_json([info.get("identity"), info.get("fingerprint")])
+        digits = hashlib.sha256(owner).hexdigest()[:8]
+        self.path = directory.path.with_name(f"{directory.path.name}{RESCUED}{digits}")
         self._logger = logger
+        self._birth = str(info.get("birth", ""))
 
-    def keep(self, entries: Iterable[Entry], source: LabelLog) -> None:
-        """Make answers (step, order, answer) durable, which are in ``source`` or should have been.
+    def keep(self, entries: Iterable[Entry]) -> None:
+        """Make answers (step, order, answer) durable.
 
         Raises:
             StoreError: The disk refuses.
@@ -53,7 +58,7 @@ class Rescue:
         """
         with _PatientLock(self.path):
             if not is_there(self.path / NAME):
-                write_atomic(self.path / NAME, f"{os.urandom(8).hex()} {source.number}".encode())
+                write_atomic(self.path / NAME, f"{os.urandom(8).hex()} {self._birth}".encode())
             log = LabelLog(self.path, self._logger)
             try:
                 log.extend(list(entries))
@@ -70,6 +75,8 @@ class Rescue:
         try:
             with RunLock(self.path):
                 count = self._copy(log)
+                remove_tree(self.path / LABELS)  # first: without its name it would be taken in anew
+                DISK.sync_directory(self.path)
                 remove_tree(self.path)
         except LockedError:
             self._logger.warning("%s is being written to; what it holds is taken in at the next start", self.path)
@@ -80,12 +87,13 @@ class Rescue:
         """Add the lines that the log has not taken in yet, between two notes that say so."""
         path = self.path / NAME
         content = read_bytes(path, Most.DESCRIPTION).decode(errors="replace") if is_there(path) else ""
-        name, _, number = content.partition(" ")
+        name, _, birth = content.partition(" ")
         lines = list(LabelReader(self.path))
         done = max((n for n in range(len(lines) + 1) if _note("took", name, n).reason in log.notes), default=0)
         begun, ended = _note("takes", name, len(lines)), _note("took", name, len(lines))
-        # The log that was moved away and has come back, or one that has taken in a part.
-        again = begun.reason in log.notes or number == log.number
+        # Of a run that has come back, or was copied, the log has these answers already; so it has those of a part that
+        # was taken in. A run that was begun anew has bought its own.
+        again = begun.reason in log.notes or birth == self._birth
         entries = []
         for line in lines[done:]:
             if isinstance(line, DamagedLine):
@@ -123,11 +131,9 @@ def _charged(answer: Annotation, again: bool) -> Annotation:
     return replace(answer, item=None, target=None, status=LabelStatus.REJECTED, reason="a second answer, rescued")
 
 
-def _owner(directory: RunDirectory) -> str:
-    """Return eight digits for the run and its data."""
+def _info(directory: RunDirectory) -> Mapping[str, Any]:
+    """Return ``run.json``, or nothing where it cannot be read."""
     try:
-        info = directory.info() if directory.exists else {}
+        return directory.info() if directory.exists else {}
     except StoreError:
-        info = {}
-    data = canonical_json([info.get("identity"), info.get("fingerprint")])
-    return hashlib.sha256(data).hexdigest()[:8]
+        return {}

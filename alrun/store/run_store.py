@@ -76,7 +76,7 @@ class RunStore:
         except StoreError:
             if self.labels.is_open:
                 raise
-            self._rescue.keep([(step, order, answer) for order, answer in answers], self.labels)
+            self._rescue.keep([(step, order, answer) for order, answer in answers])
 
     def _missing(self) -> str:
         """Return what is not where it was opened; empty where all is well."""
@@ -98,7 +98,7 @@ class RunStore:
         entries = [*(self.labels.entries if first else ()), *self.labels.in_hand]
         try:
             if entries:
-                self._rescue.keep(entries, self.labels)
+                self._rescue.keep(entries)
         except (StoreError, LockedError) as error:
             return f"the labels bought so far could not be kept beside it: {str(error).splitlines()[0]}"
         if not self._rescue.path.exists():

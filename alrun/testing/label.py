@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from alrun.core.errors import AlrunError, StrategyError
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.driver.driver import Driver
@@ -20,6 +21,8 @@ from alrun.testing.label_deaths import LabelDeaths
 from alrun.testing.watch import generators_in_state, generators_untouched, learner_untouched
 
 __all__ = ["LabelConformance"]
+
+REJECTED = LabelStatus.REJECTED
 
 
 class LabelConformance:
@@ -45,7 +48,7 @@ class LabelConformance:
         strategy = self.strategy()
         strategy.attach(driver)
         answered: list[Annotation] = []
-        intake = Intake(lambda batch: answered.extend(one for _, one in batch if one.status != LabelStatus.REJECTED))
+        intake = Intake(lambda batch: answered.extend(one for _, one in batch if one.status != REJECTED))
         serialize_queue = DurableQueue(OpenRequests(list(enumerate(items))), intake, _annotated)
         requests = FifoQueue(items)
         strategy(requests, serialize_queue)
@@ -94,6 +97,24 @@ class LabelConformance:
         (tmp_path / "hosts").mkdir()
         assert LabelDeaths(self.strategy, self.host, lambda driver: _pending(driver)[:5]).examine(tmp_path) > 10
 
+    def test_goes_on_behind_a_bad_answer(self, tmp_path: Path) -> None:
+        """Where one answer is refused, the others are kept, and what is open is answered when it is asked again."""
+        with self.host(tmp_path) as driver:
+            rows = _pending(driver)[:5]
+            together = _labels(self.answers(driver, rows))
+            for bad in (rows[0], rows[3]):
+                requests, intake = OpenRequests(list(enumerate(rows))), _Picky(bad)
+                strategy = self.strategy()
+                strategy.attach(driver)
+                with suppress(AlrunError):
+                    strategy(FifoQueue(rows), DurableQueue(requests, intake, _annotated))
+                left = [item for _, item in requests.items]
+                assert bad in left, "the answer that was refused is counted"
+                again = self.answers(driver, left)
+                assert _labels([*intake.sound, *again]) == together, "labels depend on what was answered before"
+                twice = {answer.item for answer in intake.sound} & {answer.item for answer in again}
+                assert not twice, "answers that were kept are given again"
+
     def test_leaves_learner_and_pools_alone(self, tmp_path: Path) -> None:
         """Labels travel through the queue; the driver moves the rows."""
         with self.host(tmp_path) as driver, learner_untouched(driver.learner):
@@ -101,6 +122,19 @@ class LabelConformance:
             self.answers(driver, pending)
             assert _pending(driver) == pending
             assert len(driver.training_pool) == labelled
+
+
+class _Picky(Intake):
+    """Takes every answer but that for one row."""
+
+    def __init__(self, bad: int) -> None:
+        self.sound: list[Annotation] = []
+        self._bad = bad
+        super().__init__(lambda batch: self.sound.extend(one for _, one in batch if one.status != REJECTED))
+
+    def check(self, annotations: Sequence[Annotation]) -> None:
+        if any(answer.item == self._bad for answer in annotations):
+            raise StrategyError("refused, to see what becomes of the others")
 
 
 def _annotated(request: Any, answer: Any) -> Annotation:

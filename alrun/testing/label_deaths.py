@@ -129,7 +129,8 @@ class LabelDeaths:
 
 def _answers(directory: Path) -> dict[int, Any]:
     book = read_labels(RunDirectory(directory)).book
-    return {order: (answer.status, _plain(answer.target)) for order, answer in book.answers(1).items()}
+    costs = book.costs(1)
+    return {order: (answer.status, _plain(answer.target), costs[order]) for order, answer in book.answers(1).items()}
 
 
 def _plain(target: Any) -> Any:

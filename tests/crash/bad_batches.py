@@ -235,7 +235,8 @@ def phase(place: Path, strategy: Any) -> Books:
             state = LabelingPhase().run(driver).state
         finally:
             _let_answer(driver)
-        store.checkpoints.commit(1, ActiveLearningPhase.LABELING, state, previous="")
+        if store.checkpoints.find(1, ActiveLearningPhase.LABELING) is None:
+            store.checkpoints.commit(1, ActiveLearningPhase.LABELING, state, previous="")
         return Books(lines(place), driver.ledger.acquisitions)
 
 

@@ -1,4 +1,4 @@
-"""R13 under strategies that misbehave: what was paid is what is written down, exactly, and nothing sound is bought again.
+"""R13 under strategies that misbehave: what was paid is written down, exactly, and nothing sound is bought again.
 
 The default suite takes a sample of kinds, ways of handing over, places and deaths; ``ALRUN_ALL_POINTS=1`` takes all.
 """
