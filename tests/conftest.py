@@ -1,7 +1,13 @@
 """The command line as fixtures; and one compute thread a process.
 
 Models are tiny here, and pytest-xdist has a process for each core already. ``tests/command_line.py`` says which fixture
-is for what.
+is for what. ``scripts/suite_under_load.sh`` runs all tests beside busy loops.
+
+Longer versions of tests, by environment variable:
+
+- ``ALRUN_KILLS=60``: each case of ``crash/test_kill.py`` and ``crash/test_kill_sweep.py`` is killed sixty times;
+- ``ALRUN_STEPS=1000``: the run of ``crash/test_durability_cost.py`` that must not grow in memory has so many steps;
+- ``ALRUN_DRAWS=20000``: so many draws of ``query/test_kmeans_plus_plus.py`` are compared with their distribution.
 """
 
 from __future__ import annotations
@@ -10,12 +16,21 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from command_line import Alrun, Answer, Warm, cold  # type: ignore[import-not-found]
+from command_line import SMALL, Alrun, Answer, Warm, cold, only_run  # type: ignore[import-not-found]
 
 # Before anything imports torch; commands that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker a stretch of the tests, and what others have left: what tests of a file share is made once."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
 @pytest.fixture
@@ -46,6 +61,16 @@ def warm(warm_process: Warm) -> Iterator[Warm]:
     """Commands in processes of their own; none outlives the test."""
     yield warm_process
     warm_process.end_all()
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of ``SMALL``, finished; to be copied, never to be changed."""
+    from alrun.cli.main import main
+
+    folder = tmp_path_factory.mktemp("small")
+    assert main([*SMALL, f"output_dir={folder}"]) == 0
+    return Path(only_run(folder))
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from glob import glob
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -53,7 +54,7 @@ def die_at(pattern: str) -> None:
             return
         if made:
             made, looking = False, True
-            if glob(pattern):
+            if glob(pattern):  # noqa: PTH207 - does not stumble over what vanishes
                 os.kill(process, signal.SIGKILL)
             looking = False
         made = event in MAKES_FILES or (event == "open" and bool(arguments[2] & os.O_CREAT))
@@ -83,7 +84,7 @@ def execute(words: Sequence[str], code: str | None) -> int:
         if code is None:
             runpy.run_module("alrun", run_name="__main__", alter_sys=True)
         else:
-            sys.path.insert(0, os.getcwd())
+            sys.path.insert(0, str(Path.cwd()))
             sys.modules["__main__"] = ModuleType("__main__")
             exec(compile(code, "<string>", "exec"), vars(sys.modules["__main__"]))  # noqa: S102
     except SystemExit as end:

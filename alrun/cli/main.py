@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from traceback import format_exc
 
+from alrun import __version__
 from alrun.cli.show import problem_text
 from alrun.config.suggest import did_you_mean
 from alrun.config.targets import Trust
@@ -75,6 +76,9 @@ def _unforeseen(error: Exception) -> int:
 
 
 def _dispatch(words: list[str], trust: Trust) -> int:
+    if words == ["--version"]:
+        sys.stdout.write(f"alrun {__version__}\n")
+        return 0
     if not words or "=" in words[0] or words[0][0] in "-+~":
         from alrun.cli import app
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+
+from command_line import Warm  # type: ignore[import-not-found]
 
 import alrun
 
@@ -37,11 +37,10 @@ print(json.dumps([code, sorted(seen)]))
 """
 
 
-def test_only_the_store_writes_during_a_run(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", WATCHED_RUN, str(PACKAGE)]
-    answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert answer.returncode == 0, answer.stderr
-    exit_code, writers = json.loads(answer.stdout.splitlines()[-1])
+def test_only_the_store_writes_during_a_run(warm: Warm, tmp_path: Path) -> None:
+    answer = warm.run(tmp_path, str(PACKAGE), code=WATCHED_RUN)
+    assert answer.code == 0, answer.err
+    exit_code, writers = json.loads(answer.out.splitlines()[-1])
     assert exit_code == 0
     assert writers
     assert {Path(writer).parent for writer in writers} == {PACKAGE / "store"}

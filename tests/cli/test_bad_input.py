@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import Alrun, Answer, contents  # type: ignore[import-not-found]
+from command_line import Alrun, Answer, Warm, contents  # type: ignore[import-not-found]
 
 SYSTEM = "_target_: os.system"
 
@@ -316,7 +316,7 @@ def test_a_wrong_config_file(text: str, parts: list[str], alrun: Alrun, tmp_path
 
 
 @pytest.mark.parametrize("case", ["unknown key, +", "untrusted, os", "flag", "resume: no run"])
-def test_is_refused_in_a_process(case: str, alrun_process: Alrun, files: set[str], tmp_path: Path) -> None:
+def test_is_refused_in_a_process(case: str, warm: Warm, files: set[str], tmp_path: Path) -> None:
     words, needles = CASES[case]
-    assert_refused(alrun_process(*words), needles)
+    assert_refused(warm.run(tmp_path, *words), needles)
     assert contents(tmp_path) == files

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,19 +12,18 @@ import pytest
 from command_line import (  # type: ignore[import-not-found]
     SMALL,
     Alrun,
+    cold,
     commits,
     contents,
     info,
+    only_run,
     results,
     runs,
 )
 
+from alrun import __version__
+
 LIGHT = "import sys; from alrun.cli.main import main; code = main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
-
-
-def only_run(folder: Path) -> Path:
-    (run,) = runs(folder)
-    return Path(run)
 
 
 def frame(run: Path, name: str) -> pd.DataFrame:
@@ -39,11 +37,11 @@ def first_metrics(run: Path) -> pd.DataFrame:
 
 def assert_light(folder: Path, *words: str) -> str:
     """Run a command in a process of its own; it must end well, and need neither torch nor what is built on it."""
-    command = [sys.executable, "-c", LIGHT, *words]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
-    heavy = {"torch", "lightning", "sklearn", "pandas", "torchmetrics", "numpy"} & set(done.stderr.split())
+    done = cold(folder, *words, program=("-c", LIGHT))
+    assert done.code == 0, done
+    heavy = {"torch", "lightning", "sklearn", "pandas", "torchmetrics", "numpy"} & set(done.err.split())
     assert heavy == set(), words
-    return done.stdout
+    return str(done.out)
 
 
 def test_the_same_command_answers_from_the_records(alrun: Alrun, tmp_path: Path) -> None:
@@ -72,7 +70,7 @@ def test_the_same_command_answers_from_the_records(alrun: Alrun, tmp_path: Path)
         (["--info", "defaults"], "Defaults List"),
         (["status"], "no runs below"),
         (["-sc", "install=bash"], "complete"),
-        (["--version"], ""),
+        (["--version"], f"alrun {__version__}"),
     ],
 )
 def test_light_commands(words: list[str], part: str, tmp_path: Path) -> None:
@@ -156,16 +154,6 @@ def test_resume_from_a_moved_directory(alrun: Alrun, tmp_path: Path) -> None:
     assert not (tmp_path / "outputs").exists()
     assert alrun(*SMALL).code == 0
     assert results(moved) == results(only_run(tmp_path / "outputs"))
-
-
-@pytest.fixture(scope="module")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run that tests copy."""
-    from alrun.cli.main import main
-
-    folder = tmp_path_factory.mktemp("small")
-    assert main([*SMALL, f"output_dir={folder}"]) == 0
-    return only_run(folder)
 
 
 def test_a_stored_config_builds_nothing_by_itself(alrun: Alrun, tmp_path: Path, small_run: Path) -> None:

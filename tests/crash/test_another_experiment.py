@@ -6,22 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, Alrun, commits, info, results, runs  # type: ignore[import-not-found]
-
-
-def only_run(folder: Path) -> Path:
-    (run,) = runs(folder)
-    return Path(run)
-
-
-@pytest.fixture(scope="module")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run that tests copy."""
-    from alrun.cli.main import main
-
-    folder = tmp_path_factory.mktemp("small")
-    assert main([*SMALL, f"output_dir={folder}"]) == 0
-    return only_run(folder)
+from command_line import Alrun, commits, info, results  # type: ignore[import-not-found]
 
 
 @pytest.mark.parametrize(

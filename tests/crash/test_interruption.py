@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from command_line import Warm  # type: ignore[import-not-found]
 from driver_bench import LOGGER, Answer, Hook, run  # type: ignore[import-not-found]
 
 from alrun.core.errors import Interrupted
@@ -168,6 +167,7 @@ SECOND = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
+from command_line import Warm  # type: ignore[import-not-found]
 from driver_bench import Hook, run
 
 def twice(*now):
@@ -180,9 +180,9 @@ run(Path(sys.argv[2]), callbacks=[Hook(twice)])
 """
 
 
-def test_a_second_signal_ends_the_process_at_once_and_the_run_goes_on_later(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SECOND, str(Path(__file__).parents[1]), str(tmp_path / "cut")]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGTERM
+def test_a_second_signal_ends_the_process_at_once_and_the_run_goes_on_later(warm: Warm, tmp_path: Path) -> None:
+    ended = warm.run(tmp_path, str(Path(__file__).parents[1]), str(tmp_path / "cut"), code=SECOND)
+    assert ended.code == -signal.SIGTERM, ended
     run(tmp_path / "cut")
     run(tmp_path / "whole")
     assert content(tmp_path / "cut") == content(tmp_path / "whole")

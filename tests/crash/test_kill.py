@@ -25,10 +25,10 @@ COMMON = [
 ]
 COMMON += ["initial_size=20", "query_size=20", "budget=80"]
 CASES = {
-    "fabric, seed 0": (["training=fabric", "seed=0"], 10),
-    "fabric, seed 1": (["training=fabric", "seed=1", "training.reset=warm"], 6),
-    "trainer": (["training=trainer", "seed=1"], 6),
-    "mc_dropout, bald": (["inference=mc_dropout", "query=bald", "seed=0"], 6),
+    "fabric, seed 0": (["training=fabric", "seed=0"], 5),
+    "fabric, seed 1": (["training=fabric", "seed=1", "training.reset=warm"], 3),
+    "trainer": (["training=trainer", "seed=1"], 3),
+    "mc_dropout, bald": (["inference=mc_dropout", "query=bald", "seed=0"], 3),
 }
 
 

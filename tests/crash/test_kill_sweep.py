@@ -20,7 +20,7 @@ from test_kill import COMMON  # type: ignore[import-not-found]
 LOCKED = 75
 JOBS = ("query=entropy,random", "seed=0,1")
 CASES: Mapping[str, tuple[Sequence[str], int, bool]] = {
-    "one after the other": ((), 8, True),
+    "one after the other": ((), 3, True),
     "joblib, all die": (("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), 1, True),
     "joblib, the parent dies": (("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), 1, False),
 }

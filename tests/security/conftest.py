@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torchmetrics.classification  # noqa: F401 - makes cache folders when it is imported first, by itself
+from command_line import only_run  # type: ignore[import-not-found]
 from watched import WATCHES, Answer, Command, Watch  # type: ignore[import-not-found]
 
 from alrun.cli.main import main
@@ -42,13 +44,19 @@ def alrun(watch: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run
 
 
-@pytest.fixture
-def stored(watch: Watch, alrun: Command) -> Path:
-    """Return a finished run in ``home``, as somebody else may have sent it."""
+@pytest.fixture(scope="session")
+def received(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with one finished run, below ``received``; never to be changed."""
+    folder = tmp_path_factory.mktemp("sent")
     words = ("data=moons", "data.n_samples=100", "learner.hidden=[4]", "training.max_epochs=1", "initial_size=5")
-    answer = alrun(*words, "query_size=5", "budget=10", "progress=false", "output_dir=received")
-    assert answer.code == 0, answer.err
-    watch.forget()
-    (run,) = (watch.home / "received").rglob("run.json")
-    found: Path = run.parent
-    return found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main([*words, "query_size=5", "budget=10", "progress=false", "output_dir=received"]) == 0
+    return folder
+
+
+@pytest.fixture
+def stored(watch: Watch, received: Path) -> Path:
+    """Return a finished run in ``home``, as somebody else may have sent it."""
+    copytree(received, watch.home, dirs_exist_ok=True)
+    return Path(only_run(watch.home))

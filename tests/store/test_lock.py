@@ -6,14 +6,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from command_line import started, wait_for  # type: ignore[import-not-found]
 
 from alrun.core.errors import LockedError, StoreError
 from alrun.store.lock import RunLock, is_locked
@@ -25,15 +24,10 @@ HOLD += "with RunLock(Path(sys.argv[1])): print('held', flush=True); sys.stdin.r
 
 @contextmanager
 def holder(run_dir: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", HOLD, str(run_dir)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    try:
+    with started(run_dir, "-c", HOLD, str(run_dir)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
         yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_a_second_process_is_told_who_holds_it_and_a_killed_holder_needs_no_unlock(tmp_path: Path) -> None:
@@ -53,22 +47,18 @@ def test_a_second_process_is_told_who_holds_it_and_a_killed_holder_needs_no_unlo
 
 
 def test_of_eight_that_start_together_one_runs(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    started = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(8)
-    ]
-    deadline = time.monotonic() + 20
-    while sum(process.poll() is None for process in started) > 1 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    ended = [process for process in started if process.poll() is not None]
-    for process in started:
-        process.kill()
-    said = {process.pid: process.communicate()[1] for process in started}
-    assert len(ended) == 7
-    (runs,) = set(started) - set(ended)
-    for process in ended:
-        assert f"LockedError: {tmp_path} is being run by process {runs.pid} on" in said[process.pid]
+    with ExitStack() as stack:
+        all_eight = [stack.enter_context(started(tmp_path, "-c", HOLD, str(tmp_path))) for _ in range(8)]
+
+        def ended() -> list[subprocess.Popen[str]] | None:
+            found = [process for process in all_eight if process.poll() is not None]
+            return found if len(found) >= 7 else None
+
+        turned_away = wait_for(ended)
+        (runs,) = [process for process in all_eight if process not in turned_away]
+        assert runs.stdout.readline() == "held\n"
+        for process in turned_away:
+            assert f"LockedError: {tmp_path} is being run by process {runs.pid} on" in process.stderr.read()
 
 
 def test_within_one_process(tmp_path: Path) -> None:
