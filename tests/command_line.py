@@ -8,8 +8,9 @@ A test takes the first of these fixtures that will do (``tests/conftest.py``):
   ``warm.run(folder, *words)`` waits; ``warm.start(folder, *words)`` returns a ``Process`` that can be killed, sent
   signals, and waited for; ``die_at="outputs/**/step_2"`` has it killed, with SIGKILL, at its first step after a match
   has come to be; ``code=`` runs a program in place of ``alrun``.
-- ``alrun_process(*words)``: ``python -m alrun`` started cold, 9 s of a processor where it trains. For what a fork of a
-  process with all imports cannot show: that the imports work, which of them happen, hash seeds, plugins of Hydra.
+- ``cold(folder, *words)`` and ``started(folder, …)``, no fixtures: Python started anew, 9 s of a processor where it
+  trains. For what a fork of a process with all imports cannot show: that the imports work, which of them happen, hash
+  seeds, plugins of Hydra. ``program=`` runs something else than ``alrun``.
 
 No test leaves a process behind: the fixture kills and reaps what is left. No test waits for a time: it waits for what
 it needs, with ``wait_for``; ``PATIENCE`` alone ends a wait for what never comes.

@@ -5,6 +5,9 @@ is for what. ``scripts/suite_under_load.sh`` runs all tests beside busy loops.
 
 Longer versions of tests, by environment variable:
 
+- ``ALRUN_ALL_POINTS=1``: every point of ``crash/test_write_points.py`` and ``crash/test_bad_batches.py``, not a sample;
+- ``ALRUN_DAMAGES=500``: so many damages of ``crash/test_damage.py``;
+- ``ALRUN_EXAMPLES=500``: so many histories of ``crash/test_state_machine.py``;
 - ``ALRUN_KILLS=60``: each case of ``crash/test_kill.py`` and ``crash/test_kill_sweep.py`` is killed sixty times;
 - ``ALRUN_STEPS=1000``: the run of ``crash/test_durability_cost.py`` that must not grow in memory has so many steps;
 - ``ALRUN_DRAWS=20000``: so many draws of ``query/test_kmeans_plus_plus.py`` are compared with their distribution.
@@ -19,10 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import SMALL, Alrun, Answer, Warm, cold, only_run  # type: ignore[import-not-found]
+from command_line import SMALL, Alrun, Answer, Warm, only_run  # type: ignore[import-not-found]
+from hypothesis import HealthCheck, settings
 
 # Before anything imports torch; commands that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# How long an example takes says how busy the machine is.
+settings.register_profile("alrun", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("alrun")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -71,9 +78,3 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     assert main([*SMALL, f"output_dir={folder}"]) == 0
     return Path(only_run(folder))
-
-
-@pytest.fixture
-def alrun_process(tmp_path: Path) -> Alrun:
-    """``python -m alrun *words``, started cold, in an empty working directory."""
-    return lambda *words: cold(tmp_path, *words)

@@ -20,7 +20,7 @@ def as_even_as_possible(available: list[int], n: int) -> list[int]:
 
 
 @given(classes=st.lists(st.integers(0, 4), min_size=1, max_size=60), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_prefix_is_even(classes: list[int], seed: int) -> None:
     chances = torch.from_numpy(np.random.default_rng(seed).random(len(classes)))
     order = balanced_order(torch.tensor(classes), chances)

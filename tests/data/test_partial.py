@@ -33,7 +33,7 @@ def bought(row: int, task: int | str, target: Any = 0) -> Annotation:
     return Annotation((row, task), target)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 1), st.sampled_from(["take", "label", "give_back"]))))
 def test_each_task_of_a_row_is_in_one_state(moves: list[tuple[int, int, str]]) -> None:
     _, pool = pools()

@@ -48,7 +48,7 @@ def test_higher_is_more_informative_and_certainty_is_finite(name: str) -> None:
     assert repr(as_criterion(name, KEY)) == name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=6), st.sampled_from(sorted(CRITERIA)))
 def test_nothing_beats_the_uniform_prediction(weights: list[float], name: str) -> None:
     total = sum(weights)

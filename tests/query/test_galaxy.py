@@ -30,7 +30,7 @@ def distances(signs: Signs, order: int, sign: int) -> dict[int, int]:
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.sampled_from([0, 0, 0, 0, 1, -1]), min_size=1, max_size=40), st.integers(1, 5))
 def test_middle_of_the_shortest_path(values: list[int], order: int) -> None:
     signs = np.array(values, dtype=np.int8)

@@ -16,7 +16,7 @@ SCORES = st.lists(st.sampled_from([-np.inf, -1.0, -0.0, 0.0, 0.5, 2.0, np.inf]),
 
 
 @given(scores=SCORES, n=st.integers(-1, 45))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_same_as_a_stable_sort(scores: list[float], n: int) -> None:
     reference = sorted(range(len(scores)), key=lambda position: (-scores[position], position))[: max(n, 0)]
     picks = top_k(torch.tensor(scores, dtype=torch.float32), n)
@@ -25,7 +25,7 @@ def test_same_as_a_stable_sort(scores: list[float], n: int) -> None:
 
 
 @given(scores=SCORES, n=st.integers(0, 45), data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_streaming_is_one_shot_for_any_chunks_and_order(scores: list[float], n: int, data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(len(scores))))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(scores)), max_size=6)))

@@ -47,7 +47,12 @@ PLACES: dict[str, tuple[tuple[str, ...], str]] = {
     "the sweeper": (("hydra.sweeper._target_={target}",), "hydra.sweeper._target_"),
     "the launcher": (("hydra.launcher._target_={target}",), "hydra.launcher._target_"),
 }
-CASES = [(target, place) for target in TARGETS for place in PLACES]
+#: Everything that is wrong is said at once, so one command puts the target in several places; two name one key.
+TOGETHER: dict[str, list[str]] = {
+    "the environment": ["the environment"],
+    "Hydra's node": ["callbacks of Hydra", "the sweeper", "the launcher"],
+}
+TOGETHER["the config"] = [place for place in PLACES if not any(place in places for places in TOGETHER.values())]
 
 
 @pytest.fixture(autouse=True)
@@ -71,16 +76,17 @@ def assert_says_why(err: str, target: str, key: str) -> None:
     assert "→" in err, "does not say what to do"
 
 
-@pytest.mark.parametrize(("target", "place"), CASES, ids=[f"{target} as {place}" for target, place in CASES])
+@pytest.mark.parametrize("places", TOGETHER.values(), ids=TOGETHER)
+@pytest.mark.parametrize("target", TARGETS)
 def test_on_the_command_line(
-    target: str, place: str, alrun: Command, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    target: str, places: list[str], alrun: Command, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOSTILE", target)
-    words, key = PLACES[place]
-    node = f"{{_target_: {target}}}"
-    answer = alrun(*(word.format(target=target, node=node) for word in words))
+    words = [word for place in places for word in PLACES[place][0]]
+    answer = alrun(*(word.format(target=target, node=f"{{_target_: {target}}}") for word in words))
     assert answer.code == 2, answer
-    assert_says_why(answer.err, target, key)
+    for place in places:
+        assert_says_why(answer.err, target, PLACES[place][1])
     assert_unharmed(watch)
 
 

@@ -74,7 +74,7 @@ def there_and_back(value: Any) -> Any:
     return codec.decode(json.loads(text), codec.tensors_from_bytes(codec.tensors_to_bytes(tensors)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(VALUES)
 def test_values_come_back_as_they_were(value: Any) -> None:
     back = there_and_back(value)
@@ -92,7 +92,7 @@ def sorted_keys(value: Any) -> Any:
     return value
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(VALUES)
 def test_equal_values_give_equal_bytes(value: Any) -> None:
     encoded = []

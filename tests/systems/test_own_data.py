@@ -13,7 +13,6 @@ from command_line import Warm  # type: ignore[import-not-found]
 from users_folder import Folder  # type: ignore[import-not-found]
 
 PACKAGE = '''
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,7 +111,6 @@ class Invent(QueryStrategy):
 
 
 def kind(batch):
-    time.sleep(0.01)
     return torch.tensor([int(uuid.removeprefix("g")) % 3 for uuid in batch.uuids])
 
 
@@ -139,7 +137,6 @@ class Conditions(Dataset):
 
 
 def simulate(batch):
-    time.sleep(0.02)
     grid = torch.linspace(0, 1, 1_000_000)
     return torch.stack([a * grid + b * grid.square() + c for a, b, c in batch["x"]])
 
@@ -183,7 +180,6 @@ class FolderPool(Dataset):
         path = self.folder / f"{len(self):05d}{self.suffix}"
         self.write(path.with_suffix(".tmp"), {name: value.numpy() for name, value in item.items()})
         path.with_suffix(".tmp").rename(path)
-        time.sleep(0.02)
 
 
 class NumpyPool(FolderPool):
