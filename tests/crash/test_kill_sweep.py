@@ -1,4 +1,4 @@
-"""Sweeps killed with SIGKILL at random moments and typed again: every job ends as if it had been run alone.
+"""Sweeps killed with SIGKILL at random steps and typed again: every job ends as if it had been run alone.
 
 ``ALRUN_KILLS=60`` kills each case sixty times.
 """
@@ -8,22 +8,28 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from command_line import Warm, runs, wait_for  # type: ignore[import-not-found]
+from command_line import Process, Warm, runs, tree, wait_for  # type: ignore[import-not-found]
 from crash_bench import digests  # type: ignore[import-not-found]
 from test_kill import COMMON  # type: ignore[import-not-found]
 
 LOCKED = 75
+#: Steps of the four jobs together: a cold start and three queries, and the last measurement.
+STEPS = 4 * 5
 JOBS = ("query=entropy,random", "seed=0,1")
 CASES: Mapping[str, tuple[Sequence[str], int, bool]] = {
     "one after the other": ((), 3, True),
     "joblib, all die": (("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), 1, True),
     "joblib, the parent dies": (("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), 1, False),
 }
+
+
+def steps(root: Path) -> int:
+    """Return how many steps of runs below ``root`` have come to their first commit."""
+    return sum(path.name.startswith("step_") and path.parent.name == "checkpoints" for path in tree(root))
 
 
 def results(root: Path) -> Mapping[str, Mapping[str, str]]:
@@ -38,7 +44,13 @@ def alone(warm_process: Warm, tmp_path_factory: pytest.TempPathFactory) -> Mappi
     for query in ("entropy", "random"):
         for seed in (0, 1):
             assert warm_process.run(root, *COMMON, f"query={query}", f"seed={seed}").code == 0
+    assert steps(root) == STEPS
     return results(root)
+
+
+def wait_for_steps(process: Process, root: Path, enough: int) -> None:
+    """Wait until runs below ``root`` have come so far, or the sweep to its end."""
+    wait_for(lambda: steps(root) >= enough or process.poll() is not None)
 
 
 def finish(warm: Warm, root: Path, words: Sequence[str]) -> None:
@@ -60,14 +72,11 @@ def test_a_killed_sweep_ends_as_if_nothing_had_happened(
     extra, kills, family = case
     kills = int(os.environ.get("ALRUN_KILLS", kills))
     words = ["-m", *COMMON, *JOBS, *extra]
-    began = time.perf_counter()
-    assert warm.run(tmp_path, *words, "output_dir=peace").code == 0
-    assert results(tmp_path / "peace") == alone
-    longest = time.perf_counter() - began
     rng, done, attempt = random.Random(" ".join(words)), 0, 0  # noqa: S311
     while done < kills:
-        process = warm.start(tmp_path, *words, f"output_dir=cut{attempt}")
-        time.sleep(rng.uniform(0.1, 0.7) * longest)
+        cut = tmp_path / f"cut{attempt}"
+        process = warm.start(tmp_path, *words, f"output_dir={cut.name}")
+        wait_for_steps(process, cut, rng.randint(min(steps(cut) + 1, STEPS), STEPS))
         code = process.kill(family=family)
         done += code == -signal.SIGKILL
         if code == 0:
