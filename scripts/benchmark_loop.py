@@ -32,7 +32,7 @@ from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
 from alrun.core.seeding import Role, Seeds
 from alrun.driver import Driver
-from alrun.driver.threads import computing_threads
+from alrun.driver.threads import computing_threads, threads_for
 from alrun.driver.weights import copy_weights
 from alrun.runner.build import Builder, settings_from
 from alrun.store.run_store import RunStore
@@ -196,8 +196,7 @@ def compare(case: Case, repeats: int, folder: Path) -> dict[str, Any]:
     """Run both in turn and return the figures."""
     config = checked(resolved(Composer(Trust()).compose([*case.words, "query=entropy"]).config), Trust())
     hand = Handwritten(config)
-    threads = computing_threads(None, hand.learner, config["training"]["batch_size"])
-    with threads:
+    with computing_threads(threads_for(hand.learner, config["training"]["batch_size"])):
         _, driver = run_alrun(config, folder)
         same = bool(torch.equal(hand.run(), flat(driver.learner)))
         ours: list[float] = []

@@ -13,6 +13,7 @@ TEXT = """alrun: the experiment runner for active learning
 usage: alrun [key=value …]                 run an experiment, or go on with it
        alrun -m key=a,b other=1,2 …        run every combination; again for what is missing
        alrun resume DIR [key=value …]      go on with the run in DIR
+       alrun rerun DIR [key=value …]       run it anew on the labels that it has bought
        alrun status [DIR]                  where each run stands
        alrun verify [DIR…]                 is every file what was committed, and what can be recovered
        alrun report DIR…                   learning curves over seeds

@@ -22,6 +22,7 @@ __all__ = ["main"]
 #: Commands by name; the flag says whether the command builds what configs name, and so needs to know whom to trust.
 COMMANDS: Mapping[str, bool] = {
     "resume": True,
+    "rerun": True,
     "validate": True,
     "verify": False,
     "status": False,
@@ -38,6 +39,8 @@ HINTS = dict.fromkeys((errno.EMFILE, errno.ENFILE), "\n    → ulimit -n 4096 al
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` and return its exit code; errors are printed, not raised."""
     words = list(sys.argv[1:] if argv is None else argv)
+    # Read when torch is loaded: threads that wait without sleeping starve other runs on the same cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         packages, words = _take_trust(words)
         if packages:

@@ -17,7 +17,7 @@ from alrun.core.errors import ConfigError, Problem, StoreError
 from alrun.runner.run import Experiment
 from alrun.store.rundir import RunDirectory
 
-__all__ = ["run"]
+__all__ = ["opened", "run", "stored"]
 
 GROUPS = frozenset({*SINGLE, *SEVERAL, "training"})
 USAGE = """usage: alrun resume DIR [key=value …]
@@ -38,16 +38,32 @@ def run(argv: list[str], trust: Trust) -> int:
     if argv[0] in ("-h", "--help"):
         print(USAGE, end="")  # noqa: T201 - a command talks to its user
         return 0
-    directory = RunDirectory(Path(argv[0]).expanduser().absolute())
-    if not directory.exists:
-        raise ConfigError(Problem("there is no run here", argv[0], "alrun status lists the runs below outputs"))
-    experiment = Experiment(_stored(directory, argv[1:]), trust, place=directory.path)
+    directory = opened(argv[0])
+    experiment = Experiment(stored(directory, argv[1:]), trust, place=directory.path)
     outcome = experiment.run(listeners(experiment))
     show_outcome(outcome)
     return outcome.exit_code
 
 
-def _stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
+def opened(word: str) -> RunDirectory:
+    """Return the run that is named on the command line.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    directory = RunDirectory(Path(word).expanduser().absolute())
+    directory.install()
+    if not directory.exists:
+        raise ConfigError(Problem("there is no run here", word, "alrun status lists the runs below outputs"))
+    return directory
+
+
+def stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
+    """Return the config of a run, with ``words`` set in it.
+
+    Raises:
+        ConfigError: It cannot be read, or a word does more than set a key.
+    """
     from omegaconf import OmegaConf
 
     choices = directory.info()["choices"]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.config.check import SEVERAL, all_problems
+from alrun.config.environment import resolve
 from alrun.config.overrides import Choices, ParsedOverride, key_problems, parse_overrides
-from alrun.config.resolvers import interpolation_problems, only, problem_of
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
 
@@ -73,17 +73,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigError: With each interpolation that leads nowhere or that is not offered, and each value that is missing.
     """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    with only():
-        try:
-            plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        except OmegaConfBaseException as error:
-            raise ConfigError(list(interpolation_problems(config)) or [problem_of(error)]) from error
-    if not isinstance(plain, dict):
-        raise ConfigError("the config is not a mapping")
-    return {str(key): value for key, value in plain.items()}
+    return resolve(config).values
 
 
 class Composer:
@@ -190,7 +180,9 @@ class Composer:
 
     def _experiment_problems(self, config: DictConfig) -> Sequence[Problem]:
         try:
-            return all_problems(resolved(config), self._trust)
+            found = resolve(config)
+            with found.secrets.kept():
+                return found.secrets.without(all_problems(found.values, self._trust))
         except ConfigError as error:
             return error.problems
 

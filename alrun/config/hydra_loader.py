@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 
+from alrun.config.environment import register
 from alrun.config.hydra_node import hydra_problems, with_plain_subdir
 from alrun.config.paths import conf_dir
 from alrun.config.resolvers import OF_HYDRA, interpolation_problems, only, problem_of
@@ -57,6 +58,7 @@ def opened(config_dir: Path | None) -> Iterator[ConfigLoaderImpl]:
     from hydra.core.global_hydra import GlobalHydra
 
     installed_plugins_only()
+    register()
     path = search_path(config_dir)
     GlobalHydra.instance().clear()
     try:

@@ -1,16 +1,20 @@
-"""What makes two runs the same experiment.
+"""The identity of an experiment: what makes two runs the same.
 
-This is the one place that says which keys cannot change a result. Everything else is part of the identity.
+This is the one place that says which keys cannot change a result. Everything else is part of the identity, of secrets
+(``${oc.env:…}``) the reference in place of the value.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from alrun.config.environment import COUNTING, SECRET
 from alrun.config.knobs import KNOBS
+from alrun.config.targets import iterate_targets
+from alrun.core.errors import Problem
 
 __all__ = [
     "EXTENDING",
@@ -20,6 +24,8 @@ __all__ = [
     "identity_difference",
     "identity_hash",
     "identity_of",
+    "names_secrets",
+    "secret_problems",
 ]
 
 #: Groups whose whole content can change a result.
@@ -77,6 +83,21 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
             flat |= _flat(item, f"{prefix}.{key}" if prefix else str(key))
         return flat
     return {prefix: value}
+
+
+def names_secrets(value: Any) -> bool:
+    """Return whether a value of a described config refers to a secret."""
+    return f"${{{SECRET}:" in json.dumps(value, default=str)
+
+
+def secret_problems(described: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield keys that hold a reference to a secret where every value counts: knobs, and names of what is built."""
+    knobs = {key: described.get(key) for key, knob in KNOBS.items() if knob.identity}
+    targets = {f"{where}._target_": node["_target_"] for where, node in iterate_targets(described)}
+    for key, value in (knobs | targets).items():
+        if isinstance(value, str) and names_secrets(value):
+            what = f"changes results, and {SECRET} is for what does not: secrets and places"
+            yield Problem(what, key, f"'{key}={value.replace(SECRET, COUNTING)}'")
 
 
 def unclassed_keys(config: Mapping[str, Any]) -> set[str]:

@@ -64,6 +64,7 @@ class Combination:
         self._values: dict[str, Any] = {}
         self._read: dict[str, Any] | None = None
         self._paths: list[Path] | None = None
+        self._is_plain = not any(":" in str(text) for _, text in _interpolations(loaded.config))
 
     def job(self, words: tuple[str, ...], moving: Sequence[str]) -> Composed:
         """Return the config of ``words``; the one that was returned before is changed by it."""
@@ -72,7 +73,9 @@ class Combination:
         config = self._loaded.config
         for word, key, added in zip(moving, self._keys, self._added, strict=True):
             OmegaConf.update(config, key, self._value(word), merge=True, force_add=added)
-        return Composed(config, self._loaded.choices, self._loaded.hydra, words, self._resolved())
+        # A resolver may read the environment, of which an experiment keeps more than the values.
+        is_plain = self._is_plain and not any("${" in word for word in moving)
+        return Composed(config, self._loaded.choices, self._loaded.hydra, words, self._resolved() if is_plain else None)
 
     def _value(self, word: str) -> Any:
         if word not in self._values:

@@ -8,6 +8,7 @@
   + LockedError              exit code 75: another process holds the run
   + StoreError               a run directory cannot be read or written
     - CorruptionError        a stored file does not hold what was committed
+    - FormatError            a run directory is laid out as a later alrun does it
     - RunDirectoryLost       the run directory was removed or replaced while the run was under way
   + StrategyError            a strategy, learner or pool broke its contract
     - StrategyTimeout        a strategy took longer than it may
@@ -25,6 +26,7 @@ __all__ = [
     "ConfigError",
     "CorruptionError",
     "DataError",
+    "FormatError",
     "IdentityMismatch",
     "Interrupted",
     "LockedError",
@@ -105,6 +107,12 @@ class StoreError(AlrunError):
 
 class CorruptionError(StoreError):
     """A stored file is not what was committed."""
+
+
+class FormatError(StoreError):
+    """A run directory is of a format that this alrun does not know."""
+
+    exit_code = 2
 
 
 class RunDirectoryLost(StoreError):

@@ -47,6 +47,7 @@ class Seeds:
     """A place in the experiment from which random streams are derived.
 
     Attributes:
+        __algorithm__: Counts up when another number comes of the same place; see ``alrun.core.algorithms``.
         seed: The experiment's seed, ``>= 0``; 0 is a seed like any other.
         step: Active-learning step that the streams belong to.
         phase: Phase tag that the streams belong to; empty for whole-run streams such as the split.
@@ -58,6 +59,7 @@ class Seeds:
         False
     """
 
+    __algorithm__ = 1
     seed: int
     step: int = 0
     phase: str = ""

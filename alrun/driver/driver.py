@@ -20,7 +20,7 @@ from alrun.driver.phases.training import TrainingPhase
 from alrun.driver.restart import newest_weights_step
 from alrun.driver.settings import Components, Reset, Settings
 from alrun.driver.states import callback_states, matched_states, restore_callbacks, restore_states, saved_states
-from alrun.driver.threads import computing_threads
+from alrun.driver.threads import computing_threads, threads_for
 from alrun.store.run_store import RunStore
 
 __all__ = ["Driver"]
@@ -36,7 +36,11 @@ class Driver(Interactive):
 
     Attributes:
         stop_reason: Why the experiment is over; empty while it is not.
+        threads: Threads that torch computes with.
     """
+
+    #: Counts up when the loop, a phase or the predictor comes to other results; see ``alrun.core.algorithms``.
+    __algorithm__ = 1
 
     def __init__(self, components: Components, settings: Settings, store: RunStore) -> None:
         """Put an experiment together; nothing runs yet.
@@ -47,6 +51,7 @@ class Driver(Interactive):
             store: The run directory, locked by the caller.
         """
         super().__init__(components, settings, store)
+        self.threads = settings.threads or threads_for(self.learner, self.training.batch_size)
         self.stop_reason = ""
         self._announced = False
         self._next_step = 0
@@ -66,8 +71,7 @@ class Driver(Interactive):
             self.store.labels,
             chained=self.training.reset is not Reset.SCRATCH,
         )
-        threads = computing_threads(self.settings.threads, self.learner, self.training.batch_size)
-        with self.signals, threads:
+        with self.signals, computing_threads(self.threads):
             for step in count(self._next_step):
                 self.active_learning_step_idx = step
                 self.active_learning_step()
@@ -92,7 +96,7 @@ class Driver(Interactive):
         before, self.requested = self.labels_bought, count
         self.active_learning_step_idx = self._next_step
         try:
-            with self.signals, computing_threads(self.settings.threads, self.learner, self.training.batch_size):
+            with self.signals, computing_threads(self.threads):
                 for phase in PHASES:
                     self._advance(phase)
                 if self._announced:

@@ -78,7 +78,7 @@ class Settings:
         budget: Labels in all.
         predict_batch_size: Rows a chunk of the streamed predictor.
         device: ``auto``, or a torch device.
-        threads: Threads that torch computes with; ``None`` to choose by the size of the learner.
+        threads: Threads that torch computes with; ``None`` to choose by the learner and the machine.
         calibration: ``temperature``, or ``None`` for outputs as they are.
         keep: Which weights stay on disk: ``all``, ``last`` or ``every:N``.
         timeouts: Seconds that a strategy may take, by ``query``, ``label`` and ``metrology``; ``None`` for no limit.

@@ -1,15 +1,37 @@
-"""How many threads torch computes with."""
+"""Threads that torch computes with: their number is part of what equal bytes depend on, so a run keeps it.
+
+Two threads add up a sum in another order than one, so the last bits of the weights go with the number. What torch would
+choose by itself goes with the moment: ``OMP_NUM_THREADS``, which joblib sets for its workers, and the cores that the
+process may use. Here it is a function of the learner and of the machine alone, and ``run.json`` notes it for the
+sessions to come. Alone, in a worker and on cores that are shared, the bytes are the same; where fewer cores are free
+than it asks for, the same is computed more slowly.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["computing_threads"]
+__all__ = ["computing_threads", "threads_for"]
 
 #: Below this many floating-point operations an optimiser step is over before a second thread has woken up.
 SMALL_STEP = 2e8
+#: More are for who asks for them: runs stand side by side in sweeps, and each of them would take as many.
+MOST = 4
+
+
+def threads_for(learner: Any, batch_size: int) -> int:
+    """Return how many threads a learner is worth: one where it is small, else as many as the machine has, at most 4.
+
+    Small operations shared between threads are slower than on one, and many times slower on a busy machine.
+
+    Args:
+        learner: The model.
+        batch_size: Rows a minibatch.
+    """
+    return 1 if _is_small(learner, batch_size) else min(MOST, os.cpu_count() or 1)
 
 
 def _is_small(learner: Any, batch_size: int) -> bool:
@@ -20,21 +42,15 @@ def _is_small(learner: Any, batch_size: int) -> bool:
 
 
 @contextmanager
-def computing_threads(threads: int | None, learner: Any, batch_size: int) -> Iterator[None]:
-    """Set torch's threads for the time of a run.
-
-    Args:
-        threads: How many; ``None`` for one where the learner is small, torch's own choice where it is not. Small
-            operations shared between threads are slower than on one, and many times slower on a busy machine.
-        learner: The model.
-        batch_size: Rows a minibatch.
-    """
+def computing_threads(threads: int) -> Iterator[None]:
+    """Set torch's threads for a while; other libraries that are loaded get one."""
     import torch
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     before = torch.get_num_threads()
-    wanted = threads or (1 if _is_small(learner, batch_size) else before)
-    torch.set_num_threads(wanted)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    with threadpool_limits(limits=1):
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

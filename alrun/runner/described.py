@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from alrun import __version__
-from alrun.config.compose import resolved
-from alrun.config.identity import identity_hash
+from alrun.config.environment import described
+from alrun.config.identity import identity_hash, names_secrets
 from alrun.config.stored import parse_config
 from alrun.core.errors import ConfigError, StoreError
 from alrun.driver.audit import LedgerAudit
 from alrun.runner.journal import extent
+from alrun.runner.records import rerun_problems
+from alrun.runner.sessions import changes
 from alrun.store.audit import Chain, Finding, Labels, place
 from alrun.store.records import acquisitions_difference, records_difference
 from alrun.store.rundir import RunDirectory
@@ -50,18 +52,25 @@ class Description:
         if not isinstance(granted, int) or audit.bought > granted:
             what = f"{audit.bought} labels were bought with a budget of {granted}"
             yield Finding("run.json", what, "a larger budget= covers them")
-        begun = (self.info.get("versions") or {}).get("alrun")
-        if begun != __version__:
-            what = f"begun by alrun {begun}, this is {__version__}"
-            yield Finding("run.json", what, "config and tables were not compared", harmless=True)
-            return
+        for problem in rerun_problems(self.directory, self.info):
+            yield Finding("recorded labels", problem.what, problem.hint)
+        yield from self._sessions()
         yield from self._config()
         if audit.is_whole:
             yield from self._results(audit)
 
+    def _sessions(self) -> Iterator[Finding]:
+        """Yield where the run went on with other versions, or on another machine."""
+        sessions = self.info.get("sessions")
+        for before, after in pairwise(sessions if isinstance(sessions, list) else ()):
+            if changed := ", ".join(changes(before, after)):
+                what = f"went on in step {after.get('step')} with {changed}"
+                yield Finding("run.json", what, "last bits may differ", harmless=True)
+
     def _config(self) -> Iterator[Finding]:
         try:
-            config = resolved(parse_config(self.directory.config_text(), "config.yaml"))
+            loaded = parse_config(self.directory.config_text(), "config.yaml")
+            config = described(loaded, self.info.get("environment") or {})
             same, told = identity_hash(config) == self.info.get("identity"), extent(config)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError, StoreError) as error:
             yield Finding(
@@ -70,7 +79,10 @@ class Description:
                 AGAIN,
             )
             return
-        if not same:
+        if not same and not self.info.get("algorithms") and names_secrets(config):
+            what = "was begun when values of secrets still counted, and cannot be compared without them"
+            yield Finding("config.yaml", what, "the next session that finds them the same settles it", harmless=True)
+        elif not same:
             yield Finding("config.yaml", "is not the config that the run was begun with", AGAIN)
         elif self.info.get("head") and any(self.info.get(key) != value for key, value in told.items()):
             yield Finding("run.json", "budget or stopping criteria are not those of config.yaml", AGAIN)

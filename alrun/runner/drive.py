@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from alrun.core.errors import AlrunError, Interrupted, RunDirectoryLost, StrategyError
 
 if TYPE_CHECKING:
+    from alrun.config.secrets import Secrets
     from alrun.driver.driver import Driver
     from alrun.driver.settings import Components, Settings
     from alrun.runner.journal import Journal
@@ -18,36 +21,54 @@ __all__ = ["drive"]
 
 
 def drive(
-    directory: RunDirectory, lock: RunLock, components: Components, settings: Settings, journal: Journal
+    directory: RunDirectory,
+    lock: RunLock,
+    components: Components,
+    settings: Settings,
+    journal: Journal,
+    secrets: Secrets,
+    notices: Sequence[str] = (),
 ) -> AlrunError | None:
     """Run, or go on, until the end; write the records; return what ended it, if an error did.
 
     Where the directory is no longer the one of ``lock``, nothing is written any more.
+
+    Args:
+        directory: Where.
+        lock: What holds it.
+        components: The objects.
+        settings: The numbers.
+        journal: What is told there of how it goes.
+        secrets: What no message may hold.
+        notices: What is to be said before anything else.
     """
     from alrun.driver.driver import Driver
     from alrun.store.run_store import RunStore
 
     logger = logging.getLogger(f"alrun.run.{directory.path.name}")
-    handler = directory.log_handler()
+    handler = directory.log_handler(secrets.hidden)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        with RunStore(directory, logger, lock) as store:
+        for notice in notices:
+            logger.warning(notice)
+            sys.stderr.write(f"warning: {notice}\n")
+        with RunStore(directory, logger, lock) as store, secrets.kept():
             driver = Driver(components, settings, store)
-            error = _closed(driver, journal, _ended_by(driver))
+            error = _closed(driver, journal, _ended_by(driver, secrets))
     finally:
         logger.removeHandler(handler)
         handler.close()
     return error
 
 
-def _ended_by(driver: Driver) -> AlrunError | None:
+def _ended_by(driver: Driver, secrets: Secrets) -> AlrunError | None:
     try:
         driver.run()
     except AlrunError as error:
         driver.logger.error("%s", error)
-        return error
+        return secrets.cleaned(error)
     except Exception as error:
         driver.logger.exception("the %s phase of step %d failed", driver.current_phase, driver.active_learning_step_idx)
         where = f"{driver.current_phase} of step {driver.active_learning_step_idx}"
@@ -55,7 +76,7 @@ def _ended_by(driver: Driver) -> AlrunError | None:
             f"{where}: {type(error).__name__}: {error}\n    → traceback in {driver.log_dir}/alrun.log"
         )
         wrapped.__cause__ = error
-        return wrapped
+        return secrets.cleaned(wrapped)
     return None
 
 

@@ -3,54 +3,61 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from alrun import __version__
+from alrun.config.environment import Resolved
 from alrun.config.identity import EXTENDING, identity_hash
 from alrun.core.callback import Callback
 from alrun.core.events import PhaseFinished
 from alrun.runner.checkout import commit_of
 from alrun.runner.place import GROUPS
+from alrun.runner.sessions import notices, session_now, with_session
 from alrun.store.rundir import RunDirectory
 
-__all__ = ["Journal", "new_info"]
+__all__ = ["Journal", "begin_session", "extent", "new_info"]
 
 SECONDS_BETWEEN = 0.5
-RECORDED = ("torch", "lightning", "hydra-core", "omegaconf", "numpy", "torchmetrics", "scikit-learn")
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def new_info(config: Mapping[str, Any], choices: Mapping[str, str], fingerprint: str | None) -> dict[str, Any]:
-    """Return the ``run.json`` of a run that begins."""
+def new_info(
+    config: Resolved, choices: Mapping[str, str], fingerprint: str | None, algorithms: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return the ``run.json`` of a run that begins, before its first session; it holds no secret."""
+    told = config.described
     return {
-        "identity": identity_hash(config),
+        "identity": identity_hash(told),
         "birth": os.urandom(8).hex(),
+        "algorithms": dict(algorithms),
+        "environment": dict(config.environment),
         "fingerprint": fingerprint,
         "status": "running",
         "reason": "",
-        "name": config["name"],
-        "seed": config["seed"],
+        "name": told["name"],
+        "seed": told["seed"],
         "choices": {group: choices.get(group, "") for group in GROUPS},
-        "reset": config["training"].get("reset", ""),
+        "reset": told["training"].get("reset", ""),
         "step": 0,
         "phase": "",
         "labels": 0,
         "metrics": {},
-        "versions": {"alrun": __version__, "python": platform.python_version()} | {p: _version(p) for p in RECORDED},
-        "git": commit_of(Path.cwd()),
-        **extent(config),
+        "threads": None,
+        "sessions": [],
+        **extent(told),
     }
+
+
+def begin_session(info: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return ``run.json`` with the session that begins, and what is to be said of it."""
+    session = {**session_now(), "git": commit_of(Path.cwd())}
+    before = info.get("sessions")
+    sessions = before if isinstance(before, list) else []
+    step = info.get("step")
+    return {**info, "sessions": with_session(sessions, session, step if isinstance(step, int) else 0)}, notices(
+        sessions, session
+    )
 
 
 def extent(config: Mapping[str, Any]) -> dict[str, Any]:

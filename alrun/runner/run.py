@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun import __version__
 from alrun.config.check import all_problems, cheap_problems, checked
-from alrun.config.compose import Composed, resolved
-from alrun.config.identity import ONCE, identity_difference, identity_hash
+from alrun.config.compose import Composed
+from alrun.config.environment import Resolved, described, resolve
+from alrun.config.identity import ONCE, identity_difference, identity_hash, secret_problems
 from alrun.config.stored import parse_config
 from alrun.config.targets import Trust
-from alrun.core.errors import AlrunError, ConfigError, IdentityMismatch, Problem, StoreError
+from alrun.core.errors import AlrunError, ConfigError, FormatError, IdentityMismatch, Problem, StoreError
+from alrun.runner.algorithms import algorithm_problems, algorithms_of
 from alrun.runner.drive import drive
-from alrun.runner.journal import Journal, extent, new_info
+from alrun.runner.journal import Journal, begin_session, extent, new_info
 from alrun.runner.place import run_directory
+from alrun.runner.records import rerun_problems
 from alrun.store.lock import RunLock
 from alrun.store.rundir import RunDirectory
 
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from alrun.driver.settings import Components, Settings
 
 __all__ = ["Experiment", "Outcome"]
+
+#: No run is begun with more; what a stored one says beyond that is not believed.
+MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Experiment:
 
     Attributes:
         config: The resolved config.
+        identity: Its SHA-256, as 64 hexadecimal digits.
         directory: Where it lies.
     """
 
@@ -69,11 +76,29 @@ class Experiment:
         self._composed = composed
         self._trust = trust
         self._bound: Mapping[str, Any] | None = None
-        self.config = composed.values or resolved(composed.config)
-        problems = list(cheap_problems(self.config, trust))
-        if problems:
-            raise ConfigError(all_problems(self.config, trust))
-        self.directory = RunDirectory(place or run_directory(self.config, composed.choices))
+        self._resolved = Resolved.plain(composed.values) if composed.values else resolve(composed.config)
+        self.config = self._resolved.values
+        self._secrets = self._resolved.secrets
+        with self._secrets.kept():
+            problems = [*secret_problems(self._resolved.described), *cheap_problems(self.config, trust)]
+            if problems:
+                further = (problem for problem in all_problems(self.config, trust) if problem not in problems)
+                raise ConfigError([*problems, *further])
+        self.identity = identity_hash(self._resolved.described)
+        self.directory = RunDirectory(place or self._place())
+
+    @property
+    def derived(self) -> Path:
+        """The place that its config gives it."""
+        return run_directory(self.config, self._composed.choices, self.identity)
+
+    def _place(self) -> Path:
+        """Return where the run lies: one begun while values of secrets still counted is where it was."""
+        place = self.derived
+        if self._secrets and not place.exists():
+            earlier = run_directory(self.config, self._composed.choices, identity_hash(self.config))
+            return earlier if RunDirectory(earlier).exists else place
+        return place
 
     def check(self) -> None:
         """Check everything that can be known without building.
@@ -90,7 +115,8 @@ class Experiment:
             ConfigError: With everything that is wrong.
         """
         if self._bound is None:
-            self._bound = checked(self.config, self._trust)
+            with self._secrets.kept():
+                self._bound = checked(self.config, self._trust)
         return self._bound
 
     def rehearse(self, sources: dict[str, Any]) -> None:
@@ -104,7 +130,8 @@ class Experiment:
         if self.directory.obstacle is not None:
             what = f"cannot write {self.directory.obstacle}"
             raise ConfigError(Problem(what, "output_dir", "output_dir=DIR puts runs elsewhere"))
-        Builder(self.bound(), sources, place=self.directory.path).components()
+        with self._secrets.kept():
+            Builder(self.bound(), sources, place=self.directory.path).components()
 
     def finished(self) -> Outcome | None:
         """Return the outcome of a run that has done all this already, or ``None``."""
@@ -116,9 +143,9 @@ class Experiment:
             if self.directory.exists:
                 raise
             return None  # set aside in this moment
-        if info["status"] != "finished" or info["identity"] != identity_hash(self.config):
+        if info["status"] != "finished" or not self._continues(info):
             return None
-        wanted, stored = extent(self.config)["extent"], info["extent"]
+        wanted, stored = extent(self._resolved.described)["extent"], info["extent"]
         shorter = wanted["budget"] <= info["labels"] and all(
             _without_budget(wanted[key]) == _without_budget(stored.get(key)) for key in wanted if key != "budget"
         )
@@ -131,6 +158,7 @@ class Experiment:
             ConfigError: It cannot be run as described; no directory is left behind.
             LockedError: Another process runs it.
         """
+        self.directory.install()
         done = self.finished()
         if done is not None:
             return done
@@ -167,10 +195,12 @@ class Experiment:
         return bool(self.config["fresh"]) and (self.directory.exists or bool(self.directory.rescued))
 
     def _built(self) -> tuple[Components, Settings, str | None]:
+        from alrun.driver.threads import computing_threads
         from alrun.runner.build import Builder, settings_from
 
         builder = Builder(self.bound(), place=self.directory.path)
-        return builder.components(), settings_from(self.config), builder.fingerprint()
+        with self._secrets.kept(), computing_threads(1):
+            return builder.components(), settings_from(self.config), builder.fingerprint()
 
     def _run_built(
         self,
@@ -183,19 +213,51 @@ class Experiment:
         from alrun.driver.notify import named
 
         lock.check()
-        stored = self._stored(fingerprint)
-        info = stored or new_info(self.config, self._composed.choices, fingerprint)
+        algorithms = algorithms_of(self.config)
+        stored = self._stored(fingerprint, algorithms)
+        info = stored or self._new_info(fingerprint, algorithms)
+        info |= {"identity": self.identity, "algorithms": algorithms}
+        settings = replace(settings, threads=_threads(settings, info, components))
+        info, notices = begin_session(info | {"threads": settings.threads})
         if stored is None:
-            self._write_config()  # first, so that there is no run without a config
-        journal = Journal(self.directory, info | extent(self.config) | {"status": "running", "reason": ""})
+            self.write_config(self.directory)  # first, so that there is no run without a config
+        how_far = extent(self._resolved.described)
+        journal = Journal(self.directory, info | how_far | {"status": "running", "reason": ""})
         own = {f"_{name}": one for name, one in named([journal, *listeners]).items()}
         components.callbacks = own | named(components.callbacks)
         if stored is not None:
-            self._write_config()
-        error = drive(self.directory, lock, components, settings, journal)
+            self.write_config(self.directory)
+        error = drive(self.directory, lock, components, settings, journal, self._secrets, notices)
         return Outcome(self.directory.path, journal.info, exit_code=error.exit_code if error else 0, error=error)
 
-    def _stored(self, fingerprint: str | None) -> dict[str, Any] | None:
+    def description(self) -> dict[str, Any]:
+        """Return the ``run.json`` that the run begins with; everything is checked and built for it.
+
+        Raises:
+            ConfigError: It cannot be run as described.
+        """
+        self.check()
+        _, _, fingerprint = self._built()
+        return self._new_info(fingerprint, algorithms_of(self.config))
+
+    def write_config(self, directory: RunDirectory) -> None:
+        """Write the config, unresolved, to ``directory``."""
+        from omegaconf import OmegaConf
+
+        config = self._composed.config.copy()
+        config.update(dict.fromkeys(ONCE, False))
+        directory.write_config(OmegaConf.to_yaml(config))
+
+    def _new_info(self, fingerprint: str | None, algorithms: Mapping[str, int]) -> dict[str, Any]:
+        return new_info(self._resolved, self._composed.choices, fingerprint, algorithms)
+
+    def _continues(self, info: Mapping[str, Any]) -> bool:
+        """Return whether the stored run is this experiment, also by the identity that had values of secrets in it."""
+        return info["identity"] == self.identity or bool(
+            self._secrets and info["identity"] == identity_hash(self.config)
+        )
+
+    def _stored(self, fingerprint: str | None, algorithms: Mapping[str, int]) -> dict[str, Any] | None:
         """Return the stored ``run.json``; refuse a run that this one does not continue.
 
         One that is damaged is written anew, if the command says so: the directory is the one of this experiment.
@@ -205,37 +267,54 @@ class Experiment:
         self.directory.refuse_links()
         try:
             info = self.directory.info()
+        except FormatError:
+            raise
         except StoreError:
             if self.config.get("mend"):
                 return None
             raise
         problems: list[Problem] = []
-        if info["identity"] != identity_hash(self.config):
-            problems += self._differences()
+        rerun = f"alrun rerun {shlex.quote(str(self.directory.path))} keeps the labels"
+        if not self._continues(info):
+            problems += self._differences(info)
         if info.get("fingerprint") != fingerprint:
-            problems.append(Problem("the data have changed since the run began", "data", "fresh=true starts over"))
-        if info["versions"].get("alrun") != __version__:
-            versions = f"begun by alrun {info['versions'].get('alrun')}, this is {__version__}"
-            problems.append(Problem(versions, str(self.directory.path), "fresh=true starts over"))
+            hint = f"{rerun}; fresh=true starts over"
+            problems.append(Problem("the data have changed since the run began", "data", hint))
+        problems += algorithm_problems(info["algorithms"], algorithms, rerun)
+        problems += rerun_problems(self.directory, info)
         if problems:
             raise IdentityMismatch(problems)
         return info
 
-    def _differences(self) -> list[Problem]:
-        before = resolved(parse_config(self.directory.config_text(), str(self.directory.config)))
+    def _differences(self, info: Mapping[str, Any]) -> list[Problem]:
+        """Return the keys in which the stored config differs from this one; of variables no value is told."""
+        stored = parse_config(self.directory.config_text(), str(self.directory.config))
+        written = identity_difference(described(stored, None), described(self._composed.config, None))
         problems = [
             Problem(f"the run has {old!r}, the command {new!r}", key, "fresh=true starts over")
-            for key, old, new in identity_difference(before, self.config)
+            for key, old, new in written
+        ]
+        told = {key for key, _, _ in written}
+        held = identity_difference(described(stored, info["environment"]), self._resolved.described)
+        problems += [
+            Problem("an environment variable holds another value than when the run began", key, "set it as it was")
+            for key, _, _ in held
+            if key not in told
         ]
         what = "the run was begun with another config, or with its strategies in another order"
         return problems or [Problem(what, str(self.directory.config), "fresh=true starts over")]
 
-    def _write_config(self) -> None:
-        from omegaconf import OmegaConf
 
-        config = self._composed.config.copy()
-        config.update(dict.fromkeys(ONCE, False))
-        self.directory.write_config(OmegaConf.to_yaml(config))
+def _threads(settings: Settings, info: Mapping[str, Any], components: Components) -> int:
+    """Return the number of threads: as the config says, as the run was begun, or what its learner is worth here."""
+    from alrun.driver.threads import threads_for
+
+    begun = info.get("threads")
+    if settings.threads is not None:
+        return settings.threads
+    if isinstance(begun, int) and 1 <= begun <= MOST_THREADS:
+        return begun
+    return threads_for(components.learner, components.training.batch_size)
 
 
 def _without_budget(value: Any) -> Any:

@@ -15,9 +15,9 @@ _NEEDED = ("identity", "status", "seed", "choices")
 _ABSENT: Mapping[str, Any] = {
     **dict.fromkeys(("reason", "name", "reset", "phase", "head"), ""),
     **dict.fromkeys(("step", "labels", "budget"), 0),
-    **dict.fromkeys(("fingerprint", "git")),
+    **dict.fromkeys(("fingerprint", "threads")),
 }
-_ABSENT_MAPPINGS = ("metrics", "versions", "extent")
+_ABSENT_MAPPINGS = ("metrics", "extent", "algorithms", "environment")
 
 
 def _is_text(value: Any) -> bool:
@@ -45,14 +45,23 @@ def _each(judge: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, dict) and all(map(judge, value.values()))
 
 
+def _is_session(value: Any) -> bool:
+    parts = (value.get("versions", {}), value.get("machine", {})) if isinstance(value, dict) else (None,)
+    return all(isinstance(part, dict) for part in parts) and _is_count(value.get("step", 0))
+
+
 _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("identity", "name", "phase", "head"), (_is_text, "text")),
-    **{name: (_or_none(_is_text), "text or null") for name in ("fingerprint", "git", "reason", "reset")},
+    **{name: (_or_none(_is_text), "text or null") for name in ("fingerprint", "reason", "reset")},
     **dict.fromkeys(("seed", "step", "labels", "budget", "granted"), (_is_count, "a whole number")),
     "status": (lambda value: value in STATES, f"one of {', '.join(STATES)}"),
     "choices": (_each(_is_choice), "a mapping of groups to options"),
     "metrics": (_each(_or_none(_is_number)), "a mapping of names to numbers"),
-    "versions": (_each(_or_none(_is_text)), "a mapping of packages to versions"),
+    "threads": (_or_none(_is_count), "a whole number or null"),
+    "algorithms": (_each(_is_count), "a mapping of keys to whole numbers"),
+    "environment": (_each(_is_text), "a mapping of variables to text"),
+    "sessions": (lambda value: isinstance(value, list) and all(map(_is_session, value)), "a list of sessions"),
+    "rerun": (_each(lambda value: _is_text(value) or _is_count(value)), "a mapping"),
     "extent": (lambda value: isinstance(value, dict), "a mapping"),
 }
 
@@ -73,4 +82,4 @@ def checked_description(content: Any) -> dict[str, Any]:
     ]
     if wrong:
         raise StoreError("; ".join(wrong))
-    return {**_ABSENT, **{name: {} for name in _ABSENT_MAPPINGS}, **content}
+    return {**_ABSENT, **{name: {} for name in _ABSENT_MAPPINGS}, "sessions": [], **content}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from alrun.core.errors import StoreError
@@ -21,15 +22,16 @@ class LogHandler(logging.Handler):
     Lines of a message behind its first are indented: whatever a name or an exception says, it begins no entry.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Append to ``path``."""
+    def __init__(self, path: Path, cleaned: Callable[[str], str] = str) -> None:
+        """Append to ``path`` what ``cleaned`` makes of each message, traceback included."""
         super().__init__()
         self._path = path
+        self._cleaned = cleaned
         self._log: AppendLog | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append one message."""
-        line = f"{printable_block(self.format(record), MOST)}\n".encode(errors="replace")
+        line = f"{printable_block(self._cleaned(self.format(record)), MOST)}\n".encode(errors="replace")
         if self._log is None and not self._path.parent.is_dir():
             return  # the run directory was removed: it is not made again for that
         try:

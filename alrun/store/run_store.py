@@ -14,6 +14,7 @@ from alrun.store.checkpoints import CheckpointStore
 from alrun.store.files import AppendLog, HeldDirectory, make_directory
 from alrun.store.labels import LabelLog
 from alrun.store.lock import LOCK, RunLock
+from alrun.store.recorded import RecordedLabels
 from alrun.store.records import Timing
 from alrun.store.rescue import Rescue
 from alrun.store.rundir import RunDirectory
@@ -30,6 +31,7 @@ class RunStore:
         directory: Paths and ``run.json``.
         checkpoints: Committed phases.
         labels: The label log.
+        recorded: Labels of an earlier run, which are not asked for again.
         timing: The wall-clock table.
     """
 
@@ -53,6 +55,7 @@ class RunStore:
         self._committed = HeldDirectory(directory.checkpoints)
         self.labels = LabelLog(directory.labels, logger, self.check)
         self._rescue.hand_over(self.labels)
+        self.recorded = RecordedLabels(directory.recorded)
         self.timing = Timing(directory.timing)
         self._logs: dict[str, AppendLog] = {}
 

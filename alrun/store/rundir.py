@@ -7,11 +7,12 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alrun.core.errors import StoreError
+from alrun.core.errors import FormatError, StoreError
 from alrun.core.parsing import parse_json
 from alrun.store.description import checked_description
 from alrun.store.disk import DISK
@@ -25,7 +26,9 @@ RUN = "run.json"
 CONFIG = "config.yaml"
 SWEEP = ".multirun"
 LOCK = ".lock"
-FORMAT = 1
+#: Of the directory, counted up when it is laid out otherwise. 1 noted versions once, and no algorithms.
+FORMAT = 2
+VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,40}")
 #: In the name of a folder beside a run, with labels that it could not take in.
 RESCUED = ".rescued-"
 #: Key of the SHA-256 over the rest of ``run.json``.
@@ -53,6 +56,11 @@ class RunDirectory:
     def labels(self) -> Path:
         """Directory of the label log."""
         return self.path / "labels"
+
+    @property
+    def recorded(self) -> Path:
+        """Directory of the labels of an earlier run, where this one is a rerun."""
+        return self.path / "recorded"
 
     @property
     def records(self) -> Path:
@@ -88,8 +96,10 @@ class RunDirectory:
     def info(self) -> dict[str, Any]:
         """Return ``run.json``.
 
+        One of an older format is brought to this one; it is written so by the next session.
+
         Raises:
-            StoreError: There is none, or it is damaged.
+            StoreError: There is none, it is damaged, or a later alrun has written it.
         """
         path = self.path / RUN
         try:
@@ -98,8 +108,7 @@ class RunDirectory:
             raise StoreError(f"{path} is damaged: {error}\n    → {MENDED}") from error
         if isinstance(info, dict) and info.pop(DIGEST, "") not in ("", _digest(info)):
             raise StoreError(f"{path} is damaged: it is not what was written\n    → {MENDED}")
-        if not isinstance(info, dict) or info.get("format") != FORMAT:
-            raise StoreError(f"{path} is not a run of this version of alrun")
+        info = _migrated(path, info)
         try:
             return checked_description(info)
         except StoreError as error:
@@ -126,9 +135,9 @@ class RunDirectory:
         """Replace ``config.yaml``."""
         write_atomic(self.config, text.encode())
 
-    def log_handler(self) -> logging.Handler:
-        """Return a handler that appends to ``alrun.log``."""
-        handler = LogHandler(self.path / "alrun.log")
+    def log_handler(self, cleaned: Callable[[str], str] = str) -> logging.Handler:
+        """Return a handler that appends to ``alrun.log`` what ``cleaned`` makes of each message."""
+        handler = LogHandler(self.path / "alrun.log", cleaned)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         return handler
 
@@ -144,22 +153,41 @@ class RunDirectory:
 
     def remove_temporaries(self) -> None:
         """Remove what a killed process left half written; the caller holds the lock."""
-        for place in ("", "labels/", "checkpoints/step_*/", "*/*/"):
+        for place in ("", "labels/", "recorded/", "checkpoints/step_*/", "*/*/"):
             for leftover in self.path.glob(f"{place}{TEMPORARY_PREFIX}*"):
                 remove_tree(leftover)
+
+    @property
+    def prepared(self) -> RunDirectory:
+        """Where a run is prepared that takes this place when it is complete."""
+        return RunDirectory(self.path.with_name(f".{self.path.name}.prepared"))
+
+    def install(self) -> None:
+        """Put the prepared run in this place, where nothing is; the caller has set aside what was.
+
+        Whoever finds the place empty does this first: a process may have died between the two.
+        """
+        if self.prepared.exists and not self.path.exists():
+            rename(self.prepared.path, self.path)
 
     def set_aside(self) -> Path:
         """Move the whole run out of the way, its lock and what was rescued of it too, and return its new place.
 
         Nothing is deleted.
         """
-        number = 1
-        while (aside := self.path.with_name(f"{self.path.name}.aside-{number}")).exists():
-            number += 1
+        aside = self.next_aside
         if self.path.exists():
             rename(self.path, aside)
         for rescued in self.rescued:
             rename(rescued, aside.with_name(aside.name + rescued.name.removeprefix(self.path.name)))
+        return aside
+
+    @property
+    def next_aside(self) -> Path:
+        """Where the run would be moved out of the way."""
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.aside-{number}")).exists():
+            number += 1
         return aside
 
     @property
@@ -180,6 +208,29 @@ class RunDirectory:
             return
         remove_tree(self.path)
         _remove_empty(made)
+
+
+def _migrated(path: Path, info: Any) -> dict[str, Any]:
+    """Return ``run.json`` as one of this format."""
+    number = info.get("format") if isinstance(info, dict) else None
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise StoreError(f"{path} is not a run of alrun")
+    if number > FORMAT:
+        what = f"{path} is of format {number}; this alrun knows formats up to {FORMAT}"
+        raise FormatError(f"{what}\n    → pip install {_written_by(info)}")
+    if number == 1:
+        first = {"step": 0, "count": 1, "versions": info.pop("versions", {}), "git": info.pop("git", None)}
+        info |= {"algorithms": {}, "environment": {}, "threads": None, "sessions": [first]}
+    return {**info, "format": FORMAT}
+
+
+def _written_by(info: Mapping[str, Any]) -> str:
+    """Return what to install to go on: the alrun that wrote ``run.json`` last, or the newest if it does not say."""
+    try:
+        version = str(info["sessions"][-1]["versions"]["alrun"])
+    except (LookupError, TypeError):
+        version = ""
+    return f"'alrun>={version}'" if VERSION.fullmatch(version) else "--upgrade alrun"
 
 
 def _digest(info: Mapping[str, Any]) -> str:

@@ -66,7 +66,7 @@ def test_what_is_finished(make: Make) -> None:
     ("values", "part"),
     [
         ({"fingerprint": "other"}, "the data have changed"),
-        ({"versions": {"alrun": "0.0.1"}}, "begun by alrun 0.0.1"),
+        ({"algorithms": {"query.entropy": 2}}, "query.entropy: the run was begun with algorithm 2"),
         ({"identity": "0" * 64}, "another config"),
     ],
 )

@@ -54,7 +54,10 @@ def test_info(tmp_path: Path) -> None:
         ("choices", [], "choices is not a mapping of groups"),
         ("metrics", {"accuracy": "0.5"}, "metrics is not a mapping of names to numbers"),
         ("metrics", None, "metrics is not a mapping of names to numbers"),
-        ("versions", {"alrun": 1}, "versions is not a mapping"),
+        ("sessions", [{"versions": 3}], "sessions is not a list of sessions"),
+        ("algorithms", {"query.entropy": "1"}, "algorithms is not a mapping"),
+        ("environment", {"RATE": 1}, "environment is not a mapping"),
+        ("threads", "2", "threads is not a whole number"),
         ("extent", "x", "extent is not a mapping"),
         ("reason", {}, "reason is not text"),
         ("identity", 5, "identity is not text"),
@@ -74,7 +77,7 @@ def test_fields_that_are_missing_are_all_named(tmp_path: Path) -> None:
         directory.info()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 2}', b"\xff\xfe", b"null"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 0}', b"\xff\xfe", b"null"])
 def test_damaged_info_is_an_error_that_names_the_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "run.json").write_bytes(content)
     with pytest.raises(StoreError, match=r"run\.json is"):

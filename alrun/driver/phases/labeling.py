@@ -14,6 +14,7 @@ from alrun.driver.intake import LabelIntake, Requests, tell_label
 from alrun.driver.open_requests import OpenRequests
 from alrun.driver.phases.base import PhaseResult
 from alrun.driver.queues import DurableQueue
+from alrun.driver.recorded import recorded_answers
 
 if TYPE_CHECKING:
     from alrun.driver.host import Host
@@ -23,7 +24,7 @@ __all__ = ["LabelingPhase"]
 
 
 class LabelingPhase:
-    """Asks the label strategy for what the label log does not hold yet."""
+    """Asks the label strategy for what neither the label log nor an earlier run has on record."""
 
     tag = ActiveLearningPhase.LABELING
 
@@ -40,6 +41,7 @@ class LabelingPhase:
             known = {}
         for order, annotation in known.items():
             tell_label(driver, order, annotation, again=True)
+        known = {**known, **_recalled(driver, [one for one in requests if one[0] not in known], len(requests))}
         if len(known) < len(requests):
             _ask(driver, requests, known)
         _refuse_all_failed(driver.store.labels.answers(step), step)
@@ -61,6 +63,16 @@ class LabelingPhase:
         driver.label_queue.from_list([answers[order] for order in sorted(answers)])
         driver.ledger.add_answers(step, answers, driver.store.labels.costs(step))
         driver.query_queue.from_list([])
+
+
+def _recalled(driver: Host, requests: Sequence[tuple[int, Any]], total: int) -> Mapping[int, Annotation]:
+    """Take in the labels of ``requests`` that an earlier run has paid for; return them by order."""
+    answers = recorded_answers(driver, requests)
+    if answers:
+        intake = LabelIntake(driver, total)
+        intake.check(list(answers.values()))
+        intake.append(list(answers.items()))
+    return answers
 
 
 def _ask(driver: Host, requests: Sequence[tuple[int, Any]], known: Mapping[int, Annotation]) -> None:
