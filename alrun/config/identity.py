@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from alrun.config.bound import iterate_targets
 from alrun.config.environment import COUNTING, SECRET
 from alrun.config.knobs import KNOBS
-from alrun.config.targets import iterate_targets
 from alrun.core.errors import Problem
 
 __all__ = [
@@ -93,7 +93,7 @@ def names_secrets(value: Any) -> bool:
 def secret_problems(described: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield keys that hold a reference to a secret where every value counts: knobs, and names of what is built."""
     knobs = {key: described.get(key) for key, knob in KNOBS.items() if knob.identity}
-    targets = {f"{where}._target_": node["_target_"] for where, node in iterate_targets(described)}
+    targets = {f"{where}._target_": node["_target_"] for _, where, node in iterate_targets(described)}
     for key, value in (knobs | targets).items():
         if isinstance(value, str) and names_secrets(value):
             what = f"changes results, and {SECRET} is for what does not: secrets and places"

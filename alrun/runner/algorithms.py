@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from alrun.config.bound import iterate_targets
 from alrun.config.identity import identity_of
-from alrun.config.targets import iterate_targets
 from alrun.core.algorithms import FIRST, number_of
 from alrun.core.errors import Problem
 from alrun.core.row_random import row_uniforms
@@ -24,7 +24,7 @@ def algorithms_of(config: Mapping[str, Any]) -> dict[str, int]:
     from alrun.driver.driver import Driver
 
     numbers = {"driver": number_of(*_classes(Driver)), "seeding": number_of(Seeds, row_uniforms)}
-    for key, node in iterate_targets(identity_of(config)):
+    for _, key, node in iterate_targets(identity_of(config)):
         part = _loaded(str(node["_target_"]))
         if part is not None:
             numbers[key] = number_of(part)

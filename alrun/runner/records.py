@@ -62,9 +62,10 @@ def _is_row(known: Any) -> bool:
 
 def _labelled(found: Labels) -> Iterator[tuple[tuple[int, int], Annotation]]:
     for step in found.book.steps:
+        costs = found.book.costs(step)
         for order, annotation in sorted(found.book.answers(step).items()):
             if annotation.status is LabelStatus.LABELLED:
-                yield (step, order), replace(annotation, cost=found.book.costs(step).get(order, annotation.cost))
+                yield (step, order), replace(annotation, cost=costs.get(order, annotation.cost))
 
 
 def _uuids(directory: RunDirectory) -> Iterator[tuple[tuple[int, int], str]]:

@@ -16,8 +16,10 @@ from alrun.core.errors import ConfigError, IdentityMismatch, Problem
 from alrun.runner.records import Bought, rerun_problems
 from alrun.runner.run import Experiment
 from alrun.store.files import remove_tree
+from alrun.store.labels import LabelLog
 from alrun.store.lock import RunLock
 from alrun.store.recorded import record_labels
+from alrun.store.rescue import Rescue
 from alrun.store.rundir import RunDirectory
 
 __all__ = ["prepare_rerun"]
@@ -45,6 +47,7 @@ def prepare_rerun(experiment: Experiment, origin: RunDirectory, *, same_rows: bo
         if _is_begun(experiment.directory, begun):
             return []
         _refuse_other(experiment.directory, origin)
+        _take_in_rescued(origin)
         bought = Bought.of(origin, by_uuid=_by_uuid(origin.info(), begun, same_rows=same_rows))
         if bought.unnamed and not bought.labels:
             raise IdentityMismatch(_nameless(origin))
@@ -60,6 +63,16 @@ def prepare_rerun(experiment: Experiment, origin: RunDirectory, *, same_rows: bo
             origin.set_aside()
         experiment.directory.install()
     return list(_told(bought, earlier))
+
+
+def _take_in_rescued(origin: RunDirectory) -> None:
+    """Take labels that lie beside the run into its log, as its next session would."""
+    origin.refuse_links()
+    log = LabelLog(origin.labels, LOGGER)
+    try:
+        Rescue(origin, LOGGER).hand_over(log)
+    finally:
+        log.close()
 
 
 def _is_begun(place: RunDirectory, begun: dict[str, Any]) -> bool:

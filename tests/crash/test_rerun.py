@@ -224,7 +224,6 @@ def test_what_is_known_by_what(tmp_path: Path, subjects: list[Any]) -> None:
     for number, one in enumerate(subjects):
         answer = labels.answers([(7, [one])], [])[7]
         assert (answer.target, answer.annotator, answer.cost) == (
-            "item",
             number,
             f"by {number}",
             number / 2,
