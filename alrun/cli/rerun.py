@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from alrun.cli.app import listeners
+from alrun.cli.listening import listeners
 from alrun.cli.resume import opened, stored
 from alrun.cli.show import show_outcome
 from alrun.config.targets import Trust

@@ -20,6 +20,7 @@ from alrun.store.rundir import RunDirectory
 __all__ = ["opened", "run", "stored"]
 
 GROUPS = frozenset({*SINGLE, *SEVERAL, "training"})
+AGAIN = "the command that began the run writes it anew: type that again"
 USAGE = """usage: alrun resume DIR [key=value …]
 
 Go on with the run in DIR. A larger budget continues a finished run:
@@ -71,7 +72,7 @@ def stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
         config = parse_config(directory.config_text(), str(directory.config))
     except StoreError as error:
         what = str(error).removeprefix(f"cannot read {directory.config}: ")
-        raise ConfigError(Problem(f"cannot be read: {what}", str(directory.config))) from error
+        raise ConfigError(Problem(f"cannot be read: {what}", str(directory.config), AGAIN)) from error
     for key in ONCE:
         OmegaConf.update(config, key, False, force_add=True)
     overrides, problems = parse_overrides(words)

@@ -7,6 +7,7 @@ here or in a worker process, they are composed and checked again.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from alrun.config.hydra_node import UNUSED
 from alrun.config.hydra_plugins import BASIC_LAUNCHER, BASIC_SWEEPER
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Interrupted, Problem
+from alrun.core.process import Process
+from alrun.runner.worker import end_with
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -152,9 +155,11 @@ class SweepJob:
         """Run jobs under ``trust``."""
         self._composer = composer
         self._trust = trust
+        self._sweep = Process.at(os.getpid())
 
     def __call__(self, config: DictConfig) -> int:
-        """Run one job and return its exit code; an interrupt ends the sweep."""
+        """Run one job and return its exit code; an interrupt ends the sweep, whose end ends its workers."""
+        end_with(self._sweep)
         from alrun.runner.run import Experiment
 
         try:

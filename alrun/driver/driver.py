@@ -25,7 +25,8 @@ from alrun.store.run_store import RunStore
 
 __all__ = ["Driver"]
 
-PHASES: tuple[Phase, ...] = (TrainingPhase(), MetrologyPhase(), QueryPhase(), LabelingPhase(), IntegrationPhase())
+METROLOGY = MetrologyPhase()
+PHASES: tuple[Phase, ...] = (TrainingPhase(), METROLOGY, QueryPhase(), LabelingPhase(), IntegrationPhase())
 
 
 class Driver(Interactive):
@@ -148,6 +149,8 @@ class Driver(Interactive):
         if not self._announced:
             self._announced = True
             resumed, open_log = bool(self.digest), self.store.open_log
+            if resumed:
+                METROLOGY.write_anew(self)
             self.notify.tell(RunStarted, phase="", log_dir=self.log_dir, resumed=resumed, open_log=open_log)
             self._tell_again()
 

@@ -1,8 +1,8 @@
-"""Whether what describes a run agrees with what it has committed: ``run.json``, ``config.yaml`` and the two tables."""
+"""Whether what describes a run agrees with what it has committed: ``run.json``, ``config.yaml``, tables, records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,6 +16,7 @@ from alrun.runner.journal import extent
 from alrun.runner.records import rerun_problems
 from alrun.runner.sessions import changes
 from alrun.store.audit import Chain, Finding, Labels, place
+from alrun.store.projections import changed_projections
 from alrun.store.records import acquisitions_difference, records_difference
 from alrun.store.rundir import RunDirectory
 
@@ -55,9 +56,9 @@ class Description:
         for problem in rerun_problems(self.directory, self.info):
             yield Finding("recorded labels", problem.what, problem.hint)
         yield from self._sessions()
-        yield from self._config()
-        if audit.is_whole:
-            yield from self._results(audit)
+        found = [*self._config(), *(self._results(audit) if audit.is_whole else ())]
+        yield from found
+        yield from self._projections({finding.where for finding in found})
 
     def _sessions(self) -> Iterator[Finding]:
         """Yield where the run went on with other versions, or on another machine."""
@@ -104,6 +105,14 @@ class Description:
                 "run.json", f"tells of {self.info.get('labels')} labels, the commits of {audit.bought}", AGAIN
             )
         yield from self._tables(audit, begun=not finished)
+
+    def _projections(self, named: Collection[str]) -> Iterator[Finding]:
+        """Yield files that are not as the last session left them, those aside that are ``named`` already."""
+        for name, what in changed_projections(self.directory, self.info.get("projections", {})):
+            if name not in named:
+                yield Finding(name, what, REWRITTEN)
+        if self.info.get("status") == "finished" and not self.directory.timing.exists():
+            yield Finding("timing.csv", "is missing", "how long the phases took is not known any more", harmless=True)
 
     def _tables(self, audit: LedgerAudit, *, begun: bool) -> Iterator[Finding]:
         """Yield tables that are not what the commits say; of a run that is not finished they may be behind."""

@@ -43,6 +43,7 @@ def drive(
         notices: What is to be said before anything else.
     """
     from alrun.driver.driver import Driver
+    from alrun.store.projections import changed_projections
     from alrun.store.run_store import RunStore
 
     logger = logging.getLogger(f"alrun.run.{directory.path.name}")
@@ -54,6 +55,9 @@ def drive(
         for notice in notices:
             logger.warning(notice)
             sys.stderr.write(f"warning: {notice}\n")
+        for name, what in changed_projections(directory, journal.sealed):
+            if name != directory.config.name:  # written already
+                logger.warning("%s %s: written anew", name, what)
         with RunStore(directory, logger, lock) as store, secrets.kept():
             driver = Driver(components, settings, store)
             error = _closed(driver, journal, _ended_by(driver, secrets))
@@ -105,6 +109,8 @@ def _status(driver: Driver, error: AlrunError | None) -> tuple[str, str]:
 
 def _written(driver: Driver, journal: Journal, error: AlrunError | None) -> AlrunError | None:
     """Write the tables and how the session ended, if the directory still is that of the run; return what ended it."""
+    from alrun.store.projections import sealed_projections
+
     try:
         driver.store.check()
     except RunDirectoryLost as lost:
@@ -120,5 +126,6 @@ def _written(driver: Driver, journal: Journal, error: AlrunError | None) -> Alru
         metrics=dict(driver.ledger.metrics),
         step=driver.active_learning_step_idx,
         head=driver.digest,
+        projections=sealed_projections(driver.store.directory),
     )
     return error

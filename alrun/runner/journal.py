@@ -69,13 +69,19 @@ class Journal(Callback):
     """Keeps ``run.json`` up to date, for ``alrun status`` and for the answer to a repeated command.
 
     For ``alrun verify`` it notes the largest budget that the run was ever given (``granted``) and, when a session ends,
-    the digest of the last commit (``head``).
+    the digest of the last commit (``head``), and size and SHA-256 of the projections (``projections``).
+
+    Attributes:
+        info: What ``run.json`` holds.
+        sealed: The projections as the session before left them.
     """
 
     def __init__(self, directory: RunDirectory, info: Mapping[str, Any]) -> None:
         """Continue from ``info`` and write it."""
         self._directory = directory
-        self.info: dict[str, Any] = {**info, "head": "", "granted": max(info.get("granted", 0), info["budget"])}
+        self.sealed: Mapping[str, Any] = info.get("projections") or {}
+        begun = {"head": "", "projections": {}, "granted": max(info.get("granted", 0), info["budget"])}
+        self.info: dict[str, Any] = {**info, **begun}
         self._written = time.monotonic()
         directory.write_info(self.info)
 

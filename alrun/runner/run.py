@@ -22,6 +22,7 @@ from alrun.runner.journal import Journal, begin_session, extent, new_info
 from alrun.runner.place import run_directory
 from alrun.runner.records import rerun_problems
 from alrun.store.lock import RunLock
+from alrun.store.projections import changed_projections
 from alrun.store.rundir import RunDirectory
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Experiment:
             Builder(self.bound(), sources, place=self.directory.path).components()
 
     def finished(self) -> Outcome | None:
-        """Return the outcome of a run that has done all this already, or ``None``."""
+        """Return the outcome of a run that has done all this already and still shows it, or ``None``."""
         if self.config["fresh"] or self.config.get("mend") or not self.directory.exists:
             return None
         try:
@@ -149,7 +150,11 @@ class Experiment:
         shorter = wanted["budget"] <= info["labels"] and all(
             _without_budget(wanted[key]) == _without_budget(stored.get(key)) for key in wanted if key != "budget"
         )
-        return Outcome(self.directory.path, info, answered=True) if wanted == stored or shorter else None
+        if wanted == stored:
+            answered = not any(changed_projections(self.directory, info.get("projections", {})))
+        else:
+            answered = shorter
+        return Outcome(self.directory.path, info, answered=True) if answered else None
 
     def run(self, listeners: Sequence[Callback] = ()) -> Outcome:
         """Run it, or go on with it, or answer that it is finished.

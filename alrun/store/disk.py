@@ -67,7 +67,7 @@ class Disk:
             self._watchers = before
 
     def open(self, path: Path, flags: int, mode: int = 0o644) -> int:
-        """Open a file for writing; return its descriptor."""
+        """Open a file to write or to flush it; return its descriptor."""
         return int(self._do(Operation("open", str(path)), os.open, path, flags, mode))
 
     def write(self, descriptor: int, data: bytes | memoryview) -> int:

@@ -23,6 +23,8 @@ __all__ = [
     "AppendLog",
     "HeldDirectory",
     "commit_directory",
+    "flush",
+    "flush_directory",
     "is_named",
     "make_directory",
     "remove_tree",
@@ -188,6 +190,34 @@ def truncate(path: Path, size: int) -> None:
             os.close(descriptor)
     except OSError as error:
         raise _store_error(error, path, size) from error
+
+
+def flush(path: Path) -> None:
+    """Flush a file that somebody has written.
+
+    Raises:
+        StoreError: The disk refuses.
+    """
+    try:
+        descriptor = DISK.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            DISK.sync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _store_error(error, path) from error
+
+
+def flush_directory(path: Path) -> None:
+    """Flush the names in a directory that somebody has written.
+
+    Raises:
+        StoreError: The disk refuses.
+    """
+    try:
+        DISK.sync_directory(path)
+    except OSError as error:
+        raise _store_error(error, path) from error
 
 
 class HeldDirectory:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import socket
 import time
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from alrun.core.errors import LockedError, RunDirectoryLost, StoreError
-from alrun.core.parsing import parse_json
 from alrun.store.disk import DISK
 from alrun.store.files import TEMPORARY_PREFIX, is_named, make_directory
+from alrun.store.holder import Holder
 
 __all__ = ["RunLock", "is_locked"]
 
 LOCK = ".lock"
+#: Seconds to wait for a worker whose sweep has ended; it gives itself fewer.
+FOR_ORPHANS = 20.0
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -90,30 +91,37 @@ class RunLock:
             raise RunDirectoryLost(f"{what}\n    → type the same command again")
 
     def _lock_patiently(self) -> bool:
-        """Try for a moment: whoever asks for the status holds a shared lock for some microseconds."""
-        for _ in range(5):
-            if _try_lock(self._descriptor, fcntl.LOCK_EX):
-                return True
-            time.sleep(0.01)
-        return False
+        """Try for a moment: whoever asks for the status holds a shared lock for some microseconds.
+
+        A worker whose sweep was killed ends by itself, and is waited for.
+        """
+        patience = time.monotonic() + FOR_ORPHANS
+        attempts = count()
+        while not _try_lock(self._descriptor, fcntl.LOCK_EX):
+            if next(attempts) < 4:
+                time.sleep(0.01)
+            elif self._held_by_orphan() and time.monotonic() < patience:
+                time.sleep(0.1)
+            else:
+                return False
+        return True
+
+    def _held_by_orphan(self) -> bool:
+        holder = Holder.read(os.pread(self._descriptor, 4096, 0))
+        return holder is not None and holder.is_orphan
 
     def _refuse(self) -> None:
-        content, links = os.pread(self._descriptor, 4096, 0), os.fstat(self._descriptor).st_nlink
+        holder, links = Holder.read(os.pread(self._descriptor, 4096, 0)), os.fstat(self._descriptor).st_nlink
         self._release()
-        try:
-            holder = parse_json(content)
-            who = f"process {holder['pid']} on {holder['host']}"
-        except (ValueError, KeyError, TypeError):
-            who = "another process"
         run_dir = self._path.parent
-        said = f"{run_dir} is being run by {who}\n    → wait for it, or watch it: alrun status {run_dir}"
+        said = holder.refusal(run_dir) if holder is not None else Holder.refusal_of_nobody(run_dir)
         if links > 1:
             said += f"\n    → or its hard-linked copy is; when neither is running, rm {self._path} separates them"
         raise LockedError(said)
 
     def _sign(self) -> None:
         """Write who holds the lock; a file with further hard links is replaced first, so that copies lock apart."""
-        holder = json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode()
+        holder = Holder.here().signature()
         try:
             if os.fstat(self._descriptor).st_nlink > 1:
                 self._separate()

@@ -50,6 +50,7 @@ class RunStore:
         make_directory(directory.path)
         directory.refuse_links()
         directory.remove_temporaries()
+        directory.settle()
         make_directory(directory.checkpoints)
         self.checkpoints = CheckpointStore(directory.checkpoints, logger, self.check)
         self._committed = HeldDirectory(directory.checkpoints)

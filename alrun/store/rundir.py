@@ -16,7 +16,7 @@ from alrun.core.errors import FormatError, StoreError
 from alrun.core.parsing import parse_json
 from alrun.store.description import checked_description
 from alrun.store.disk import DISK
-from alrun.store.files import TEMPORARY_PREFIX, remove_tree, rename, write_atomic
+from alrun.store.files import TEMPORARY_PREFIX, flush, flush_directory, remove_tree, rename, write_atomic
 from alrun.store.log import LogHandler
 from alrun.store.reading import Most, foreign_entries, is_there, read_bytes
 
@@ -29,6 +29,7 @@ LOCK = ".lock"
 #: Of the directory, counted up when it is laid out otherwise. 1 noted versions once, and no algorithms.
 FORMAT = 2
 VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,40}")
+LABELS = "labels.jsonl"
 #: In the name of a folder beside a run, with labels that it could not take in.
 RESCUED = ".rescued-"
 #: Key of the SHA-256 over the rest of ``run.json``.
@@ -106,7 +107,7 @@ class RunDirectory:
             info = parse_json(read_bytes(path, Most.DESCRIPTION))
         except ValueError as error:
             raise StoreError(f"{path} is damaged: {error}\n    → {MENDED}") from error
-        if isinstance(info, dict) and info.pop(DIGEST, "") not in ("", _digest(info)):
+        if isinstance(info, dict) and info.pop(DIGEST, "") != _digest(info):
             raise StoreError(f"{path} is damaged: it is not what was written\n    → {MENDED}")
         info = _migrated(path, info)
         try:
@@ -169,6 +170,26 @@ class RunDirectory:
         """
         if self.prepared.exists and not self.path.exists():
             rename(self.prepared.path, self.path)
+
+    def settle(self) -> None:
+        """Flush what a killed process wrote and did not come to flush: from here on it counts as safe.
+
+        A label that is read from the log is not asked for again, so it must not be lost to a later power cut; nor may
+        a folder be, in which everything else is flushed.
+
+        Raises:
+            StoreError: The disk refuses.
+        """
+        log = self.labels / LABELS
+        steps = sorted(self.checkpoints.glob("step_*"), key=lambda path: path.lstat().st_mtime)
+        if log.is_file() and not log.is_symlink():
+            flush(log)
+        for folder in (self.labels, *steps[-1:], self.checkpoints, self.path, self.path.parent):
+            if folder.is_dir():
+                flush_directory(folder)
+        for folder in self.path.parents[1:3]:
+            if os.access(folder, os.R_OK):
+                flush_directory(folder)
 
     def set_aside(self) -> Path:
         """Move the whole run out of the way, its lock and what was rescued of it too, and return its new place.

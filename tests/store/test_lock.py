@@ -65,7 +65,8 @@ def test_within_one_process(tmp_path: Path) -> None:
     with RunLock(tmp_path), pytest.raises(LockedError), RunLock(tmp_path):
         pass
     with RunLock(tmp_path):
-        assert json.loads((tmp_path / ".lock").read_text()) == {"pid": os.getpid(), "host": socket.gethostname()}
+        holder = json.loads((tmp_path / ".lock").read_text())
+        assert (holder["pid"], holder["host"], holder["sweep"]) == (os.getpid(), socket.gethostname(), 0)
 
 
 def test_the_content_of_the_file_is_no_lock(tmp_path: Path) -> None:

@@ -154,6 +154,13 @@ class LabelStrategy(ActiveLearningProtocol, Protocol):
 class MetrologyStrategy(ActiveLearningProtocol, Protocol):
     """Measures the learner, or the acquisition.
 
+    In each metrology phase the driver calls ``compute`` and then ``serialize_records``, strategy by strategy, and
+    commits the entries of ``records`` that are new. A session that goes on with a run puts all committed entries back
+    into ``records``, in order, and calls ``serialize_records`` once before it does anything new, where there are any:
+    what it writes below ``strategy_dir`` is a projection of ``records``, to be written whole each time, and may be
+    missing, torn or old by then. When a session ends, every file below ``metrology/`` is flushed, and its SHA-256 noted
+    for ``alrun verify``.
+
     Attributes:
         records: One entry a measurement, oldest first.
     """

@@ -52,6 +52,12 @@ class MetrologyPhase:
     def committed(self, driver: Host) -> None:
         """Nothing to tidy."""
 
+    def write_anew(self, driver: Host) -> None:
+        """Have every strategy write its file again, where it has records: the one that is there may be damaged."""
+        for strategy in driver.metrology_strategies:
+            if strategy.records:
+                strategy.serialize_records()
+
 
 @contextmanager
 def _evaluating(driver: Host, name: str) -> Iterator[None]:
