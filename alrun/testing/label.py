@@ -102,7 +102,7 @@ class LabelConformance:
         with self.host(tmp_path) as driver:
             rows = _pending(driver)[:5]
             together = _labels(self.answers(driver, rows))
-            for bad in (rows[0], rows[3]):
+            for bad in (rows[0], rows[2]):
                 requests, intake = OpenRequests(list(enumerate(rows))), _Picky(bad)
                 strategy = self.strategy()
                 strategy.attach(driver)

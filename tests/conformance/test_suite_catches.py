@@ -176,6 +176,15 @@ def test_bad_answers_are_caught(answer: Callable[[int, int], Any], tmp_path: Pat
         suite.test_answers_every_request_once(tmp_path, 30)
 
 
+def test_labels_that_depend_on_what_was_answered_before_are_caught(tmp_path: Path) -> None:
+    answers = LabelConformance.test_goes_on_behind_a_bad_answer
+    suite: Any = type("Suite", (LabelConformance,), {"strategy": lambda _: Annotator(lambda position, row: row % 3)})()
+    answers(suite, tmp_path)
+    suite = type("Suite", (LabelConformance,), {"strategy": lambda _: Annotator(lambda position, row: position % 3)})()
+    with pytest.raises(AssertionError, match="depend on what was answered before"):
+        answers(suite, tmp_path)
+
+
 MINE = """
 from alrun.query.base import ScoreQuery
 
