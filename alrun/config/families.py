@@ -55,7 +55,7 @@ MODULES = Family(MODULE, ("torch.nn",), ("torch.nn.modules",), without=("Contain
 ACTIVATIONS = Family(MODULE, ("torch.nn",), ("torch.nn.modules.activation",))
 LOSSES = Family(MODULE, ("torch.nn",), ("torch.nn.modules.loss",))
 METRICS = (
-    Family("torchmetrics:Metric", ("torchmetrics", *METRIC_MODULES), METRIC_MODULES),
+    Family("torchmetrics:Metric", ("torchmetrics", *METRIC_MODULES), METRIC_MODULES, without=("BaseAggregator",)),
     Family("torchmetrics:Metric", ("torchmetrics", "torchmetrics.image"), ("torchmetrics.image",), only=IMAGE),
     Family("torch.nn:ModuleDict", ("torchmetrics",), only=("MetricCollection",)),
 )

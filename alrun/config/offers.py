@@ -17,7 +17,7 @@ from alrun.config.targets import NAME, WHOLLY, Trust, below, is_public
 from alrun.core.callback import HOOKS
 from alrun.core.errors import Problem
 
-__all__ = ["find", "name_problem", "offered"]
+__all__ = ["find", "lookup", "name_problem", "offered"]
 
 
 def name_problem(target: Any, path: Sequence[str], where: str, trust: Trust) -> Problem | None:
@@ -43,15 +43,16 @@ def find(target: str, path: Sequence[str], where: str, trust: Trust) -> Any:
     if trust.names(target):
         loaded = trust.load(target, where)
         return loaded if isinstance(loaded, Problem) else _kind_problem(loaded, slot, where) or loaded
+    return lookup(target, slot) or _unknown(target, slot, where)
+
+
+def lookup(target: str, slot: Slot) -> Any:
+    """Return what the slot offers under that name, without further trust, or ``None``."""
     if not _is_own(target, slot):
         found = (family.find(target) for family in slot.families if family.knows(target))
-        return next(filter(None, found), None) or _unknown(target, slot, where)
+        return next(filter(None, found), None)
     module, name = _imported(target)
-    if not name:
-        hint = did_you_mean(target, [known for known in _of_alrun(slot) if known.startswith(f"{target}.")])
-        return Problem(f"{target} is a module, not a class", where, hint)
-    own = _public(module, slot) if module is not None else {}
-    return own.get(name) or _unknown(target, slot, where)
+    return _public(module, slot).get(name) if module is not None else None
 
 
 def offered(slot: Slot) -> dict[str, Any]:
@@ -125,6 +126,9 @@ def _kind_problem(loaded: Any, slot: Slot, where: str) -> Problem | None:
 
 
 def _unknown(target: str, slot: Slot, where: str) -> Problem:
+    if _is_own(target, slot) and not _imported(target)[1]:
+        hint = did_you_mean(target, [known for known in _of_alrun(slot) if known.startswith(f"{target}.")])
+        return Problem(f"{target} is a module, not a class", where, hint)
     families = [family for family in slot.families if family.knows(target)]
     if any(family.exports(target) for family in families):
         what = f"_target_ {target!r} is not trusted: alrun does not confine what it reads and writes"
@@ -132,6 +136,9 @@ def _unknown(target: str, slot: Slot, where: str) -> Problem:
     valid = [name for family in families for name in family.official()] or list(_of_alrun(slot))
     near = did_you_mean(target, valid)
     hint = near if near.startswith("did") else _advice(target, slot, where)
+    module, _, name = target.rpartition(".")
+    if families and name[0].isupper() and not any(module in family.modules for family in families):
+        hint += f" Or, where you trust that very class: --trust {target}"
     return Problem(f"_target_ {target!r} is not trusted: there is no such {slot.noun}", where, hint)
 
 

@@ -214,7 +214,7 @@ def test_a_schedule_by_step_knows_how_long_training_will_be(system: Folder) -> N
 def test_callbacks_loggers_and_strategies_of_lightning_come_from_the_config(system: Folder) -> None:
     words = ("learner=classifier", *EXTRAS, "training.checkpoint_every=2", "training.max_epochs=8")
     whole = system.finish_named("extras_whole", *words)
-    (table,) = (system.folder / "logs").rglob("metrics.csv")
+    (table,) = (whole / "callbacks" / "training.loop.logger" / "logs").rglob("metrics.csv")
     told = pd.read_csv(table)
     assert {"train_loss", "val_acc", "val_loss", "lr-Adam", "batches_seen"} <= set(told.columns)
     assert promised(system.finish_in_two("extras_killed", *words)) == promised(whole)
