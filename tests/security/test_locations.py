@@ -22,7 +22,6 @@ from alrun.core.errors import ConfigError
 from alrun.runner.instantiate import instantiate
 
 LOGGER = "lightning.pytorch.loggers.CSVLogger"
-EVERY_STEP = "+training.loop.trainer_kwargs.log_every_n_steps=1"
 LEARNING_RATE = "training.loop.callbacks=[{_target_: lightning.pytorch.callbacks.LearningRateMonitor}]"
 PROFILER = "lightning.pytorch.profilers.AdvancedProfiler"
 #: Calls that read, write, fetch, import or run.
@@ -167,7 +166,6 @@ def test_a_run_with_a_logger_and_a_profiler_writes_nothing_elsewhere(alrun: Comm
     sizes = ("initial_size=5", "query_size=5", "budget=10", "progress=false", "output_dir=out")
     extras = (
         LEARNING_RATE,
-        EVERY_STEP,
         "+training.loop.trainer_kwargs.log_every_n_steps=1",
         f"training.loop.logger={logger}",
         f"+training.loop.trainer_kwargs.profiler={profiler}",
