@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from alrun.cli.listening import listeners
@@ -73,6 +74,8 @@ def stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
     except StoreError as error:
         what = str(error).removeprefix(f"cannot read {directory.config}: ")
         raise ConfigError(Problem(f"cannot be read: {what}", str(directory.config), AGAIN)) from error
+    except ConfigError as error:
+        raise ConfigError([replace(problem, hint=AGAIN) for problem in error.problems]) from error
     for key in ONCE:
         OmegaConf.update(config, key, False, force_add=True)
     overrides, problems = parse_overrides(words)

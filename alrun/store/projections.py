@@ -21,6 +21,8 @@ from alrun.store.rundir import RunDirectory
 __all__ = ["changed_projections", "sealed_projections"]
 
 METROLOGY = "metrology"
+#: A strategy that writes more files than these looks after them itself; ``run.json`` is not made of them.
+MOST_FILES = 100
 DIARIES = ("timing.csv", "alrun.log", "callbacks")
 
 
@@ -32,7 +34,8 @@ def sealed_projections(directory: RunDirectory) -> dict[str, dict[str, Any]]:
     """
     root = directory.path
     tables = [path for path in (directory.records, directory.acquisitions, directory.config) if path.is_file()]
-    projections = [*tables, *_files_below(root / METROLOGY)]
+    strategies = sorted((root / METROLOGY).glob("*"))
+    projections = [*tables, *(file for one in strategies for file in _files_below(one)[:MOST_FILES])]
     diaries = [file for name in DIARIES for file in _files_below(root / name)]
     folders = {folder for path in (*projections, *diaries) for folder in path.parents if folder.is_relative_to(root)}
     for path in (*projections, *diaries):
@@ -62,6 +65,8 @@ def changed_projections(directory: RunDirectory, sealed: Any) -> Iterator[tuple[
 
 def _files_below(path: Path) -> list[Path]:
     """Return the regular files at or below ``path``, sorted; links are not followed."""
+    if path.is_symlink():
+        return []
     found = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
     return sorted(file for file in (found or [path]) if file.is_file() and not file.is_symlink())
 

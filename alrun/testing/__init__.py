@@ -10,6 +10,9 @@ Subclass a suite in your own tests, or run ``pytest --pyargs alrun.testing --str
             return Mine(max_samples=max_samples, alpha=2.0)
 
 Every check runs on alrun's own driver, pools and learners. Importing this package loads no torch.
+
+``alrun.testing.faults`` has the process die, or the disk refuse, at any write; ``alrun.testing.crash_states`` has the
+power fail at any moment, and returns what may then be on the disk.
 """
 
 from __future__ import annotations

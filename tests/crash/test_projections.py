@@ -17,6 +17,7 @@ from alrun.config.compose import Composer
 from alrun.config.targets import Trust
 from alrun.runner.run import Experiment, Outcome
 from alrun.runner.verify import verify
+from alrun.store.projections import changed_projections
 from alrun.store.rundir import RunDirectory
 
 RECORDS = "metrology/Classification/records.json"
@@ -88,11 +89,13 @@ def test_what_run_json_names_elsewhere_is_not_read(copied: Callable[..., Path], 
     (tmp_path / "secret").write_text("secret")
     (place / "link").symlink_to(tmp_path / "secret")
     seal = {"size": 6, "sha256": "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"}
-    names = ("../secret", str(tmp_path / "secret"), "link", "labels", "")
-    directory.write_info({**directory.info(), "projections": dict.fromkeys(names, seal)})
-    told = {finding.where: finding.what for finding in verify(place).findings}
-    away = "leads elsewhere"
-    assert [told[name] for name in names] == [away, away, "is a link", "is no file", away]
+    names = ("../secret", str(tmp_path / "secret"), "", "link", "labels", "n" * 300)
+    told = dict(changed_projections(directory, dict.fromkeys(names, seal)))
+    assert [told[name] for name in names[:3]] == ["leads elsewhere"] * 3
+    assert told["link"] == "it is, or lies behind, a link"
+    assert told["labels"] == "it is a folder, not a file"
+    assert "too long" in told["n" * 300]
+    (place / "link").unlink()
     directory.write_info({**directory.info(), "projections": [1]})
     assert wrong(place) == ["run.json"]
 
