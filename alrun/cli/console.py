@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.segment import Segment
 
-from alrun.core.showing import printable
+from alrun.core.showing import printable, printable_block
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
@@ -18,6 +18,10 @@ __all__ = ["new_console"]
 
 class _CleanConsole(Console):
     """A console on which text moves no cursor, sets no title, and hides nothing: only rich's own styles do."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; of text that has several lines all but the first are indented, so that none passes for a message."""
+        super().print(*(printable_block(one) if isinstance(one, str) else one for one in objects), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield segments in which whatever cannot be seen is written out."""

@@ -31,19 +31,20 @@ def run(argv: list[str]) -> int:
         ConfigError: There is no run to report on, or the metric or baseline is unknown.
     """
     from alrun.cli.console import new_console
-    from alrun.report.load import distinct, load_records
+    from alrun.report.load import load_records
     from alrun.report.table import comparison_table
 
     arguments = _arguments(argv)
     console = new_console()
     runs = _chosen(find_runs(arguments.directories), arguments, console)
-    experiments = distinct(runs)
-    if len(experiments) < len(runs):
-        console.print(f"{len(runs) - len(experiments)} copies of runs that are here already left out", style="yellow")
-    records = load_records(experiments)
-    _print_left_out(records.unreadable, (), console)
-    if not records.runs:
+    readable = load_records(runs)
+    _print_left_out(readable.unreadable, (), console)
+    if not readable.runs:
         raise ConfigError(Problem("no run here can be read", _where(arguments), "alrun verify says what is wrong"))
+    records = readable.distinct()
+    copies = len(readable.runs) - len(records.runs)
+    if copies:
+        console.print(f"{copies} copies of runs that are here already left out", style="yellow")
     comparison = _compare(records, arguments)
     console.print(comparison_table(comparison, _shown(comparison), console.width))
     _print_notes(console, comparison, len(records.runs))
@@ -151,7 +152,8 @@ def _print_notes(console: Console, comparison: Comparison, runs: int) -> None:
     same = [str(areas[column].iloc[0]) for column in ("data", "learner") if column not in shown]
     ranges = sorted({(row.low, row.high) for row in areas.itertuples()})
     spans = ", ".join(f"{low} to {high}" for low, high in ranges)
-    text = f"{' · '.join([*same, f'{runs} runs'])}; mean ± standard error over seeds; AUC over {spans} labels"
+    head = " · ".join([*map(printable, same), f"{runs} runs"])
+    text = f"{head}; mean ± standard error over seeds; AUC over {spans} labels"
     console.print(
         text
         + (

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Column", "Rows"]
 
+#: Characters that a column keeps which wraps, however narrow the screen.
+LEAST = 8
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -86,13 +89,14 @@ class Rows:
         widths = [column.width for column in self._columns]
         room -= 2 * len(widths) + 1
         wrapping = [number for number, column in enumerate(self._columns) if column.wraps]
-        while sum(widths) > room and max(widths[number] for number in wrapping) > 1:
+        while (excess := sum(widths) - room) > 0 and max(widths[number] for number in wrapping) > LEAST:
             widest = max(widths[number] for number in wrapping)
             first = [number for number in wrapping if widths[number] == widest]
-            others = [widths[number] for number in wrapping if widths[number] < widest]
-            step = max(1, min(widest - max(others, default=1), (sum(widths) - room) // len(first)))
-            for number in first:
+            most = widest - max((widths[number] for number in wrapping if widths[number] < widest), default=LEAST)
+            for left, number in zip(range(len(first), 0, -1), first, strict=True):
+                step = min(most, round(excess / left))
                 widths[number] -= step
+                excess -= step
         return widths
 
     def _row(self, cells: Sequence[Cell], widths: Sequence[int], console: Console, style: Style) -> Iterator[Segment]:
@@ -106,10 +110,11 @@ class Rows:
         for number in range(max(map(len, columns))):
             for column, lines, width in zip(self._columns, columns, widths, strict=True):
                 text = lines[number] if number < len(lines) else Text()
+                text.end = ""
                 text.rstrip()
                 text.align("right" if column.right else "left", width)
                 yield Segment(" ", style)
-                yield from console.render(text, console.options.update(width=width, no_wrap=True, end=""))
+                yield from console.render(text, console.options.update(width=width, no_wrap=True))
                 yield Segment(" ", style)
             yield Segment(" \n")
 

@@ -40,7 +40,7 @@ def show_outcome(outcome: Outcome) -> None:
         console.print(f"continue: alrun resume {place}", soft_wrap=True)
         return
     state = "already finished" if outcome.answered else "finished"
-    console.print(f"{state}: {outcome.info.get('reason', '')}", soft_wrap=True)
+    console.print(f"{state}: {printable(outcome.info.get('reason') or '')}", soft_wrap=True)
     console.print(f"run:      {place}", soft_wrap=True)
     console.print(f"continue: alrun resume {place} budget={2 * outcome.info['budget']}", soft_wrap=True)
     console.print(f"report:   alrun report {place}", soft_wrap=True)

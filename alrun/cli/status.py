@@ -18,7 +18,7 @@ __all__ = ["run"]
 STYLES = {"running": "cyan", "finished": "green", "interrupted": "yellow", "failed": "bold red", "unreadable": "red"}
 PREFERRED = ("accuracy", "rmse")
 #: Characters of a name in a column that does not wrap.
-MOST_NAME = 40
+MOST_NAME = 24
 
 
 def run(argv: list[str]) -> int:

@@ -51,10 +51,13 @@ def parse_yaml(text: str) -> Any:
     import yaml
 
     check_yaml(text)
+    loader = _loader()(text)
     try:
-        return yaml.load(text, Loader=_loader())  # noqa: S506 - a safe loader
+        return loader.get_single_data()
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(_told(error)) from None
+    finally:
+        loader.dispose()
 
 
 def check_yaml(text: str) -> None:

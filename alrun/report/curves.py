@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,8 @@ def areas(records: pd.DataFrame, by: Sequence[str], compared: str = "query") -> 
     ends = ends.assign(low=low, high=high)
     runs, starts = np.unique(ordered["run"].to_numpy(), return_index=True)
     parts = (np.split(ordered[name].to_numpy(), starts[1:]) for name in ("labels", "value"))
-    curves = dict(zip(runs.tolist(), zip(*parts, strict=True), strict=True))
+    labels, values = parts
+    curves: dict[int, tuple[Any, Any]] = dict(zip(runs.tolist(), zip(labels, values, strict=True), strict=True))
     rows = zip(ends["run"], ends["low"], ends["high"], strict=True)
     return ends.assign(auc=[area(*curves[run], low, high) for run, low, high in rows])
 

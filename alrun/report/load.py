@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["CHOICES", "COLUMNS", "Records", "distinct", "load_records"]
+__all__ = ["CHOICES", "COLUMNS", "Records", "load_records"]
 
 RECORDS = "records.parquet"
 
@@ -25,16 +25,6 @@ CHOICES = ("data", "learner", "query", "training", "inference", "label", "cold_s
 # Columns of ``records.parquet`` that a report needs.
 COLUMNS = ("step", "labels", "split", "metric", "value", "higher_is_better")
 TEXTS = ("split", "metric")
-
-
-def distinct(runs: Sequence[Run]) -> list[Run]:
-    """Return ``runs`` with every experiment once: of equal identities the one with most labels, the first of equals."""
-    best: dict[str, Run] = {}
-    for run in runs:
-        key = run.identity or str(run.path)
-        if key not in best or run.labels > best[key].labels:
-            best[key] = run
-    return list(best.values())
 
 
 @dataclass(frozen=True)
@@ -52,6 +42,17 @@ class Records:
     configs: Sequence[Mapping[str, Any]]
     tables: Sequence[pa.Table]
     unreadable: Sequence[Run]
+
+    def distinct(self) -> Records:
+        """Return every experiment once: of equal identities the one with most labels, the first of equals."""
+        best: dict[str, int] = {}
+        for number, run in enumerate(self.runs):
+            key = run.identity or str(run.path)
+            if key not in best or run.labels > self.runs[best[key]].labels:
+                best[key] = number
+        kept = list(best.values())
+        runs, configs, tables = ([each[n] for n in kept] for each in (self.runs, self.configs, self.tables))
+        return Records(runs, configs, tables, self.unreadable)  # type: ignore[arg-type]
 
     @property
     def metrics(self) -> frozenset[str]:

@@ -71,7 +71,7 @@ def _labels(numbers: Sequence[int], configs: Mapping[int, Mapping[str, Any]], gr
     together: dict[Hashable, dict[int, None]] = defaultdict(dict)
     for group, number in zip(groups, numbers, strict=True):
         together[group][number] = None
-    labels = {}
+    labels: dict[tuple[Hashable, int], str] = {}
     for group, members in together.items():
         keys = sorted(_differing([configs[number] for number in members]))
         labels |= {(group, number): _label(configs[number], keys) for number in members}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alrun.core.errors import AlrunError, Interrupted, RunDirectoryLost, StrategyError
+from alrun.core.errors import AlrunError, Interrupted, RunDirectoryLost, StoreError, StrategyError
 
 if TYPE_CHECKING:
     from alrun.config.secrets import Secrets
@@ -117,7 +117,7 @@ def _written(driver: Driver, journal: Journal, error: AlrunError | None) -> Alru
         if error is None or not isinstance(error, RunDirectoryLost):
             driver.logger.error("%s", lost)
         return lost
-    driver.ledger.write(driver.store.directory)
+    error = _untabled(driver) or error
     status, reason = _status(driver, error)
     journal.close(
         status,
@@ -129,3 +129,14 @@ def _written(driver: Driver, journal: Journal, error: AlrunError | None) -> Alru
         projections=sealed_projections(driver.store.directory),
     )
     return error
+
+
+def _untabled(driver: Driver) -> AlrunError | None:
+    """Write the tables; return why that cannot be: commits may have been made elsewhere, and hold anything."""
+    try:
+        driver.ledger.write(driver.store.directory)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        driver.logger.exception("the tables cannot be written")
+        what = f"what the run has committed makes no sense: {type(error).__name__}: {error}"
+        return StoreError(f"{what}\n    → alrun verify {driver.log_dir} says more")
+    return None

@@ -21,7 +21,7 @@ __all__ = ["RunLock", "is_locked"]
 LOCK = ".lock"
 #: Seconds to wait for a worker whose sweep has ended; it gives itself fewer.
 FOR_ORPHANS = 20.0
-_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def _try_lock(descriptor: int, kind: int) -> bool:

@@ -84,7 +84,8 @@ class Watch:
         if SENTINEL in path and not self._is_at_home(path):
             self.read.append(path)
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            self._changed(path)
+            # A link under that name is refused by the system, so that only its folder counts.
+            self._changed(str(Path(path).with_name("new")) if flags & os.O_NOFOLLOW else path)
 
     def _changed(self, path: str) -> None:
         if not self._is_at_home(path) and not any(cache in path for cache in CACHES):

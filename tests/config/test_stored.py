@@ -1,0 +1,59 @@
+"""A stored config is read within limits, and comes to no more than these when it is resolved."""
+
+from __future__ import annotations
+
+import pytest
+from omegaconf import OmegaConf
+
+from alrun.config.stored import parse_config
+from alrun.core.errors import ConfigError
+
+TEXTS = "k0: ${seed}\nseed: 0\n" + "".join(f"k{n}: ${{k{n - 1}}}${{k{n - 1}}}\n" for n in range(1, 40))
+NODES = "k0: [1, 2]\n" + "".join(f"k{n}: ['${{k{n - 1}}}', '${{k{n - 1}}}']\n" for n in range(1, 40))
+SELECT = "k0: [1, 2]\n" + "".join(
+    f"k{n}: ['${{oc.select:k{n - 1}}}', '${{oc.select:x,${{k{n - 1}}}}}']\n" for n in range(1, 40)
+)
+
+
+@pytest.mark.parametrize("text", [TEXTS, NODES, SELECT], ids=["texts", "nodes", "select"])
+def test_a_few_lines_do_not_stand_for_thousands(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"comes to more than|refers to itself"):
+        parse_config(text, "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: ${a}", "refers to itself"),
+        ("a: ${b}\nb: ${a}", "refers to itself"),
+        ("a: {b: '${a}'}", "refers to itself"),
+        ("a: b\nb: ${${a}}", "refers to itself"),
+        ("a: '" + "${b}" * 2000 + "'\nb: 1", "interpolations"),
+        ('a: "' + "\\u0024{b}" * 2000 + '"\nb: 1', "interpolations"),
+        ("a: ${b", "cannot be read"),
+        ("- a", "is not a mapping"),
+        ("a: !!binary aGVsbG8=\nb: !!timestamp 2001-01-01", "cannot be read"),
+    ],
+)
+def test_what_is_refused(text: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        parse_config(text, "config.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: ${b}\nb: {c: 1e-3, d: '${b.c}'}\ne: ${a.c}\n",
+        "a: [1, 2]\nb: ${a[0]} ${a.1}\nc: ${oc.env:HOME,x}\nd: {e: '${.f}', f: '${..a}'}\n",
+        "k: c\na: {b: 1, c: 2}\nd: ${a.${k}}\ne: ${nowhere}\n",
+        "a: 0x10\nb: 1_000\nc: 12:30\nd: 2001-01-01\ne: yes\nf: 1e5\ng: .inf\n",
+    ],
+)
+def test_what_is_read_is_what_omegaconf_reads(text: str) -> None:
+    try:
+        expected = OmegaConf.create(text)
+    except ValueError:
+        with pytest.raises(ConfigError):
+            parse_config(text, "config.yaml")
+        return
+    assert parse_config(text, "config.yaml") == expected
