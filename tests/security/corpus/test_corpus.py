@@ -1,4 +1,4 @@
-"""R10: nothing in a config, an environment variable or a received run is executed, imported, written outside or fetched."""
+"""R10: nothing that a config, the environment or a received run holds is run, imported, written outside or fetched."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REFUSED = object()
 
 @pytest.fixture(autouse=True)
 def hostile(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A working directory with a module that springs, a link outside, a hostile environment, and a resolver that runs."""
+    """Lay a module that springs, a link outside, a hostile environment, and a resolver that runs what it is told."""
     (watch.home / "trap.py").write_text("open('sprung', 'w').close()\n\n\ndef go(*args): ...\n")
     (watch.home / "link").symlink_to(watch.home.parent)
     (watch.home.parent / "sprung.yaml").write_text("mine: {_target_: trap.go}\n")
