@@ -81,7 +81,7 @@ def in_place(composer: Composer, words: Sequence[str]) -> list[tuple[tuple[str, 
         sweep = composer.compose_sweep(words)
     except ConfigError:
         return []
-    return [(job, outcome(lambda job=job: sweep.compose(job))) for job in sweep.words[:4]]  # type: ignore[misc]
+    return [(job, outcome(lambda job=job: sweep.compose(job))) for job in sweep.words[:4]]
 
 
 def alone(composer: Composer, job: Sequence[str]) -> Any:

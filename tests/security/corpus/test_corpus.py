@@ -23,7 +23,7 @@ from hostile_cases import (  # type: ignore[import-not-found]
     stored_configs,
     words,
 )
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 from watched import Command, Watch  # type: ignore[import-not-found]
 
@@ -78,7 +78,7 @@ def test_there_are_many_cases() -> None:
 
 
 def test_no_config_calls_what_is_not_offered(watch: Watch) -> None:
-    wrong = [refused(watch, name, lambda c=config: resolved(OmegaConf.create(c))) for name, config in calls()]
+    wrong = [refused(watch, name, lambda c=config: resolved(DictConfig(c))) for name, config in calls()]
     assert not [one for one in wrong if one]
 
 
@@ -88,7 +88,7 @@ def test_what_the_environment_holds_is_data(watch: Watch, monkeypatch: pytest.Mo
         monkeypatch.setenv("HOSTILE", text)
         watch.forget()
         watch.armed = True
-        plain = resolved(OmegaConf.create(config))
+        plain = resolved(DictConfig(config))
         watch.armed = False
         if watch.everything or text not in _leaves(plain["x"]):
             wrong.append((name, plain["x"], watch.everything))
@@ -106,7 +106,7 @@ def test_a_call_that_is_escaped_stays_text(watch: Watch) -> None:
     for name, config in escaped():
         watch.forget()
         watch.armed = True
-        plain = resolved(OmegaConf.create(config))
+        plain = resolved(DictConfig(config))
         watch.armed = False
         if watch.everything or "${" not in _leaves(plain["x"]):
             wrong.append((name, plain, watch.everything))
