@@ -202,9 +202,10 @@ def test_in_a_received_run(stored: Path, alrun: Command, watch: Watch) -> None:
             OmegaConf.update(config, key, value, merge=False, force_add=True)
         (run / "config.yaml").write_text(dumped(OmegaConf.to_container(config)))
         watch.forget()
-        answer = alrun("resume", str(run), "budget=40")
-        if answer.code == 0 or "Traceback" in answer.err or watch.everything:
-            wrong.append((name, answer, watch.everything))
+        for command in (["resume", str(run), "budget=40"], ["rerun", str(run)]):
+            answer = alrun(*command)
+            if answer.code == 0 or "Traceback" in answer.err or watch.everything:
+                wrong.append((name, command, answer, watch.everything))
     assert not wrong
     for command in (["verify", "many"], ["status", "many"], ["report", "many"]):
         watch.forget()
