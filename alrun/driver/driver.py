@@ -57,6 +57,7 @@ class Driver(Interactive):
         self._announced = False
         self._next_step = 0
         self._replayed_last: tuple[int, str] | None = None
+        self._has_replayed_records = False
 
     def run(self) -> None:
         """Run, or go on, until a stopping criterion is met; ``stop_reason`` then says which.
@@ -79,6 +80,7 @@ class Driver(Interactive):
                 if self.stop_reason:
                     break
             self._announce()
+            self._write_records_anew()
         self.current_phase = None
 
     def __call__(self) -> None:
@@ -149,10 +151,18 @@ class Driver(Interactive):
         if not self._announced:
             self._announced = True
             resumed, open_log = bool(self.digest), self.store.open_log
-            if resumed:
-                METROLOGY.write_anew(self)
+            self._write_records_anew()
             self.notify.tell(RunStarted, phase="", log_dir=self.log_dir, resumed=resumed, open_log=open_log)
             self._tell_again()
+
+    def _write_records_anew(self) -> None:
+        """Write the files of the metrology strategies again, where records came from commits since the last time.
+
+        Commits are replayed behind phases that ran again, too.
+        """
+        if self._has_replayed_records:
+            self._has_replayed_records = False
+            METROLOGY.write_anew(self)
 
     def _tell_again(self) -> None:
         """Tell callbacks whose state is that of the last commit what was told behind it, before the run was cut."""
@@ -178,6 +188,7 @@ class Driver(Interactive):
         restore_states(states)
         restore_callbacks(self.notify, state)
         self._replayed_last = (step, phase.tag)
+        self._has_replayed_records |= phase is METROLOGY
         self.digest = commit.digest
         phase.committed(self)
         self.ledger.set_labels(self.labels_bought)
