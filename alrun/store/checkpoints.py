@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError, StoreError
 from alrun.store import codec
-from alrun.store.files import commit_directory, remove_tree, rename, write_atomic
+from alrun.store.files import commit_directory, flush_directory, remove_tree, rename, write_atomic
 from alrun.store.reading import Most, file_sha256, file_size, read_bytes
 
 if TYPE_CHECKING:
@@ -226,6 +226,7 @@ class CheckpointStore:
         if (path / WEIGHTS).exists():
             write_atomic(path / PRUNED, b"")
             remove_tree(path / WEIGHTS)
+            flush_directory(path)
 
     def phases(self, step: int) -> list[str]:
         """Return the names that are committed for a step, sorted."""
