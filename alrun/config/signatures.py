@@ -16,7 +16,7 @@ from alrun.core.errors import Problem
 __all__ = ["INJECTED", "argument_problems", "signature_problems"]
 
 #: Arguments that the runner fills in.
-INJECTED = frozenset({"spec", "seeds", "folder"})
+INJECTED = frozenset({"spec", "seeds", "run_folder"})
 _SIMPLE: Mapping[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
@@ -61,8 +61,11 @@ def signature_problems(target: Any, node: Mapping[str, Any], where: str) -> Iter
         if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     }
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    own = str(getattr(target, "__module__", "")).split(".")[0] == "alrun"
     for key, value in given.items():
-        if key in named:
+        if own and key in INJECTED:
+            yield Problem(f"alrun itself fills in {key!r}", f"{where}.{key}", f"leave out {where}.{key}")
+        elif key in named:
             yield from _type_problems(named[key], value, f"{where}.{key}")
         elif not takes_any:
             valid = [name for name in named if name not in INJECTED]

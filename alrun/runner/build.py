@@ -201,7 +201,7 @@ class Builder:
     def _build(self, node: Node, where: str) -> Any:
         folder = self._place / "callbacks" / where
         try:
-            return instantiate(node, self._place, {"spec": self._spec, "seeds": self._seeds, "folder": folder})
+            return instantiate(node, self._place, {"spec": self._spec, "seeds": self._seeds, "run_folder": folder})
         except ConfigError as error:
             self._problems += error.problems
         return None

@@ -27,7 +27,7 @@ def instantiate(node: Node, place: Path, offered: Mapping[str, Any] | None = Non
     Args:
         node: Of a bound config.
         place: The run directory, below which the objects of libraries write.
-        offered: Further arguments by name, for a target that takes them and is not partial.
+        offered: Further arguments by name, for a target that takes them, is not given them, and is not partial.
 
     Raises:
         ConfigError: A constructor refused its arguments.
@@ -38,7 +38,7 @@ def instantiate(node: Node, place: Path, offered: Mapping[str, Any] | None = Non
         arguments[node.location] = str(folder_for(node, place))
     if node.is_partial:
         return partial(node.target, *positional, **arguments)
-    arguments |= _taken(node.target, offered or {})
+    arguments = _taken(node.target, offered or {}) | arguments
     library = str(getattr(node.target, "__module__", "")).split(".")[0] in LIBRARIES
     try:
         return node.target(*positional, **arguments)

@@ -46,8 +46,9 @@ class TrainerLoop:
         patience: Epochs without improvement after which training stops; ``None`` never stops early.
         min_delta: What counts as improvement, in units of the monitored value.
         restore_best: Whether the weights of the best epoch are put back at the end.
-        folder: Where Lightning and its callbacks write what has no other place, and look for checkpoints of a cluster's
-            preempted job, of which there must be none; ``None`` for the working directory. The runner gives it.
+        run_folder: Where Lightning and its callbacks write what has no other place, and look for checkpoints of a
+            cluster's preempted job, of which there must be none; ``None`` for the working directory. The runner gives
+            it.
 
     Attributes:
         monitors: ``None``: what can be monitored depends on the learner.
@@ -74,7 +75,7 @@ class TrainerLoop:
         patience: int | None = None,
         min_delta: float = 0.0,
         restore_best: bool = False,
-        folder: Path | None = None,
+        run_folder: Path | None = None,
     ) -> None:
         self.placement = Placement(accelerator, devices, str(precision), strategy)
         self.watched = Monitor(monitor, mode, patience, min_delta, restore_best)
@@ -86,7 +87,7 @@ class TrainerLoop:
         self.logger = logger or False
         if self.logger:
             check_logger(self.logger)
-        self.folder = folder
+        self.run_folder = run_folder
         self.trainer_kwargs = dict(trainer_kwargs or {})
         if self.trainer_kwargs:
             check_keywords(self.trainer_kwargs)
@@ -208,9 +209,9 @@ class TrainerLoop:
 
     def _root(self) -> str | None:
         """Return the folder for Lightning, from which it must have nothing to load."""
-        if self.folder is None:
+        if self.run_folder is None:
             return None
-        left = next(iter(sorted(self.folder.glob("*hpc_ckpt_*"))), None)
+        left = next(iter(sorted(self.run_folder.glob("*hpc_ckpt_*"))), None)
         if left is not None:
             raise ConfigError(Problem(f"{left} is no checkpoint of this run", "training.loop", f"rm '{left}'"))
-        return str(self.folder)
+        return str(self.run_folder)

@@ -55,6 +55,9 @@ def test_an_option_says_what_it_is_and_its_command_composes(path: Path) -> None:
     assert description.endswith(".")
     assert program == "alrun"
     composer = Composer(Trust())
-    jobs = composer.compose_sweep(words[1:]) if words[0] == "-m" else [composer.compose(words)]
-    assert all(resolved(job.config)["seed"] in (0, 1, 2) for job in jobs)
-    assert any(path.stem in {job.choices.get(group), *(job.config.get(group) or ())} for job in jobs)
+    sweep = composer.compose_sweep(words[1:]) if words[0] == "-m" else composer.compose_single(words)
+    chosen = set[str]()
+    for job in map(sweep.compose, sweep.words):
+        assert resolved(job.config)["seed"] in (0, 1, 2)
+        chosen |= {str(job.choices.get(group)), *(job.config.get(group) or ())}
+    assert path.stem in chosen
