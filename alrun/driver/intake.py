@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.events import LabelReceived, PhaseProgress
@@ -73,6 +74,7 @@ class LabelIntake(Intake):
     def append(self, answers: Sequence[tuple[int, Annotation]]) -> None:
         """Make (order, annotation) pairs durable together, and tell of those that are answers."""
         driver = self._driver
+        answers = self._without_secrets(answers)
         driver.store.labels.append(self._step, answers)
         sound = [(order, one) for order, one in answers if one.status is not LabelStatus.REJECTED]
         for order, annotation in answers:
@@ -90,7 +92,7 @@ class LabelIntake(Intake):
 
     def keep_late(self, answers: Sequence[tuple[int, Annotation]]) -> None:
         """Make answers durable that came after the call had failed; their requests are not asked again."""
-        self._driver.store.keep_late(self._step, answers)
+        self._driver.store.keep_late(self._step, self._without_secrets(answers))
         self._driver.logger.warning("%d answers of step %d came after their call had failed", len(answers), self._step)
 
     def refuse_late(self, count: int) -> None:
@@ -100,6 +102,11 @@ class LabelIntake(Intake):
     def undisturbed(self) -> AbstractContextManager[None]:
         """Return a context in which the limit of the label strategy does not interrupt."""
         return self._driver.deadline.paused()
+
+    def _without_secrets(self, answers: Sequence[tuple[int, Annotation]]) -> list[tuple[int, Annotation]]:
+        """Return ``answers`` whose reasons, often the text of an exception, name secrets by their references."""
+        hidden = self._driver.store.hidden
+        return [(order, replace(one, reason=hidden(one.reason)) if one.reason else one) for order, one in answers]
 
     def _is_passed_through(self, answers: Sequence[Annotation]) -> bool:
         """Return whether answers look like their requests; row numbers that are classes may well be their labels."""

@@ -58,7 +58,7 @@ def drive(
         for name, what in changed_projections(directory, journal.sealed):
             if name != directory.config.name:  # written already
                 logger.warning("%s %s: written anew", name, what)
-        with RunStore(directory, logger, lock) as store, secrets.kept():
+        with RunStore(directory, logger, lock, secrets.hidden) as store, secrets.kept():
             driver = Driver(components, settings, store)
             error = _closed(driver, journal, _ended_by(driver, secrets))
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -33,15 +33,23 @@ class RunStore:
         labels: The label log.
         recorded: Labels of an earlier run, which are not asked for again.
         timing: The wall-clock table.
+        hidden: Returns a text without the secrets in it.
     """
 
-    def __init__(self, directory: RunDirectory, logger: logging.Logger, lock: RunLock | None = None) -> None:
+    def __init__(
+        self,
+        directory: RunDirectory,
+        logger: logging.Logger,
+        lock: RunLock | None = None,
+        hidden: Callable[[str], str] = str,
+    ) -> None:
         """Open the run at ``directory``; the caller holds its ``lock``.
 
         Raises:
             RunDirectoryLost: The lock is no longer that of the directory.
         """
         self.directory = directory
+        self.hidden = hidden
         self._lock = lock
         self._lost = ""
         self._rescue = Rescue(directory, logger)

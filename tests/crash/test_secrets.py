@@ -14,6 +14,9 @@ from crash_bench import WORDS  # type: ignore[import-not-found]
 from alrun.report.runs import find_runs
 
 CLIENT = """
+from dataclasses import replace
+
+from alrun.core.types import LabelStatus
 from alrun.label.oracle import Oracle
 
 class Keyed(Oracle):
@@ -26,7 +29,10 @@ class Keyed(Oracle):
     def answer(self, items):
         if self.token == "tok-expired":
             raise RuntimeError("401 for https://labels/?token=" + self.token)
-        return super().answer(items)
+        first, *others = super().answer(items)
+        if self.driver.active_learning_step_idx == 2:
+            first = replace(first, target=None, status=LabelStatus.FAILED, reason="503 for ?token=" + self.token)
+        return [first, *others]
 """
 WORD = ("label._target_=keyed.Keyed", "+label.token=${oc.env:TOKEN}", "+label.rate=${alrun.env:RATE,1}")
 
