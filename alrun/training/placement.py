@@ -52,11 +52,8 @@ class Placement:
             what = f"{self.devices!r} devices asked for, but a training phase runs on one"
             problems.append(Problem(what, f"{LOOP}.devices", f"{LOOP}.devices=1, or [n] for device number n"))
         if isinstance(self.strategy, str) and self.strategy != "auto":
-            from lightning.fabric.strategies import STRATEGY_REGISTRY
-
-            names = ["auto", *STRATEGY_REGISTRY.available_strategies()]
-            if self.strategy not in names:
-                problems.append(choice_problem("strategy", self.strategy, names, f"{LOOP}.strategy"))
+            what = f"strategy {self.strategy!r} is not auto: a training phase is one process on one device"
+            problems.append(Problem(what, f"{LOOP}.strategy", f"{LOOP}.strategy=auto"))
         if problems:
             raise ConfigError(problems)
 
