@@ -126,7 +126,8 @@ def hydra_problems(hydra: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
         hydra: The node, resolved to plain containers.
         folder: The sweep's runs lie below it.
     """
-    inside = _inside((folder, Path.cwd()))
+    # A name that cannot be a path is refused for itself.
+    inside = _inside((Path.cwd(),) if "\0" in str(folder) else (folder, Path.cwd()))
     logs = logging_check(_log_file(inside))
     table: dict[str, Check] = {
         "env": empty("hydra.env is not supported", HANDS_OFF),

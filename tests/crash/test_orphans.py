@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, Alrun, info, runs, start  # type: ignore[import-not-found]
+from command_line import SMALL, Alrun, Warm, info, runs  # type: ignore[import-not-found]
 
 from alrun.core.errors import LockedError
 from alrun.core.process import Process
@@ -112,22 +111,23 @@ def test_a_process_is_not_taken_for_a_later_one_with_its_number() -> None:
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_killed_leaves_no_worker_behind(alrun: Alrun, tmp_path: Path) -> None:
+def test_a_sweep_that_is_killed_leaves_no_worker_behind(alrun: Alrun, warm: Warm, tmp_path: Path) -> None:
     words = ("-m", *SMALL, "data.n_samples=3000", "query_size=1", "seed=0,1")
-    sweep = start(tmp_path, *words, "budget=2000", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    sweep = warm.start(tmp_path, *words, "budget=2000", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     try:
         until(lambda: len([run for run in runs(tmp_path) if (run / "checkpoints/step_1").is_dir()]) == 2)
         workers = [holder(run) for run in runs(tmp_path)]
         assert {worker.sweep for worker in workers} == {sweep.pid}
     finally:
-        sweep.send_signal(signal.SIGKILL)
-        sweep.communicate()
+        sweep.kill()
     until(lambda: not any(Process(worker.pid, worker.started).is_alive for worker in workers))
     assert not any(is_locked(run) for run in runs(tmp_path))
-    again = alrun(*words, "budget=20")
+    bought = [len((run / "labels/labels.jsonl").read_bytes().splitlines()) for run in runs(tmp_path)]
+    budget = f"budget={max(bought) + 3}"
+    again = alrun(*words, budget)
     assert again.code == 0, again
     assert {info(run)["status"] for run in runs(tmp_path)} == {"finished"}
-    alone = alrun(*SMALL, "data.n_samples=3000", "query_size=1", "seed=1", "budget=20", "output_dir=alone")
+    alone = alrun(*SMALL, "data.n_samples=3000", "query_size=1", "seed=1", budget, "output_dir=alone")
     assert alone.code == 0
     (one,) = runs(tmp_path / "alone")
     (other,) = [run for run in runs(tmp_path / "outputs") if run.name == one.name]

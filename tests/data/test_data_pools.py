@@ -202,7 +202,7 @@ def test_a_failed_move_changes_nothing() -> None:
         (Annotation(5, 0.5), "not a class"),
         (Annotation(5, "cat"), "not numbers"),
         (Annotation(5, None), "not numbers"),
-        (Annotation(5, [0, 1]), "all of one shape"),
+        (Annotation(5, [0, 1]), "one class a label is expected"),
         (Annotation("5", 0), "row number"),
         (Annotation(2.0, 0), "row number"),
         (Annotation(torch.zeros(3), 0), "shape"),

@@ -412,7 +412,10 @@ def test_refused(make: Callable[[], Any], why: str) -> None:
 @pytest.mark.parametrize(
     ("words", "where"),
     [
-        (("learner.optimizer={_target_: torch.optim.LBFGS, _partial_: true}",), "learner.optimizer"),
+        (
+            ("learner.optimizer={_target_: torch.optim.LBFGS, _partial_: true}", "~learner.optimizer.fused"),
+            "learner.optimizer",
+        ),
         (("learner=adversarial",), "inference"),
         (("inference.num_members=0",), "inference.num_members"),
     ],

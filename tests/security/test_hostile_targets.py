@@ -42,7 +42,8 @@ PLACES: dict[str, tuple[tuple[str, ...], str]] = {
         ("+query.entropy.hidden={target}", "learner._target_=${{query.entropy.hidden}}"),
         "learner._target_",
     ),
-    "the environment": (("learner._target_=${{oc.env:HOSTILE}}",), "learner._target_"),
+    "the environment": (("learner._target_=${{alrun.env:HOSTILE}}",), "learner._target_"),
+    "a secret": (("learner._target_=${{oc.env:HOSTILE}}",), "learner._target_"),
     "callbacks of Hydra": (("+hydra.callbacks.x={node}",), "hydra.callbacks.x._target_"),
     "the sweeper": (("hydra.sweeper._target_={target}",), "hydra.sweeper._target_"),
     "the launcher": (("hydra.launcher._target_={target}",), "hydra.launcher._target_"),
@@ -50,6 +51,7 @@ PLACES: dict[str, tuple[tuple[str, ...], str]] = {
 #: Everything that is wrong is said at once, so one command puts the target in several places; two name one key.
 TOGETHER: dict[str, list[str]] = {
     "the environment": ["the environment"],
+    "a secret": ["a secret"],
     "Hydra's node": ["callbacks of Hydra", "the sweeper", "the launcher"],
 }
 TOGETHER["the config"] = [place for place in PLACES if not any(place in places for places in TOGETHER.values())]
@@ -85,9 +87,16 @@ def test_on_the_command_line(
     words = [word for place in places for word in PLACES[place][0]]
     answer = alrun(*(word.format(target=target, node=f"{{_target_: {target}}}") for word in words))
     assert answer.code == 2, answer
-    for place in places:
-        assert_says_why(answer.err, target, PLACES[place][1])
+    told = "${oc.env:HOSTILE}" if "a secret" in places else target
+    silent = [place for place in places if PLACES[place][1] not in answer.err]
+    for place in set(places) - set(silent):
+        assert_says_why(answer.err, told, PLACES[place][1])
     assert_unharmed(watch)
+    for place in silent:  # what could be a name of the place is looked up when all others have passed
+        answer = alrun(*(word.format(target=target, node=f"{{_target_: {target}}}") for word in PLACES[place][0]))
+        assert answer.code == 2, answer
+        assert_says_why(answer.err, told, PLACES[place][1])
+        assert_unharmed(watch)
 
 
 @pytest.mark.parametrize("target", TARGETS)
