@@ -30,14 +30,14 @@ import torch
 from alrun.config.compose import Composer
 from alrun.config.targets import Trust
 from alrun.runner.run import Experiment
-from alrun.store import checkpoints, files, labels, rundir
+from alrun.store import append_log, checkpoints, labels, rundir
 from alrun.store.checkpoints import CheckpointStore
 
 MEGABYTES = 50
 #: Everything through which something becomes durable, by where it is called from.
 DURABLE: tuple[tuple[Any, str], ...] = (
     (checkpoints.CheckpointStore, "commit"),
-    (files.AppendLog, "append"),
+    (append_log.AppendLog, "append"),
     (labels, "write_atomic"),
     (rundir, "write_atomic"),
 )

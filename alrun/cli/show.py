@@ -13,7 +13,7 @@ from alrun.store.lock import is_locked
 from alrun.store.rundir import RunDirectory
 
 if TYPE_CHECKING:
-    from alrun.runner.run import Outcome
+    from alrun.runner.outcome import Outcome
 
 __all__ = ["problem_text", "show_outcome", "show_sweep"]
 

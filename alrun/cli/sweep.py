@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from alrun.config.compose import Sweep
     from alrun.runner.jobs import Job
-    from alrun.runner.run import Outcome
+    from alrun.runner.outcome import Outcome
 
 __all__ = ["launch", "progress"]
 

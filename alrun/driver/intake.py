@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.events import LabelReceived, PhaseProgress
 from alrun.core.types import Annotation, LabelStatus, Task
+from alrun.driver.durable_queue import Intake, PassedThrough
 from alrun.driver.open_requests import same_item
-from alrun.driver.queues import FifoQueue, Intake, PassedThrough
+from alrun.driver.queues import FifoQueue
 
 if TYPE_CHECKING:
     from alrun.driver.host import Host

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.config.check import all_problems, cheap_problems, checked
 from alrun.config.compose import Composed
-from alrun.config.environment import Resolved, described, resolve
-from alrun.config.identity import ONCE, identity_difference, identity_hash, secret_problems
-from alrun.config.stored import parse_config
+from alrun.config.environment import Resolved, resolve
+from alrun.config.identity import ONCE, identity_hash, secret_problems
 from alrun.config.targets import Trust
-from alrun.core.errors import AlrunError, ConfigError, FormatError, IdentityMismatch, Problem, StoreError
-from alrun.runner.algorithms import algorithm_problems, algorithms_of
+from alrun.core.errors import ConfigError, Problem, StoreError
+from alrun.runner.algorithms import algorithms_of
 from alrun.runner.drive import drive
 from alrun.runner.journal import Journal, begin_session, extent, new_info
+from alrun.runner.outcome import Outcome
 from alrun.runner.place import run_directory
-from alrun.runner.records import rerun_problems
+from alrun.runner.stored import StoredRun
 from alrun.store.lock import RunLock
 from alrun.store.projections import changed_projections
 from alrun.store.rundir import RunDirectory
@@ -29,29 +28,10 @@ if TYPE_CHECKING:
     from alrun.core.callback import Callback
     from alrun.driver.settings import Components, Settings
 
-__all__ = ["Experiment", "Outcome"]
+__all__ = ["Experiment"]
 
 #: No run is begun with more; what a stored one says beyond that is not believed.
 MOST_THREADS = 1024
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        directory: The run directory.
-        info: Its ``run.json``.
-        exit_code: What the shell should see.
-        answered: Whether the run was finished already and nothing was executed.
-        error: What ended it, if an error did.
-    """
-
-    directory: Path
-    info: Mapping[str, Any] = field(default_factory=dict)
-    exit_code: int = 0
-    answered: bool = False
-    error: AlrunError | None = None
 
 
 class Experiment:
@@ -87,6 +67,7 @@ class Experiment:
                 raise ConfigError([*problems, *further])
         self.identity = identity_hash(self._resolved.described)
         self.directory = RunDirectory(place or self._place())
+        self._stored = StoredRun(self.directory, composed.config, self._resolved)
 
     @property
     def derived(self) -> Path:
@@ -144,7 +125,7 @@ class Experiment:
             if self.directory.exists:
                 raise
             return None  # set aside in this moment
-        if info["status"] != "finished" or not self._continues(info):
+        if info["status"] != "finished" or not self._stored.continues(info):
             return None
         wanted, stored = extent(self._resolved.described)["extent"], info["extent"]
         shorter = wanted["budget"] <= info["labels"] and all(
@@ -219,7 +200,7 @@ class Experiment:
 
         lock.check()
         algorithms = algorithms_of(self.config)
-        stored = self._stored(fingerprint, algorithms)
+        stored = self._stored.info(fingerprint, algorithms, mend=bool(self.config.get("mend")))
         info = stored or self._new_info(fingerprint, algorithms)
         info |= {"identity": self.identity, "algorithms": algorithms}
         settings = replace(settings, threads=_threads(settings, info, components))
@@ -255,59 +236,6 @@ class Experiment:
 
     def _new_info(self, fingerprint: str | None, algorithms: Mapping[str, int]) -> dict[str, Any]:
         return new_info(self._resolved, self._composed.choices, fingerprint, algorithms)
-
-    def _continues(self, info: Mapping[str, Any]) -> bool:
-        """Return whether the stored run is this experiment, also by the identity that had values of secrets in it."""
-        return info["identity"] == self.identity or bool(
-            self._secrets and info["identity"] == identity_hash(self.config)
-        )
-
-    def _stored(self, fingerprint: str | None, algorithms: Mapping[str, int]) -> dict[str, Any] | None:
-        """Return the stored ``run.json``; refuse a run that this one does not continue.
-
-        One that is damaged is written anew, if the command says so: the directory is the one of this experiment.
-        """
-        if not self.directory.exists:
-            return None
-        self.directory.refuse_links()
-        try:
-            info = self.directory.info()
-        except FormatError:
-            raise
-        except StoreError:
-            if self.config.get("mend"):
-                return None
-            raise
-        problems: list[Problem] = []
-        rerun = f"alrun rerun {shlex.quote(str(self.directory.path))} keeps the labels"
-        if not self._continues(info):
-            problems += self._differences(info)
-        if info.get("fingerprint") != fingerprint:
-            hint = f"{rerun}; fresh=true starts over"
-            problems.append(Problem("the data have changed since the run began", "data", hint))
-        problems += algorithm_problems(info["algorithms"], algorithms, rerun)
-        problems += rerun_problems(self.directory, info)
-        if problems:
-            raise IdentityMismatch(problems)
-        return info
-
-    def _differences(self, info: Mapping[str, Any]) -> list[Problem]:
-        """Return the keys in which the stored config differs from this one; of variables no value is told."""
-        stored = parse_config(self.directory.config_text(), str(self.directory.config))
-        written = identity_difference(described(stored, None), described(self._composed.config, None))
-        problems = [
-            Problem(f"the run has {old!r}, the command {new!r}", key, "fresh=true starts over")
-            for key, old, new in written
-        ]
-        told = {key for key, _, _ in written}
-        held = identity_difference(described(stored, info["environment"]), self._resolved.described)
-        problems += [
-            Problem("an environment variable holds another value than when the run began", key, "set it as it was")
-            for key, _, _ in held
-            if key not in told
-        ]
-        what = "the run was begun with another config, or with its strategies in another order"
-        return problems or [Problem(what, str(self.directory.config), "fresh=true starts over")]
 
 
 def _threads(settings: Settings, info: Mapping[str, Any], components: Components) -> int:

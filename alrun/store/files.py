@@ -1,4 +1,4 @@
-"""All writing that alrun does: atomic files, committed directories, append-only logs.
+"""Durable writing: files that appear whole, committed directories, renames, flushes.
 
 A file or directory appears under its name whole or not at all: it is written to a temporary sibling, flushed to disk,
 and renamed. Nothing else in the package opens a file for writing; ``alrun.store.disk`` makes the calls.
@@ -11,17 +11,12 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from alrun.core.errors import StoreError
 from alrun.store.disk import DISK
-from alrun.store.reading import read_bytes
 
 __all__ = [
     "TEMPORARY_PREFIX",
-    "AppendLog",
-    "HeldDirectory",
     "commit_directory",
     "flush",
     "flush_directory",
@@ -29,16 +24,18 @@ __all__ = [
     "make_directory",
     "remove_tree",
     "rename",
+    "store_error",
     "truncate",
+    "write_all",
     "write_atomic",
 ]
 
 TEMPORARY_PREFIX = ".tmp-"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-def _store_error(error: OSError, path: Path, size: int | None = None) -> StoreError:
+def store_error(error: OSError, path: Path, size: int | None = None) -> StoreError:
+    """Return the error of a disk that refused ``path``, with what to do about it."""
     what = {
         errno.ENOSPC: "no space left on the device",
         errno.EDQUOT: "disk quota exceeded",
@@ -49,7 +46,8 @@ def _store_error(error: OSError, path: Path, size: int | None = None) -> StoreEr
     return StoreError(f"cannot write {path}{amount}: {what}\n    → mend that and type the same command again")
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of ``data`` at the position of an open file."""
     view = memoryview(data)
     while view:
         view = view[DISK.write(descriptor, view) :]
@@ -59,7 +57,7 @@ def _write_new(path: Path, data: bytes) -> None:
     """Write a new file and flush it: a rename that outlives a power cut must not lead to an empty file."""
     descriptor = DISK.open(path, _CREATE)
     try:
-        _write_all(descriptor, data)
+        write_all(descriptor, data)
         DISK.sync(descriptor)
     finally:
         os.close(descriptor)
@@ -80,7 +78,7 @@ def make_directory(path: Path) -> None:
     try:
         _make(path)
     except OSError as error:
-        raise _store_error(error, path) from error
+        raise store_error(error, path) from error
 
 
 def _make(path: Path) -> None:
@@ -117,7 +115,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
             DISK.sync_directory(path.parent)
     except OSError as error:
         _unlink(temporary)
-        raise _store_error(error, path, len(data)) from error
+        raise store_error(error, path, len(data)) from error
 
 
 def _unlink(path: Path) -> None:
@@ -146,7 +144,7 @@ def commit_directory(path: Path, blobs: Mapping[str, bytes], *, last: str) -> No
         DISK.sync_directory(path.parent)
     except OSError as error:
         DISK.remove_tree(temporary)
-        raise _store_error(error, path, size) from error
+        raise store_error(error, path, size) from error
 
 
 def rename(source: Path, target: Path) -> None:
@@ -155,7 +153,7 @@ def rename(source: Path, target: Path) -> None:
         DISK.rename(source, target)
         DISK.sync_directory(target.parent)
     except OSError as error:
-        raise _store_error(error, target) from error
+        raise store_error(error, target) from error
 
 
 def remove_tree(path: Path) -> None:
@@ -189,7 +187,7 @@ def truncate(path: Path, size: int) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise _store_error(error, path, size) from error
+        raise store_error(error, path, size) from error
 
 
 def flush(path: Path) -> None:
@@ -205,7 +203,7 @@ def flush(path: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise _store_error(error, path) from error
+        raise store_error(error, path) from error
 
 
 def flush_directory(path: Path) -> None:
@@ -217,113 +215,4 @@ def flush_directory(path: Path) -> None:
     try:
         DISK.sync_directory(path)
     except OSError as error:
-        raise _store_error(error, path) from error
-
-
-class HeldDirectory:
-    """A directory that is kept open, so that no other can pass for it under the same number."""
-
-    def __init__(self, path: Path) -> None:
-        """Open ``path``."""
-        self._path = path
-        try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            raise _store_error(error, path) from error
-
-    @property
-    def is_named(self) -> bool:
-        """Whether the path still names the directory; asked no more when it is closed."""
-        return self._descriptor < 0 or is_named(self._path, self._descriptor)
-
-    def close(self) -> None:
-        """Let it go."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-
-class AppendLog:
-    """A file that only grows. ``append`` returns after the bytes are on disk (unless ``durable`` is off).
-
-    A file with further hard links is copied before anything is added, so that a copy of the folder made of links stays
-    as it is.
-    """
-
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
-        """Open ``path`` for appending, creating it and its directory."""
-        make_directory(path.parent)
-        self._path = path
-        self._durable = durable
-        self._torn: int | None = None
-        created = not path.exists()
-        try:
-            self._descriptor = DISK.open(path, _APPEND)
-        except OSError as error:
-            raise _store_error(error, path) from error
-        try:
-            if created and durable:
-                DISK.sync_directory(path.parent)
-        except OSError as error:
-            self.close()
-            raise _store_error(error, path) from error
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the file has not been closed yet."""
-        return self._descriptor >= 0
-
-    @property
-    def is_named(self) -> bool:
-        """Whether the path still names the file that is written to."""
-        return is_named(self._path, self._descriptor)
-
-    def append(self, data: bytes) -> None:
-        """Add ``data`` at the end; on an error the file is cut back to what it was, now or before the next addition."""
-        try:
-            before = self._whole()
-        except OSError as error:
-            raise _store_error(error, self._path, len(data)) from error
-        try:
-            _write_all(self._descriptor, data)
-            if self._durable:
-                DISK.sync_data(self._descriptor)
-        except OSError as error:
-            self._torn = before
-            with suppress(OSError):
-                self._whole()
-            raise _store_error(error, self._path, len(data)) from error
-
-    def _whole(self) -> int:
-        """Cut away what a refused addition left behind; return the size of the file."""
-        if os.fstat(self._descriptor).st_nlink > 1:
-            self._copy()
-        if self._torn is not None:
-            DISK.truncate(self._descriptor, self._torn)
-            self._torn = None
-        return os.fstat(self._descriptor).st_size
-
-    def _copy(self) -> None:
-        """Put a copy in place of the file, and go on with that."""
-        if not self.is_named:
-            return
-        write_atomic(self._path, read_bytes(self._path))
-        descriptor = DISK.open(self._path, _APPEND & ~os.O_CREAT)
-        os.close(self._descriptor)
-        self._descriptor = descriptor
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def __enter__(self) -> Self:
-        """Return the log itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()
+        raise store_error(error, path) from error

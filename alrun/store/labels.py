@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.types import Annotation, LabelStatus
 from alrun.store import codec
-from alrun.store.files import AppendLog, truncate, write_atomic
+from alrun.store.append_log import AppendLog
+from alrun.store.files import truncate, write_atomic
 from alrun.store.label_lines import MAPPED_BYTES, AnswerBook, DamagedLine, LabelLine, LabelReader, rendered
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alrun.core.errors import StoreError
 from alrun.core.showing import printable_block
-from alrun.store.files import AppendLog
+from alrun.store.append_log import AppendLog
 
 __all__ = ["LogHandler"]
 

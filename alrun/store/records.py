@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError, StoreError
-from alrun.store.files import AppendLog, truncate, write_atomic
+from alrun.store.append_log import AppendLog
+from alrun.store.files import truncate, write_atomic
 from alrun.store.reading import Most, is_there, read_bytes
 from alrun.store.tables import read_table
 

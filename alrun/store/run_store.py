@@ -10,8 +10,10 @@ from typing import Self
 
 from alrun.core.errors import LockedError, RunDirectoryLost, StoreError
 from alrun.core.types import Annotation
+from alrun.store.append_log import AppendLog
 from alrun.store.checkpoints import CheckpointStore
-from alrun.store.files import AppendLog, HeldDirectory, make_directory
+from alrun.store.files import make_directory
+from alrun.store.held_directory import HeldDirectory
 from alrun.store.labels import LabelLog
 from alrun.store.lock import LOCK, RunLock
 from alrun.store.recorded import RecordedLabels

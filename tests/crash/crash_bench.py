@@ -10,7 +10,8 @@ from pathlib import Path
 from alrun.config.compose import Composed, Composer
 from alrun.config.targets import Trust
 from alrun.core.callback import Callback
-from alrun.runner.run import Experiment, Outcome
+from alrun.runner.outcome import Outcome
+from alrun.runner.run import Experiment
 from alrun.store.files import TEMPORARY_PREFIX
 
 WORDS = [

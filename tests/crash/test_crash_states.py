@@ -18,7 +18,8 @@ from paid_labels import ASKED, ON_ACKNOWLEDGED  # type: ignore[import-not-found]
 
 from alrun.config.compose import Composed, Composer
 from alrun.config.targets import Trust
-from alrun.runner.run import Experiment, Outcome
+from alrun.runner.outcome import Outcome
+from alrun.runner.run import Experiment
 from alrun.runner.verify import verify
 from alrun.store.rundir import RunDirectory
 from alrun.testing.crash_states import CrashState, bad_states, crash_states

@@ -19,11 +19,11 @@ from alrun.config.paths import conf_dir
 from alrun.core.errors import StrategyError
 from alrun.core.protocols.strategies import LabelStrategy
 from alrun.core.types import Annotation, LabelStatus
+from alrun.driver.durable_queue import DurableQueue, Intake
 from alrun.driver.open_requests import OpenRequests
-from alrun.driver.queues import DurableQueue, Intake
 from alrun.runner.verify import verify
+from alrun.store.append_log import AppendLog
 from alrun.store.audit import read_labels
-from alrun.store.files import AppendLog
 from alrun.store.rundir import RunDirectory
 from alrun.testing.faults import Crash, Faults, SimulatedCrash
 from alrun.testing.host import hosted

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from alrun.store.append_log import AppendLog
 from alrun.store.disk import DISK
-from alrun.store.files import AppendLog, commit_directory, make_directory, rename, truncate, write_atomic
+from alrun.store.files import commit_directory, make_directory, rename, truncate, write_atomic
 from alrun.testing.crash_states import CrashState, bad_states, crash_states
 from alrun.testing.disk_trace import DiskTrace, Event
 

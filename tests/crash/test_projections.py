@@ -15,7 +15,8 @@ from failing_strategies import Metrology  # type: ignore[import-not-found]
 from alrun.cli.main import main
 from alrun.config.compose import Composer
 from alrun.config.targets import Trust
-from alrun.runner.run import Experiment, Outcome
+from alrun.runner.outcome import Outcome
+from alrun.runner.run import Experiment
 from alrun.runner.verify import verify
 from alrun.store.projections import changed_projections
 from alrun.store.rundir import RunDirectory

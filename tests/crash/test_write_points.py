@@ -15,7 +15,7 @@ import pytest
 from crash_bench import digests, run, temporaries  # type: ignore[import-not-found]
 
 from alrun.core.errors import AlrunError, ConfigError, StoreError
-from alrun.runner.run import Outcome
+from alrun.runner.outcome import Outcome
 from alrun.testing.faults import Crash, Faults, Refuse, SimulatedCrash
 
 EVERY_POINT = bool(os.environ.get("ALRUN_ALL_POINTS"))

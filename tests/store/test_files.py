@@ -8,15 +8,8 @@ from pathlib import Path
 import pytest
 
 from alrun.core.errors import StoreError
-from alrun.store.files import (
-    AppendLog,
-    commit_directory,
-    make_directory,
-    remove_tree,
-    rename,
-    truncate,
-    write_atomic,
-)
+from alrun.store.append_log import AppendLog
+from alrun.store.files import commit_directory, make_directory, remove_tree, rename, truncate, write_atomic
 from alrun.store.reading import read_bytes
 from alrun.testing.faults import Crash, Faults, Refuse, SimulatedCrash
 
