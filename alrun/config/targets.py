@@ -80,9 +80,6 @@ class Trust:
             return Problem(what, where, OWN)
         return value
 
-    def _allows(self, target: str) -> bool:
-        return target in self._all or below(target, self._whole)
-
     def _defines(self, value: Any) -> bool:
         module = getattr(value, "__module__", None)
         return isinstance(module, str) and below(module, self._whole)
