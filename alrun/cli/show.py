@@ -1,4 +1,4 @@
-"""What a person sees at the end: a table, where it lies, and what to type next."""
+"""The end of a run as it is printed: a table, where it lies, and what to type next."""
 
 from __future__ import annotations
 

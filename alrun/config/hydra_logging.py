@@ -1,4 +1,4 @@
-"""What Hydra's node may say of Python's logging: handlers that print, or that append to a file of the sweep."""
+"""Checks of the logging part of Hydra's node: handlers that print, or that append to a file of the sweep."""
 
 from __future__ import annotations
 

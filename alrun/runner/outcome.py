@@ -1,4 +1,4 @@
-"""How a run ended."""
+"""Outcome of a run."""
 
 from __future__ import annotations
 

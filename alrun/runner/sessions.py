@@ -1,4 +1,4 @@
-"""What each session of a run computed with: versions and machine; and what of it has changed.
+"""Sessions of a run: the versions and the machine of each, and the changes between them.
 
 Equal bytes are promised on one machine and one set of versions. A run goes on elsewhere, says so, and has it noted.
 """

@@ -1,4 +1,4 @@
-"""Who holds a run directory: what the lock file says of its holder, and what is told to whoever is turned away."""
+"""Holder of a run directory: how the lock file names it, and the message for a process that is turned away."""
 
 from __future__ import annotations
 

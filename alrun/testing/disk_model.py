@@ -1,4 +1,4 @@
-"""What a disk may hold after the power has failed, given what was done to it.
+"""Persistence model: the disk states that a power cut may leave after the recorded operations.
 
 The model takes the weakest promises that POSIX and the file systems in use agree on, as the studies of crash
 consistency describe them (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014; Mohan et al., "Finding
