@@ -209,6 +209,8 @@ def _resolved_node(config: DictConfig) -> HydraNode:
     hydra = config.hydra
     try:
         with flag_override(hydra, ["readonly", "struct"], False), with_plain_subdir(hydra) as subdir:
+            # The words once more, with whatever an interpolation in them stands for; nothing here goes by them.
+            hydra.job.override_dirname, hydra.overrides.task, hydra.overrides.hydra = "", [], []
             hydra.runtime.output_dir = str((Path(str(hydra.sweep.dir)) / str(hydra.sweep.subdir)).absolute())
             plain = OmegaConf.to_container(hydra, resolve=True, enum_to_str=True)
     except OmegaConfBaseException as error:

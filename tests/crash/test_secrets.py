@@ -98,6 +98,19 @@ def test_a_run_goes_on_with_another_secret(
     assert "2.75" not in answer.err
 
 
+def test_a_secret_that_looks_like_an_interpolation_is_text(
+    client: Callable[..., None], alrun: Alrun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "tok-${oc.env:HOME}-${secret")
+    assert alrun("--trust", "keyed", *WORDS, *WORD, "budget=6").code == 0
+    answer = alrun("--trust", "keyed", *WORDS, *WORD, "budget=none", "+label.tokn=${oc.env:TOKEN}")
+    assert answer.code == 2
+    assert "secret" not in answer.err + answer.out
+    answer = alrun("-m", "--trust", "keyed", *WORDS, *WORD, "budget=6", "seed=1")
+    assert answer.code == 0, answer
+    without(tmp_path, "{secret")
+
+
 def test_a_run_that_was_begun_while_values_counted_goes_on(
     client: Callable[..., None], alrun: Alrun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
