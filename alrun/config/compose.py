@@ -200,6 +200,8 @@ class Composer:
         wrong = {override.text: key_problems(override, base) for override in values}
         sound = [*groups, *(override for override in values if not wrong[override.text])]
         problems = [problem for found in wrong.values() for problem in found]
+        if len(sound) == len(groups):
+            return [*problems, *self._experiment_problems(base)]
         try:
             config, _ = load(self.loader, [override.values()[0] for override in sound])
         except ConfigError as error:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.plugins.config_source import ConfigResult
+from yaml import YAMLError
 
 from alrun.config.environment import register
 from alrun.config.hydra_node import hydra_problems, with_plain_subdir
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["CONFIG_NAME", "HydraNode", "checked_node", "composed", "load", "opened", "search_path", "without_node"]
 
 CONFIG_NAME = "config"
+#: Characters in which Hydra looks for a file's ``@package``.
+HEADER = 512
 #: Hydra's own node, resolved to plain containers and checked.
 HydraNode = dict[str, Any]
 
@@ -103,11 +110,25 @@ class ConfinedSource(FileConfigSource):
         """
         if not _stays(config_path):
             raise ConfigError(Problem(f"{config_path!r} leads outside the config groups", "defaults", "alrun ls"))
-        return super().load_config(config_path)
+        path = Path(self.path, self._normalize_file_name(config_path)).resolve()
+        try:
+            text = path.read_text(encoding="utf-8")
+            config = deepcopy(_parsed(text))
+        except (OSError, ValueError, YAMLError):
+            return super().load_config(config_path)  # says what is wrong, and where
+        return ConfigResult(self.provider, f"file://{self.path}", config, self._get_header_dict(text[:HEADER]))
 
     def list(self, config_path: str, results_filter: Any) -> list[str]:
         """Return what lies in a group."""
         return super().list(config_path, results_filter) if _stays(config_path) else []
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> Any:
+    """Return the config that ``text`` says; to be copied. Hydra reads each file again for every config it composes."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.load(StringIO(text))
 
 
 def confine(loader: Any) -> None:
@@ -173,7 +194,6 @@ def _composed(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
     from hydra.errors import HydraException
     from hydra.types import RunMode
     from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
     try:
         return loader.load_configuration(

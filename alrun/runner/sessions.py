@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ def _versions() -> dict[str, str | None]:
     return {"alrun": alrun.__version__, "python": platform.python_version()} | {p: _version(p) for p in RECORDED}
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)

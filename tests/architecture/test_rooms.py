@@ -9,6 +9,7 @@ import pytest
 
 import alrun
 from alrun.cli.ls import read_header
+from alrun.config.check import all_problems
 from alrun.config.compose import Composer, resolved
 from alrun.config.paths import conf_dir
 from alrun.config.targets import Trust
@@ -47,7 +48,7 @@ def test_every_room_of_strategies_has_a_test_folder_of_its_name() -> None:
 
 
 @pytest.mark.parametrize("path", OPTIONS, ids=name_of)
-def test_an_option_says_what_it_is_and_its_command_composes(path: Path) -> None:
+def test_an_option_says_what_it_is_and_its_command_composes_and_fits(path: Path) -> None:
     group = path.parent.name
     description, command = read_header(path)
     program, *words = command.split()
@@ -58,6 +59,8 @@ def test_an_option_says_what_it_is_and_its_command_composes(path: Path) -> None:
     sweep = composer.compose_sweep(words[1:]) if words[0] == "-m" else composer.compose_single(words)
     chosen = set[str]()
     for job in map(sweep.compose, sweep.words):
-        assert resolved(job.config)["seed"] in (0, 1, 2)
+        values = resolved(job.config)
+        assert values["seed"] in (0, 1, 2)
+        assert [problem for problem in all_problems(values, Trust()) if "--trust my_pkg" not in problem.hint] == []
         chosen |= {str(job.choices.get(group)), *(job.config.get(group) or ())}
     assert path.stem in chosen

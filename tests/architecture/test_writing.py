@@ -27,12 +27,12 @@ def watch(event, arguments):
     else:
         path, writes = arguments[0] if arguments else None, event in ("os.rename", "os.remove", "os.truncate")
     if writes and isinstance(path, str | bytes) and os.path.abspath(os.fsdecode(path)).startswith(HERE):
-        own = [frame.filename for frame in traceback.extract_stack() if frame.filename.startswith(sys.argv[1])]
-        seen.add(own[-1] if own else "nobody")
+        files = (frame.f_code.co_filename for frame, _ in traceback.walk_stack(None))
+        seen.add(next((file for file in files if file.startswith(sys.argv[1])), "nobody"))
 
 
 sys.addaudithook(watch)
-code = main(["debug=default", "query=[entropy,random]", "progress=false"])
+code = main(["debug=default", "query=[entropy,random]", "progress=false", "data=moons"])
 print(json.dumps([code, sorted(seen)]))
 """
 

@@ -19,7 +19,7 @@ from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError
 
 #: Runs of the comparison; ``ALRUN_SWEEPS=200`` for a long one.
-RUNS = int(os.environ.get("ALRUN_SWEEPS", "4"))
+RUNS = int(os.environ.get("ALRUN_SWEEPS", "3"))
 #: Words of which a sweep takes some: groups, values inside them, added, forced and deleted keys, lists, references.
 WORDS = (
     "seed=0,1,2",
@@ -81,7 +81,7 @@ def in_place(composer: Composer, words: Sequence[str]) -> list[tuple[tuple[str, 
         sweep = composer.compose_sweep(words)
     except ConfigError:
         return []
-    return [(job, outcome(lambda job=job: sweep.compose(job))) for job in sweep.words[:4]]
+    return [(job, outcome(lambda job=job: sweep.compose(job))) for job in sweep.words[:3]]
 
 
 def alone(composer: Composer, job: Sequence[str]) -> Any:

@@ -1,16 +1,18 @@
-"""R6, R9: many launches at once, sweeps typed again, sweeps in which a job fails; the real command line."""
+"""R6, R9: many launches at once, sweeps typed again, sweeps in which a job fails; the real command line.
+
+Sweeps under joblib are in ``test_kill_sweep.py``.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-import pytest
 from command_line import SMALL, Alrun, Warm, commits, info, only_run, results, runs  # type: ignore[import-not-found]
 
 
 def test_launches_at_once_do_not_collide(alrun: Alrun, warm: Warm, tmp_path: Path) -> None:
-    started = [warm.start(tmp_path, *SMALL, "seed=3") for _ in range(8)]
+    started = [warm.start(tmp_path, *SMALL, "seed=3") for _ in range(5)]
     answers = [process.wait() for process in started]
     assert {answer.code for answer in answers} <= {0, 75}
     assert [answer.code for answer in answers].count(0) >= 1
@@ -21,17 +23,17 @@ def test_launches_at_once_do_not_collide(alrun: Alrun, warm: Warm, tmp_path: Pat
 
 
 def test_a_sweep_again_executes_nothing(alrun: Alrun, tmp_path: Path) -> None:
-    words = ("-m", *SMALL, "query=entropy,margin", "seed=0,1")
+    words = ("-m", *SMALL, "query=entropy,margin", "seed=0")
     first = alrun(*words)
     assert first.code == 0, first
-    assert "4 jobs: 4 finished (0 before, not run again)" in first.out
+    assert "2 jobs: 2 finished (0 before, not run again)" in first.out
     before = commits(tmp_path)
     again = alrun(*words)
     assert again.code == 0
-    assert "4 jobs: 4 finished (4 before, not run again)" in again.out
+    assert "2 jobs: 2 finished (2 before, not run again)" in again.out
     assert commits(tmp_path) == before
-    wider = alrun(*words[:-1], "seed=0,1,2")
-    assert "6 jobs: 6 finished (4 before, not run again)" in wider.out
+    wider = alrun(*words[:-1], "seed=0,1")
+    assert "4 jobs: 4 finished (2 before, not run again)" in wider.out
     assert commits(tmp_path).items() > before.items()
 
 
@@ -56,17 +58,3 @@ def test_a_failing_job_does_not_end_the_others(alrun: Alrun, tmp_path: Path) -> 
     assert "broken on purpose" in info(failed)["reason"]
     assert "Traceback" in (failed / "alrun.log").read_text()
     assert info(finished)["status"] == "finished"
-
-
-@pytest.mark.slow
-def test_the_joblib_launcher(warm: Warm, tmp_path: Path) -> None:
-    words = ("-m", *SMALL, "seed=0,1", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-    first = warm.run(tmp_path, *words)
-    assert first.code == 0, first
-    assert "2 jobs: 2 finished (0 before, not run again)" in first.out
-    before = commits(tmp_path)
-    assert len(runs(tmp_path)) == 2
-    assert len(before) > 20
-    again = warm.run(tmp_path, *words)
-    assert "2 jobs: 2 finished (2 before, not run again)" in again.out
-    assert commits(tmp_path) == before
