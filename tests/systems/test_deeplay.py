@@ -44,9 +44,9 @@ class Critic(nn.Module):
     def forward(self, z):
         return self.layers(z)
 '''
-TRAINING = ("progress=false", "threads=1", "training.max_epochs=6", "training.checkpoint_every=2")
+TRAINING = ("progress=false", "threads=1", "training.max_epochs=4", "training.checkpoint_every=2")
 COMMON = ("--trust", "my_adversary", *TRAINING)
-KNOBS = ("initial_size=20", "query_size=20", "budget=80", "seed=1")
+KNOBS = ("initial_size=20", "query_size=20", "budget=60", "seed=1")
 ADVERSARIAL = ("learner=adversarial", "query=adversarial", "learner.adversarial_weight=0.05")
 OWN = (
     "learner.backbone={_target_: my_adversary.Backbone}",
@@ -77,7 +77,7 @@ def test_the_adversary_runs_on_both_loops_and_resumes_exactly(system: Folder, ow
         assert promised(system.finish_in_two(f"{name}_killed", *words)) == promised(whole)
         tables.append(pd.read_parquet(whole / "records.parquet"))
         acquired = pd.read_parquet(whole / "acquisitions.parquet")
-        assert (len(acquired), acquired["index"].nunique()) == (80, 80)
+        assert (len(acquired), acquired["index"].nunique()) == (60, 60)
         assert set(acquired["strategy"][20:]) == {"Adversarial"}
         assert acquired["score"][20:].notna().all()
     pd.testing.assert_frame_equal(tables[0], tables[1])
@@ -86,10 +86,10 @@ def test_the_adversary_runs_on_both_loops_and_resumes_exactly(system: Folder, ow
 
 @pytest.mark.slow
 def test_criteria_combine_on_the_command_line(system: Folder) -> None:
-    by_name = system.finish_named("by_name", "query=entropy")
+    by_name = system.finish_named("by_name", "query=entropy", "budget=40")
     picks = {
         words: pd.read_parquet(
-            system.finish_named(f"criterion_{number}", "query=criterion", words) / "acquisitions.parquet"
+            system.finish_named(f"criterion_{number}", "query=criterion", "budget=40", words) / "acquisitions.parquet"
         )
         for number, words in enumerate(
             (
@@ -108,14 +108,14 @@ def test_criteria_combine_on_the_command_line(system: Folder) -> None:
 
 @pytest.mark.slow
 def test_validation_is_labelled_from_the_budget(system: Folder) -> None:
-    words = ("validation_from_budget=true", *EARLY, "training.max_epochs=12", "query=margin")
+    words = ("validation_from_budget=true", *EARLY, "training.max_epochs=8", "query=margin")
     whole = system.finish_named("validation_whole", *words)
     assert promised(system.finish_in_two("validation_killed", *words)) == promised(whole)
     acquired = pd.read_parquet(whole / "acquisitions.parquet")
-    assert (len(acquired), acquired["index"].nunique()) == (80, 80)
+    assert (len(acquired), acquired["index"].nunique()) == (60, 60)
     bought = acquired[acquired["strategy"] == "validation"].groupby("step").size()
-    assert bought.tolist() == [3, 2, 3, 2]  # in turn a little more and a little less than 20 * 180 / 1438
-    assert json.loads((whole / "run.json").read_text())["labels"] == 80
+    assert bought.tolist() == [3, 2, 3]  # in turn a little more and a little less than 20 * 180 / 1438
+    assert json.loads((whole / "run.json").read_text())["labels"] == 60
     other = system.finish_named("validation_random", *words, "query=random")
     rows = [pd.read_parquet(run / "acquisitions.parquet").query("strategy == 'validation'") for run in (whole, other)]
     assert rows[0]["index"].tolist() == rows[1]["index"].tolist()
@@ -143,7 +143,7 @@ def test_what_cannot_be_is_told_before_anything_is_bought(system: Folder) -> Non
 
 
 def opened(place: Path, *words: str) -> tuple[Driver, RunStore]:
-    config = checked(resolved(Composer(Trust()).compose([*TRAINING, *KNOBS, *words]).config), Trust())
+    config = checked(resolved(Composer(Trust()).compose([*TRAINING, *KNOBS, "budget=80", *words]).config), Trust())
     store = RunStore(RunDirectory(place), logging.getLogger("alrun.test.deeplay"))
     return Driver(Builder(config).components(), settings_from(config), store), store
 
