@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from alrun.store.rundir import RunDirectory
 from alrun.testing.crash_states import CrashState, bad_states, crash_states
 from alrun.testing.disk_trace import DiskTrace, Event
 
-STATES = int(os.environ.get("ALRUN_CRASH_STATES", 6))
+STATES = int(os.environ.get("ALRUN_CRASH_STATES", 4))
 TRUST = Trust(["paid_labels"])
 WORDS = (
     *("data=moons", "data.n_samples=60", "learner.hidden=[2]", "training.max_epochs=2", "training.batch_size=8"),
@@ -113,11 +114,19 @@ def noting() -> Iterator[None]:
     ON_ACKNOWLEDGED.clear()
 
 
+def nothing(event: Event) -> bool:
+    """Forget no operation."""
+    return False
+
+
 @pytest.fixture
 def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
-    """Return what draws states of a history and goes on from each; it returns those that are bad."""
+    """Return what draws states of a history and goes on from each; it returns those that are bad.
 
-    def examined(name: str, count: int, forget: Callable[[Event], bool] = lambda event: False) -> list[Any]:
+    Where operations are forgotten the first of them will do.
+    """
+
+    def examined(name: str, count: int, forget: Callable[[Event], bool] = nothing) -> list[Any]:
         # Which states there are must not depend on how fast this machine is.
         monkeypatch.setattr("alrun.runner.journal.SECONDS_BETWEEN", 0.0)
         if name == "labels in files":
@@ -136,9 +145,12 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., li
         states = crash_states(traced, root, count=count, seed=len(name), forget=forget)
         assert len(states) > 0.9 * count
         print(f"{name}: {len(states)} states, {len({state.digest for state in states})} of them different on disk")  # noqa: T201
-        return bad_states(
-            states, tmp_path / "state", lambda found, state: resumed(found / "run", state, tmp_path / "peace", words)
-        )
+
+        def resume(found: Path, state: CrashState) -> None:
+            resumed(found / "run", state, tmp_path / "peace", words)
+
+        bad = (one for state in states for one in bad_states([state], tmp_path / "state", resume))
+        return list(bad if forget is nothing else islice(bad, 1))
 
     return examined
 
