@@ -20,15 +20,15 @@ COMMON = [
     "progress=false",
     "data=digits",
     "learner.hidden=[16]",
-    "training.max_epochs=8",
+    "training.max_epochs=4",
     "training.checkpoint_every=2",
 ]
 COMMON += ["initial_size=20", "query_size=20", "budget=80"]
 CASES = {
-    "fabric, seed 0": (["training=fabric", "seed=0"], 5),
-    "fabric, seed 1": (["training=fabric", "seed=1", "training.reset=warm"], 3),
-    "trainer": (["training=trainer", "seed=1"], 3),
-    "mc_dropout, bald": (["inference=mc_dropout", "query=bald", "seed=0"], 3),
+    "fabric, seed 0": (["training=fabric", "seed=0"], 3),
+    "fabric, seed 1": (["training=fabric", "seed=1", "training.reset=warm"], 2),
+    "trainer": (["training=trainer", "seed=1"], 2),
+    "mc_dropout, bald": (["inference=mc_dropout", "query=bald", "seed=0"], 2),
 }
 
 
