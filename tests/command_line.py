@@ -6,8 +6,8 @@ A test takes the first of these fixtures that will do (``tests/conftest.py``):
 - ``warm``: commands and programs in processes of their own, forked from one that has imported torch and Lightning, one
   for all tests of a worker; a start costs 20 ms. For what needs a process: signals, kills, several at once.
   ``warm.run(folder, *words)`` waits; ``warm.start(folder, *words)`` returns a ``Process`` that can be killed, sent
-  signals, and waited for; ``die_at="outputs/**/step_2"`` has it killed, with SIGKILL, at its first step after a match
-  has come to be; ``code=`` runs a program in place of ``alrun``.
+  signals, and waited for; ``die_at="outputs/*/*/checkpoints/step_2"`` has it killed, with SIGKILL, at its first step
+  after a match has come to be; ``code=`` runs a program in place of ``alrun``.
 - ``cold(folder, *words)`` and ``started(folder, …)``, no fixtures: Python started anew, 9 s of a processor where it
   trains. For what a fork of a process with all imports cannot show: that the imports work, which of them happen, hash
   seeds, plugins of Hydra. ``program=`` runs something else than ``alrun``.
