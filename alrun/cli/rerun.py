@@ -9,6 +9,7 @@ from alrun.cli.resume import opened, stored
 from alrun.cli.show import show_outcome
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.showing import printable
 from alrun.runner.rerun import prepare_rerun
 from alrun.runner.run import Experiment
 
@@ -47,7 +48,7 @@ def run(argv: list[str], trust: Trust) -> int:
     if experiment.identity != origin.info()["identity"]:
         experiment = Experiment(composed, trust, place=origin.path.parent / experiment.derived.name)
     for line in prepare_rerun(experiment, origin, same_rows=SAME_ROWS in argv):
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{printable(line)}\n")
     outcome = experiment.run(listeners(experiment))
     show_outcome(outcome)
     return outcome.exit_code

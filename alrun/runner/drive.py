@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from alrun.core.errors import AlrunError, Interrupted, RunDirectoryLost, StoreError, StrategyError
+from alrun.core.showing import printable
 
 if TYPE_CHECKING:
     from alrun.config.secrets import Secrets
@@ -54,7 +55,7 @@ def drive(
     try:
         for notice in notices:
             logger.warning(notice)
-            sys.stderr.write(f"warning: {notice}\n")
+            sys.stderr.write(f"warning: {printable(notice)}\n")
         for name, what in changed_projections(directory, journal.sealed):
             if name != directory.config.name:  # written already
                 logger.warning("%s %s: written anew", name, what)
