@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ __all__ = ["COUNTING", "SECRET", "Resolved", "described", "register", "resolve"]
 
 SECRET, COUNTING = "oc.env", "alrun.env"
 _NONE = object()
-_SWAPPING = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def _reading(secret: Callable[..., Any], counting: Callable[..., Any]) -> Iterat
     """Resolve references so for a while; OmegaConf keeps its resolvers for the whole process."""
     from omegaconf import OmegaConf
 
-    with _SWAPPING, only():
+    with only():
         OmegaConf.register_new_resolver(SECRET, secret, replace=True)
         OmegaConf.register_new_resolver(COUNTING, counting, replace=True)
         yield

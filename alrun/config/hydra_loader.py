@@ -225,8 +225,9 @@ def _resolved_node(config: DictConfig) -> HydraNode:
     from omegaconf import OmegaConf, flag_override
     from omegaconf.errors import OmegaConfBaseException
 
-    HydraConfig.instance().set_config(config)
     hydra = config.hydra
+    # What ``${hydra:…}`` reads. Hydra's ``set_config`` copies the whole node, an eighth of the time of composing.
+    HydraConfig.instance().cfg = config  # type: ignore[assignment]
     try:
         with flag_override(hydra, ["readonly", "struct"], False), with_plain_subdir(hydra) as subdir:
             # The words once more, with whatever an interpolation in them stands for; nothing here goes by them.
@@ -236,6 +237,8 @@ def _resolved_node(config: DictConfig) -> HydraNode:
     except OmegaConfBaseException as error:
         problems = list(interpolation_problems(hydra, "hydra", missing=False))
         raise ConfigError(problems or [problem_of(error)]) from error
+    finally:
+        HydraConfig.instance().cfg = None
     if not isinstance(plain, dict):
         raise ConfigError(Problem("is not a mapping", "hydra", "leave Hydra's own node as it is"))
     if subdir is not None:

@@ -10,6 +10,7 @@ from alrun.config.suggest import did_you_mean
 from alrun.core.errors import Problem
 
 if TYPE_CHECKING:
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra.core.config_loader import ConfigLoader
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
@@ -83,21 +84,21 @@ def parse_overrides(
 class Choices:
     """The groups and options that a config loader finds."""
 
-    def __init__(self, loader: ConfigLoader) -> None:
-        """Ask ``loader``."""
-        self._loader = loader
+    def __init__(self, loader: ConfigLoaderImpl) -> None:
+        """Ask what ``loader`` reads from; the loader itself would copy that first."""
+        self._repository = loader.repository
 
     def options(self, group: str) -> list[str]:
         """Return the options of ``group``, sorted; empty when it is none."""
         from hydra.core.object_type import ObjectType
 
-        return sorted(self._loader.get_group_options(group, ObjectType.CONFIG))
+        return sorted(self._repository.get_group_options(group, ObjectType.CONFIG))
 
     def groups(self) -> list[str]:
         """Return the names of all top-level groups."""
         from hydra.core.object_type import ObjectType
 
-        return sorted(self._loader.get_group_options("", ObjectType.GROUP))
+        return sorted(self._repository.get_group_options("", ObjectType.GROUP))
 
     def is_group(self, override: ParsedOverride) -> bool:
         """Return whether ``override`` chooses options of a group."""

@@ -8,6 +8,7 @@ so that a resolver which is not offered is not there to be called, however its n
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,20 +21,22 @@ __all__ = ["OFFERED", "OF_HYDRA", "interpolation_problems", "only", "problem_of"
 OFFERED = ("oc.env", "oc.select", "oc.dict.keys", "oc.dict.values", "alrun.env")
 #: What Hydra's own node may call beside these.
 OF_HYDRA = ("now", "hydra", "python_version")
+_SWAPPING = threading.RLock()
 _UNSUPPORTED = re.compile(r"Unsupported interpolation type (.*)")
 
 
 @contextmanager
 def only(*more: str) -> Iterator[None]:
-    """Let configs be resolved with what is ``OFFERED`` and ``more``, and with nothing else."""
+    """Let configs be resolved with what is ``OFFERED`` and ``more``, and with nothing else; one thread at a time."""
     from omegaconf.basecontainer import BaseContainer
 
-    before = BaseContainer._resolvers
-    BaseContainer._resolvers = {name: before[name] for name in (*OFFERED, *more) if name in before}
-    try:
-        yield
-    finally:
-        BaseContainer._resolvers = before
+    with _SWAPPING:
+        before = BaseContainer._resolvers
+        BaseContainer._resolvers = {name: before[name] for name in (*OFFERED, *more) if name in before}
+        try:
+            yield
+        finally:
+            BaseContainer._resolvers = before
 
 
 def interpolation_problems(node: Any, prefix: str = "", *, missing: bool = True) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ import pytest
 from bad_batches import Till  # type: ignore[import-not-found]
 from crash_bench import composed, digests, run  # type: ignore[import-not-found]
 
+from alrun.config.compose import Composed
+from alrun.config.targets import Trust
 from alrun.core.callback import Callback
 from alrun.core.errors import LockedError, RunDirectoryLost
 from alrun.label.oracle import Oracle
+from alrun.runner.run import Experiment
 from alrun.runner.verify import verify
 from alrun.store.lock import RunLock
 from alrun.testing.faults import Crash, Faults, SimulatedCrash
@@ -175,17 +179,18 @@ def test_a_copy_made_of_hard_links_stays_as_it_is(fresh: Fresh, finished: Callab
 def test_twenty_launches_that_start_over_get_a_run_each(fresh: Fresh) -> None:
     place, codes, errors = fresh(), list[int](), list[BaseException]()
     run(place, "budget=3")
-    composed("budget=3", "fresh=true")
+    # One each: OmegaConf takes a config apart while it copies it.
+    configs = [deepcopy(composed("budget=3", "fresh=true")) for _ in range(20)]
 
-    def launch() -> None:
+    def launch(config: Composed) -> None:
         try:
-            codes.append(run(place, "budget=3", "fresh=true").exit_code)
+            codes.append(Experiment(config, Trust(), place=place).run().exit_code)
         except LockedError:
             codes.append(75)
         except BaseException as error:  # a thread must not swallow it
             errors.append(error)
 
-    threads = [threading.Thread(target=launch) for _ in range(20)]
+    threads = [threading.Thread(target=launch, args=(config,)) for config in configs]
     for thread in threads:
         thread.start()
     for thread in threads:
