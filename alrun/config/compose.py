@@ -80,7 +80,7 @@ class Composer:
     """Composes configs from alrun's own groups and one more folder, through Hydra's search path."""
 
     def __init__(self, trust: Trust, config_dir: Path | None = None) -> None:
-        """Compose from alrun's ``conf`` and from ``config_dir``, which wins; ``trust`` is for what is checked."""
+        """Compose from alrun's ``conf``, then from ``config_dir``; ``trust`` is for what is checked."""
         self._trust = trust
         self.config_dir = config_dir
         self._last: Composed | None = None

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
-from functools import lru_cache
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra.plugins.config_source import ConfigResult
 from yaml import YAMLError
 
+from alrun.config.composition import CONFIG_NAME, compose
 from alrun.config.environment import register
 from alrun.config.hydra_node import hydra_problems, with_plain_subdir
+from alrun.config.hydra_sources import confine
 from alrun.config.paths import conf_dir
 from alrun.config.resolvers import OF_HYDRA, interpolation_problems, only, problem_of
 from alrun.core.errors import ConfigError, Problem
@@ -28,9 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CONFIG_NAME", "HydraNode", "checked_node", "composed", "load", "opened", "search_path", "without_node"]
 
-CONFIG_NAME = "config"
-#: Characters in which Hydra looks for a file's ``@package``.
-HEADER = 512
 #: Hydra's own node, resolved to plain containers and checked.
 HydraNode = dict[str, Any]
 
@@ -91,58 +84,6 @@ def installed_plugins_only() -> None:
     plugins.__path__ = [folder for folder in plugins.__path__ if Path(folder).resolve().parent != here]
 
 
-class ConfinedSource(FileConfigSource):
-    """Configs below one folder: none that a ``..`` or an absolute name puts outside."""
-
-    def is_config(self, config_path: str) -> bool:
-        """Return whether there is such an option."""
-        return _stays(config_path) and super().is_config(config_path)
-
-    def is_group(self, config_path: str) -> bool:
-        """Return whether there is such a group."""
-        return _stays(config_path) and super().is_group(config_path)
-
-    def load_config(self, config_path: str) -> Any:
-        """Read an option.
-
-        Raises:
-            ConfigError: It lies outside.
-        """
-        if not _stays(config_path):
-            raise ConfigError(Problem(f"{config_path!r} leads outside the config groups", "defaults", "alrun ls"))
-        path = Path(self.path, self._normalize_file_name(config_path)).resolve()
-        try:
-            text = path.read_text(encoding="utf-8")
-            config = deepcopy(_parsed(text))
-        except (OSError, ValueError, YAMLError):
-            return super().load_config(config_path)  # says what is wrong, and where
-        return ConfigResult(self.provider, f"file://{self.path}", config, self._get_header_dict(text[:HEADER]))
-
-    def list(self, config_path: str, results_filter: Any) -> list[str]:
-        """Return what lies in a group."""
-        return super().list(config_path, results_filter) if _stays(config_path) else []
-
-
-@lru_cache(maxsize=512)
-def _parsed(text: str) -> Any:
-    """Return the config that ``text`` says; to be copied. Hydra reads each file again for every config it composes."""
-    from omegaconf import OmegaConf
-
-    return OmegaConf.load(StringIO(text))
-
-
-def confine(loader: Any) -> None:
-    """Let ``loader`` read nothing outside its folders."""
-    sources = loader.repository.sources
-    for position, source in enumerate(sources):
-        if source.scheme() == "file":
-            sources[position] = ConfinedSource(source.provider, f"file://{source.path}")
-
-
-def _stays(config_path: str) -> bool:
-    return "\0" not in config_path and not os.path.normpath(config_path).startswith(("..", "/"))
-
-
 def load(loader: ConfigLoaderImpl, words: Sequence[str]) -> tuple[DictConfig, HydraNode]:
     """Compose the config of one job.
 
@@ -192,13 +133,10 @@ def composed(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
 
 def _composed(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
     from hydra.errors import HydraException
-    from hydra.types import RunMode
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        return loader.load_configuration(
-            config_name=CONFIG_NAME, overrides=list(words), run_mode=RunMode.RUN, from_shell=False
-        )
+        return compose(loader, words)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{mark.name}, line {mark.line + 1}" if mark else ""

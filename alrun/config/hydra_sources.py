@@ -1,0 +1,128 @@
+"""The folders that configs are read from: nothing outside them, and what was asked of them noted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from copy import deepcopy
+from functools import lru_cache
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.plugins.config_source import ConfigResult
+from yaml import YAMLError
+
+from alrun.core.errors import ConfigError, Problem
+
+__all__ = ["Answers", "confine", "noted"]
+
+#: Characters in which Hydra looks for a file's ``@package``.
+HEADER = 512
+
+
+class Answers:
+    """What a composition learned from the folders: which options there are, and what their files say."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._files: dict[Path, str | None] = {}
+        self._found: dict[tuple[ConfinedSource, str, str], bool] = {}
+
+    def still_hold(self) -> bool:
+        """Return whether the folders would answer the same now."""
+        return all(_text(path) == text for path, text in self._files.items()) and all(
+            getattr(FileConfigSource, question)(source, name) == answer
+            for (source, question, name), answer in self._found.items()
+        )
+
+    def read(self, path: Path) -> str | None:
+        """Return what the file at ``path`` says, if it can be read; note it."""
+        self._files[path] = text = _text(path)
+        return text
+
+    def found(self, source: ConfinedSource, question: str, name: str) -> bool:
+        """Return the answer to ``is_config`` or ``is_group``; note it."""
+        self._found[source, question, name] = answer = bool(getattr(FileConfigSource, question)(source, name))
+        return answer
+
+
+_NOTED: ContextVar[Answers] = ContextVar("noted")
+
+
+@contextmanager
+def noted() -> Iterator[Answers]:
+    """Yield what the folders answer from now on."""
+    answers = Answers()
+    before = _NOTED.set(answers)
+    try:
+        yield answers
+    finally:
+        _NOTED.reset(before)
+
+
+class ConfinedSource(FileConfigSource):
+    """Configs below one folder: none that a ``..`` or an absolute name puts outside."""
+
+    def is_config(self, config_path: str) -> bool:
+        """Return whether there is such an option."""
+        return _stays(config_path) and _answers().found(self, "is_config", config_path)
+
+    def is_group(self, config_path: str) -> bool:
+        """Return whether there is such a group."""
+        return _stays(config_path) and _answers().found(self, "is_group", config_path)
+
+    def load_config(self, config_path: str) -> Any:
+        """Read an option.
+
+        Raises:
+            ConfigError: It lies outside.
+        """
+        if not _stays(config_path):
+            raise ConfigError(Problem(f"{config_path!r} leads outside the config groups", "defaults", "alrun ls"))
+        text = _answers().read(Path(self.path, self._normalize_file_name(config_path)))
+        try:
+            if text is not None:
+                header = self._get_header_dict(text[:HEADER])
+                return ConfigResult(self.provider, f"file://{self.path}", deepcopy(_parsed(text)), header)
+        except (ValueError, YAMLError):
+            pass
+        return super().load_config(config_path)  # says what is wrong, and where
+
+    def list(self, config_path: str, results_filter: Any) -> list[str]:
+        """Return what lies in a group."""
+        return super().list(config_path, results_filter) if _stays(config_path) else []
+
+
+def confine(loader: Any) -> None:
+    """Let ``loader`` read nothing outside its folders."""
+    sources = loader.repository.sources
+    for position, source in enumerate(sources):
+        if source.scheme() == "file":
+            sources[position] = ConfinedSource(source.provider, f"file://{source.path}")
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> Any:
+    """Return the config that ``text`` says; to be copied. Hydra reads each file again for every config it composes."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.load(StringIO(text))
+
+
+def _answers() -> Answers:
+    return _NOTED.get(None) or Answers()
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.resolve().read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def _stays(config_path: str) -> bool:
+    return "\0" not in config_path and not os.path.normpath(config_path).startswith(("..", "/"))
