@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from alrun.core.seeding import Seeds
 from alrun.core.types import Annotation, Task, TaskSpec
 from alrun.data.source import ArraySource
-from alrun.driver.loader import BatchLoader
+from alrun.driver.supply.loader import BatchLoader
 from alrun.inference.ensemble import Ensemble
-from alrun.inference.members import Members
+from alrun.inference.members.members import Members
 from alrun.learner.mlp import MLP
 from alrun.training.fabric import FabricLoop
 from alrun.training.trainer import TrainerLoop

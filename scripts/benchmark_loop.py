@@ -32,7 +32,7 @@ from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
 from alrun.core.seeding import Role, Seeds
 from alrun.driver import Driver
-from alrun.driver.threads import computing_threads, threads_for
+from alrun.driver.guards.threads import computing_threads, threads_for
 from alrun.driver.weights import copy_weights
 from alrun.runner.build import Builder, settings_from
 from alrun.store.run_store import RunStore

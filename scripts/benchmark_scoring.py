@@ -33,7 +33,7 @@ from alrun.core.seeding import Seeds
 from alrun.core.types import Split, Task, TaskSpec
 from alrun.data.source import ArraySource
 from alrun.data.unlabeled_pool import UnlabeledPool
-from alrun.driver.predictor import StreamedPredictor
+from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.inference.deterministic import Deterministic
 from alrun.inference.mc_dropout import MCDropout
 from alrun.learner.cnn import CNN

@@ -16,16 +16,16 @@ from alrun.core.protocols.pool import Pools
 from alrun.core.reading import read
 from alrun.core.seeding import Seeds
 from alrun.core.types import Split, Task, TaskSpec
-from alrun.data import content
 from alrun.data.datum import MISSING, DatumForm
+from alrun.data.fingerprint import update_dataset
 from alrun.data.labels import encode_targets
-from alrun.data.names import Names
 from alrun.data.own_checks import cheap_targets, check_classes, check_dataset
 from alrun.data.own_pools import OwnEvaluationPool, OwnUnlabeledPool
 from alrun.data.own_training_pool import OwnTrainingPool
 from alrun.data.problems import fail, parse_task
 from alrun.data.rows import as_rows
 from alrun.data.split import check_sizes, split_rows
+from alrun.data.uuids import Names
 
 __all__ = ["OwnDataset"]
 
@@ -158,7 +158,7 @@ class OwnDataset:
     def fingerprint(self) -> str:
         """Return a SHA-256 of the data: the data set's own fingerprint, or else the data looked at, one by one."""
         digest = hashlib.sha256(repr((self.spec, len(self), self._labeled.tolist())).encode())
-        content.update_dataset(digest, self.dataset, self._targets, SAMPLED_ROWS if self._sampled else None)
+        update_dataset(digest, self.dataset, self._targets, SAMPLED_ROWS if self._sampled else None)
         return digest.hexdigest()
 
     def _spec(self, task: Task, num_outputs: int | None, first: Any) -> TaskSpec:

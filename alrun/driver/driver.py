@@ -10,6 +10,14 @@ from alrun.core.errors import CorruptionError
 from alrun.core.events import PhaseFinished, PhaseStarted, RunStarted, StepFinished, StepStarted
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.stopping import Progress
+from alrun.driver.component_state import (
+    callback_states,
+    matched_states,
+    restore_callbacks,
+    restore_states,
+    saved_states,
+)
+from alrun.driver.guards.threads import computing_threads, threads_for
 from alrun.driver.interactive import Interactive
 from alrun.driver.phases.base import Phase
 from alrun.driver.phases.integration import IntegrationPhase
@@ -19,8 +27,6 @@ from alrun.driver.phases.query import QueryPhase
 from alrun.driver.phases.training import TrainingPhase
 from alrun.driver.restart import newest_weights_step
 from alrun.driver.settings import Components, Reset, Settings
-from alrun.driver.states import callback_states, matched_states, restore_callbacks, restore_states, saved_states
-from alrun.driver.threads import computing_threads, threads_for
 from alrun.store.run_store import RunStore
 
 __all__ = ["Driver"]

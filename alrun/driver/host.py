@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.events import PhaseProgress
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.seeding import Seeds
-from alrun.driver.calibration import CalibratedPredictor
-from alrun.driver.deadline import Deadline
+from alrun.driver.batch_events import WatchedPredictor
+from alrun.driver.guards.deadline import Deadline
+from alrun.driver.guards.signals import SignalGuard
 from alrun.driver.ledger import Ledger
 from alrun.driver.notify import Notifier
-from alrun.driver.predictor import StreamedPredictor
 from alrun.driver.queues import FifoQueue
 from alrun.driver.retention import Retention
 from alrun.driver.settings import Components, Reset, Settings
-from alrun.driver.signals import SignalGuard
-from alrun.driver.watch import WatchedPredictor
+from alrun.driver.supply.calibration import CalibratedPredictor
+from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.driver.weights import copy_weights
 from alrun.store.records import read_json_records, write_json_records
 from alrun.store.run_store import RunStore

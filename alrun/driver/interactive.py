@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from alrun.driver.apportion import VALIDATION, Validation, in_query_phase, sells_validation, shared
 from alrun.driver.host import Host
 from alrun.driver.queues import FifoQueue
-from alrun.driver.shares import VALIDATION, Validation, in_query_phase, sells_validation, shared
 
 __all__ = ["Interactive"]
 

@@ -18,8 +18,8 @@ from alrun.core.events import (
     TrainStepStarted,
 )
 from alrun.core.seeding import Seeds
-from alrun.driver.states import callback_states, restore_callbacks
-from alrun.driver.watch import watch
+from alrun.driver.batch_events import watch
+from alrun.driver.component_state import callback_states, restore_callbacks
 
 if TYPE_CHECKING:
     from alrun.driver.host import Host

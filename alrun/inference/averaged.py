@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from alrun.core.seeding import Seeds
-from alrun.inference.members import Members
-from alrun.inference.weights import Weights
+from alrun.inference.members.members import Members
+from alrun.inference.members.weights import Weights
 
 __all__ = ["Averaged"]
 

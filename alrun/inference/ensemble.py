@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.seeding import Seeds
 from alrun.inference.evaluation import evaluating, outputs_of
-from alrun.inference.members import Members
+from alrun.inference.members.members import Members
 
 __all__ = ["Ensemble"]
 

@@ -14,10 +14,10 @@ from alrun.core.digest import weights_digest
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task, TaskSpec
-from alrun.inference.curvature import STRUCTURES
 from alrun.inference.evaluation import evaluating, outputs_of
-from alrun.inference.last_layer import LastLayer
-from alrun.inference.posterior import Posterior, fitted
+from alrun.inference.last_layer.curvature import STRUCTURES
+from alrun.inference.last_layer.layer import LastLayer
+from alrun.inference.last_layer.posterior import Posterior, fitted
 
 __all__ = ["Laplace"]
 

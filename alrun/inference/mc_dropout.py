@@ -13,10 +13,10 @@ from torch.nn.modules.dropout import _DropoutNd
 from alrun.core.embedding import captured
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.seeding import Seeds
+from alrun.inference.dropout.folding import Folding
+from alrun.inference.dropout.masks import DROPOUTS
+from alrun.inference.dropout.passes import DropoutPasses
 from alrun.inference.evaluation import evaluating, outputs_of
-from alrun.inference.folding import Folding
-from alrun.inference.masks import DROPOUTS
-from alrun.inference.passes import DropoutPasses
 
 __all__ = ["MCDropout"]
 

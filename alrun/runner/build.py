@@ -16,7 +16,7 @@ from alrun.core.errors import ConfigError, Problem
 from alrun.core.protocols.pool import Pools, is_data_source
 from alrun.core.seeding import Role, Seeds
 from alrun.driver.settings import Components, Reset, Settings, TrainingSettings
-from alrun.runner.between import between
+from alrun.runner.compatibility import between
 from alrun.runner.instantiate import instantiate
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from alrun.config.identity import EXTENDING, identity_hash
 from alrun.core.callback import Callback
 from alrun.core.events import PhaseFinished
 from alrun.runner.checkout import commit_of
-from alrun.runner.place import GROUPS
+from alrun.runner.run_path import GROUPS
 from alrun.runner.sessions import notices, session_now, with_session
 from alrun.store.rundir import RunDirectory
 

@@ -18,7 +18,7 @@ from alrun.runner.algorithms import algorithms_of
 from alrun.runner.drive import drive
 from alrun.runner.journal import Journal, begin_session, extent, new_info
 from alrun.runner.outcome import Outcome
-from alrun.runner.place import run_directory
+from alrun.runner.run_path import run_directory
 from alrun.runner.stored import StoredRun
 from alrun.store.lock import RunLock
 from alrun.store.projections import changed_projections
@@ -181,7 +181,7 @@ class Experiment:
         return bool(self.config["fresh"]) and (self.directory.exists or bool(self.directory.rescued))
 
     def _built(self) -> tuple[Components, Settings, str | None]:
-        from alrun.driver.threads import computing_threads
+        from alrun.driver.guards.threads import computing_threads
         from alrun.runner.build import Builder, settings_from
 
         builder = Builder(self.bound(), place=self.directory.path)
@@ -240,7 +240,7 @@ class Experiment:
 
 def _threads(settings: Settings, info: Mapping[str, Any], components: Components) -> int:
     """Return the number of threads: as the config says, as the run was begun, or what its learner is worth here."""
-    from alrun.driver.threads import threads_for
+    from alrun.driver.guards.threads import threads_for
 
     begun = info.get("threads")
     if settings.threads is not None:

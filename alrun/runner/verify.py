@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alrun.core.errors import AlrunError, StoreError
-from alrun.runner.described import Description
+from alrun.runner.run_description_audit import Description
 from alrun.store.audit import Finding, Labels, leftovers, read_chain, read_labels
 from alrun.store.lock import is_locked
 from alrun.store.reading import foreign_entries

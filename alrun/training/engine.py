@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from alrun.core.errors import StrategyError
+from alrun.training.fake_trainer import TrainerStandIn
 from alrun.training.hooks import Hooks, is_lightning
 from alrun.training.logbook import Logbook
 from alrun.training.placement import floating_dtype
-from alrun.training.standin import TrainerStandIn
 from alrun.training.steps import Step
 
 if TYPE_CHECKING:

@@ -155,9 +155,9 @@ class TrainerLoop:
     ) -> None:
         from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-        from alrun.training.keeper import Keeper
         from alrun.training.logbook import Logbook
         from alrun.training.quiet import quiet
+        from alrun.training.session_callback import Keeper
 
         batches.require()
         limits, session, watch = rules

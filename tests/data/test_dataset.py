@@ -21,10 +21,10 @@ from alrun.core.protocols.pool import DataPool
 from alrun.core.reading import read
 from alrun.core.seeding import Seeds
 from alrun.core.types import Annotation, Task
-from alrun.data.content import update
 from alrun.data.dataset import OwnDataset
+from alrun.data.fingerprint import update
 from alrun.data.own_training_pool import OwnTrainingPool
-from alrun.driver.loader import BatchLoader
+from alrun.driver.supply.loader import BatchLoader
 
 N = 40
 Point = namedtuple("Point", "place weight")

@@ -17,7 +17,7 @@ import pytest
 from command_line import started  # type: ignore[import-not-found]
 
 from alrun.core.errors import StrategyTimeout
-from alrun.driver.deadline import Deadline
+from alrun.driver.guards.deadline import Deadline
 
 LIMIT = 0.2
 #: Seconds that nothing here takes, however busy the machine is: what is not interrupted fails, and takes that long.

@@ -14,7 +14,7 @@ from alrun.core.seeding import Seeds
 from alrun.core.types import Prediction, Task, TaskSpec
 from alrun.data.evaluation_pool import EvaluationPool
 from alrun.data.source import ArraySource
-from alrun.driver.predictor import StreamedPredictor
+from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.inference.deterministic import Deterministic
 from alrun.inference.mc_dropout import MCDropout
 

@@ -17,9 +17,9 @@ from alrun.config.identity import identity_hash
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError
 from alrun.core.types import Task, TaskPart, TaskSpec
-from alrun.driver.calibration import CalibratedPredictor
 from alrun.driver.driver import Driver
-from alrun.driver.temperature import COLDEST, HOTTEST, fitted_temperatures
+from alrun.driver.supply.calibration import CalibratedPredictor
+from alrun.driver.supply.temperature import COLDEST, HOTTEST, fitted_temperatures
 from alrun.runner.build import Builder
 from alrun.testing.host import hosted
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from alrun.config.compose import Composer
 from alrun.config.targets import Trust
-from alrun.driver.threads import MOST, computing_threads, threads_for
+from alrun.driver.guards.threads import MOST, computing_threads, threads_for
 from alrun.runner.run import Experiment
 from alrun.store.rundir import RunDirectory
 

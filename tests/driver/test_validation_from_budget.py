@@ -17,8 +17,8 @@ from alrun.core.errors import StrategyError
 from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Seeds
 from alrun.data.moons import Moons
+from alrun.driver.apportion import apportioned, split_between
 from alrun.driver.driver import Driver
-from alrun.driver.shares import apportioned, split_between
 from alrun.query.random import Random
 
 

@@ -19,12 +19,12 @@ from alrun.core.errors import ConfigError, StrategyError
 from alrun.core.seeding import Seeds
 from alrun.core.types import Annotation, Task, TaskPart, TaskSpec
 from alrun.data.source import ArraySource
-from alrun.driver.loader import BatchLoader
-from alrun.driver.predictor import StreamedPredictor
-from alrun.inference.differentiated import _WORTH_IT
+from alrun.driver.supply.loader import BatchLoader
+from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.inference.ensemble import Ensemble
-from alrun.inference.members import Members
-from alrun.inference.vectorised import Vectorised
+from alrun.inference.members.differentiated import _WORTH_IT
+from alrun.inference.members.members import Members
+from alrun.inference.members.vectorised import Vectorised
 from alrun.learner.adversarial import Adversarial
 from alrun.learner.cnn import CNN
 from alrun.learner.losses import CrossEntropy, Weighted

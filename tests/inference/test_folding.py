@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from alrun.core.seeding import Seeds
-from alrun.inference.masks import keep_masks
+from alrun.inference.dropout.masks import keep_masks
 from alrun.inference.mc_dropout import MCDropout
 
 SEEDS = Seeds(0, step=1)

@@ -19,9 +19,9 @@ from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, StrategyError
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task, TaskPart, TaskSpec
-from alrun.inference.curvature import STRUCTURES
 from alrun.inference.laplace import Laplace
-from alrun.inference.posterior import fitted
+from alrun.inference.last_layer.curvature import STRUCTURES
+from alrun.inference.last_layer.posterior import fitted
 from alrun.runner.build import Builder
 
 CLASSES, SEEDS = TaskSpec(Task.CLASSIFICATION, (4,), 3), Seeds(0, step=1)

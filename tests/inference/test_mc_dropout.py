@@ -13,7 +13,7 @@ from torch.nn import functional
 from alrun.core.errors import ConfigError, StrategyError
 from alrun.core.protocols.model import InferenceModule
 from alrun.core.seeding import Seeds
-from alrun.inference.masks import DROPOUTS, affine, keep_masks, mask_shape
+from alrun.inference.dropout.masks import DROPOUTS, affine, keep_masks, mask_shape
 from alrun.inference.mc_dropout import MCDropout
 
 SEEDS = Seeds(0, step=2, phase="query")

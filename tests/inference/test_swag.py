@@ -14,7 +14,7 @@ from alrun.core.errors import ConfigError
 from alrun.core.seeding import Seeds
 from alrun.core.types import Annotation, Task, TaskSpec
 from alrun.data.source import ArraySource
-from alrun.driver.loader import BatchLoader
+from alrun.driver.supply.loader import BatchLoader
 from alrun.inference.averaged import Averaged
 from alrun.inference.swag import SWAG
 from alrun.learner.mlp import MLP

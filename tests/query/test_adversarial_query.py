@@ -17,8 +17,8 @@ from alrun.core.outputs import probabilities
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task, TaskSpec
 from alrun.data.source import ArraySource
-from alrun.driver.predictor import StreamedPredictor
 from alrun.driver.queues import FifoQueue
+from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.inference.deterministic import Deterministic
 from alrun.learner.adversarial import Adversarial as Learner
 from alrun.query import scores

@@ -10,7 +10,7 @@ from torch import Tensor
 from alrun.query.selection import facility_location as module
 from alrun.query.selection.facility_location import facility_location
 from alrun.query.selection.features import Dense, OuterProduct
-from alrun.query.selection.savings import Savings
+from alrun.query.selection.pair_gains import Savings
 
 NONE = torch.empty(0, dtype=torch.int64)
 #: ``FacilityLocationSelection(20, metric="euclidean", optimizer="naive")`` of apricot-select 0.6.1 on ``blobs()``.

@@ -12,7 +12,7 @@ from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError
 from alrun.runner.build import Builder, settings_from
-from alrun.runner.rehearse import device_problems, optimizer_problems
+from alrun.runner.dry_run import device_problems, optimizer_problems
 
 SMALL = ("data=moons", "data.n_samples=200", "learner.hidden=[4]", "initial_size=4", "query_size=4", "budget=12")
 STEP = "torch.optim.lr_scheduler.StepLR"

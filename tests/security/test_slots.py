@@ -106,7 +106,7 @@ BY_LOOKUP = [
     "alrun.data.digits",
     "alrun.data.digits.ArraySource",
     "alrun.data.digits.Digits.task",
-    "alrun.inference.weights.load",
+    "alrun.inference.members.weights.load",
     "alrun.training.trainer_progress.load_trainer",
     "alrun.callbacks.lightning_logger.find_spec",
 ]

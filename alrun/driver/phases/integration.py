@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import Annotation, LabelStatus
+from alrun.driver.apportion import sells_validation
 from alrun.driver.phases.base import PhaseResult
-from alrun.driver.shares import sells_validation
 
 if TYPE_CHECKING:
     from alrun.driver.host import Host

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.errors import CorruptionError, StrategyError
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import Annotation, LabelStatus
-from alrun.driver.calls import calling
 from alrun.driver.durable_queue import DurableQueue
+from alrun.driver.guards.calls import calling
 from alrun.driver.intake import LabelIntake, Requests, tell_label
 from alrun.driver.open_requests import OpenRequests
 from alrun.driver.phases.base import PhaseResult

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.errors import CorruptionError
 from alrun.core.events import EvalFinished, EvalStarted
 from alrun.core.phases import ActiveLearningPhase
-from alrun.driver.calls import calling
+from alrun.driver.guards.calls import calling
 from alrun.driver.phases.base import PhaseResult
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from alrun.core.events import QueryFinished, QueryStarted
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.requests import is_pair
 from alrun.core.types import QueryReport
-from alrun.driver.calls import calling
+from alrun.driver.apportion import VALIDATION, shared
+from alrun.driver.guards.calls import calling
 from alrun.driver.phases.base import PhaseResult
-from alrun.driver.shares import VALIDATION, shared
 
 if TYPE_CHECKING:
     from alrun.core.protocols import QueryStrategy

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.events import TrainFinished, TrainStarted
 from alrun.core.phases import ActiveLearningPhase
-from alrun.driver.loader import BatchLoader
 from alrun.driver.optimizer import configured_optimizer
 from alrun.driver.phases.base import PhaseResult
 from alrun.driver.session import EpochSession
+from alrun.driver.supply.loader import BatchLoader
 from alrun.driver.weights import reset_weights
 
 if TYPE_CHECKING:

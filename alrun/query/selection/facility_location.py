@@ -8,7 +8,7 @@ from torch import Tensor
 from alrun.query.selection.dense import Dense
 from alrun.query.selection.features import Features, as_features, slices
 from alrun.query.selection.lloyd import own_gaps, width
-from alrun.query.selection.savings import Savings
+from alrun.query.selection.pair_gains import Savings
 
 __all__ = ["facility_location"]
 

@@ -9,8 +9,8 @@ from alrun.query.selection.checks import checked_labeled
 from alrun.query.selection.clusters import Clusters
 from alrun.query.selection.distances import Distances
 from alrun.query.selection.features import Features, as_features
-from alrun.query.selection.forecast import forecast
 from alrun.query.selection.k_center import farthest_from_origin
+from alrun.query.selection.lcmd_guess import forecast
 
 __all__ = ["lcmd"]
 

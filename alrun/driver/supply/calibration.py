@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.digest import weights_digest
-from alrun.driver.temperature import fitted_temperatures
+from alrun.driver.supply.temperature import fitted_temperatures
 
 if TYPE_CHECKING:
     from torch import Tensor

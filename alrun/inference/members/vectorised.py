@@ -11,10 +11,10 @@ from torch import nn
 from torch.func import functional_call, vmap
 from torch.utils._pytree import tree_map
 
-from alrun.inference.differentiated import Caller, Differentiated, Gradients, Step, prefixed
-from alrun.inference.member_batch import MemberBatch
-from alrun.inference.trial import agree, keeps_tensors, obstacle, undisturbed
-from alrun.inference.weights import Weights, load, places
+from alrun.inference.members.differentiated import Caller, Differentiated, Gradients, Step, prefixed
+from alrun.inference.members.member_batch import MemberBatch
+from alrun.inference.members.vmap_check import agree, keeps_tensors, obstacle, undisturbed
+from alrun.inference.members.weights import Weights, load, places
 
 __all__ = ["Vectorised"]
 

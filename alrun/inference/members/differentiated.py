@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from alrun.inference.member_batch import MemberBatch
-from alrun.inference.traced import Flat, is_traceable, traced
-from alrun.inference.weights import Weights
+from alrun.inference.members.member_batch import MemberBatch
+from alrun.inference.members.traced import Flat, is_traceable, traced
+from alrun.inference.members.weights import Weights
 
 __all__ = ["Caller", "Differentiated", "Gradients", "Step", "prefixed"]
 

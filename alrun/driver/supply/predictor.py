@@ -11,7 +11,7 @@ from alrun.core.embedding import captured, embedding_layer
 from alrun.core.errors import StrategyError
 from alrun.core.evaluation import by_itself
 from alrun.core.types import Prediction
-from alrun.driver.stream import BatchStream
+from alrun.driver.supply.stream import BatchStream
 
 if TYPE_CHECKING:
     import torch

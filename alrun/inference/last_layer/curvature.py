@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from alrun.inference.covariance import Covariance, Dense, Diagonal, Kronecker
+from alrun.inference.last_layer.covariance import Covariance, Dense, Diagonal, Kronecker
 
 __all__ = ["STRUCTURES", "Curvature"]
 

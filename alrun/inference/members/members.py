@@ -14,12 +14,12 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from alrun.core.errors import StrategyError
-from alrun.inference.differentiated import Step
-from alrun.inference.known_gradient import KnownGradient, bounded
-from alrun.inference.member_batch import MemberBatch
-from alrun.inference.unfit import own_method, refuse_unfit
-from alrun.inference.vectorised import Vectorised
-from alrun.inference.weights import Weights, load, places, stack
+from alrun.inference.members.differentiated import Step
+from alrun.inference.members.known_gradient import KnownGradient, bounded
+from alrun.inference.members.member_batch import MemberBatch
+from alrun.inference.members.member_checks import own_method, refuse_unfit
+from alrun.inference.members.vectorised import Vectorised
+from alrun.inference.members.weights import Weights, load, places, stack
 
 __all__ = ["Members"]
 

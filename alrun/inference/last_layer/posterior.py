@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from alrun.core.batches import move
 from alrun.core.errors import StrategyError
 from alrun.core.types import Task, TaskSpec
-from alrun.inference.covariance import Covariance
-from alrun.inference.curvature import STRUCTURES, Curvature
-from alrun.inference.evidence import noise_and_precision, noise_variance, prior_precision
-from alrun.inference.last_layer import LastLayer
-from alrun.inference.likelihood import categorical_curvature, gaussian_curvature, pulled_back
+from alrun.inference.last_layer.covariance import Covariance
+from alrun.inference.last_layer.curvature import STRUCTURES, Curvature
+from alrun.inference.last_layer.evidence import noise_and_precision, noise_variance, prior_precision
+from alrun.inference.last_layer.layer import LastLayer
+from alrun.inference.last_layer.likelihood import categorical_curvature, gaussian_curvature, pulled_back
 
 __all__ = ["Posterior", "fitted"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.batches import collated
 from alrun.core.reading import read
 from alrun.core.seeding import Role, Seeds
-from alrun.driver.stream import BatchStream
+from alrun.driver.supply.stream import BatchStream
 
 if TYPE_CHECKING:
     from torch import Tensor

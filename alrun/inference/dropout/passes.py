@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from alrun.core.errors import StrategyError
 from alrun.core.seeding import Seeds
-from alrun.inference.folding import Folding
-from alrun.inference.masks import affine, keep_masks, mask_shape
+from alrun.inference.dropout.folding import Folding
+from alrun.inference.dropout.masks import affine, keep_masks, mask_shape
 
 __all__ = ["DropoutPasses"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from alrun.config.suggest import did_you_mean
 from alrun.core.errors import ConfigError, Problem
 from alrun.driver.settings import Components
-from alrun.runner.rehearse import device_problems, optimizer_problems
+from alrun.runner.dry_run import device_problems, optimizer_problems
 
 __all__ = ["between"]
 

@@ -1,0 +1,1 @@
+"""Guards of the loop: signals, deadlines, named failures, threads."""

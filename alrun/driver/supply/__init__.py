@@ -1,0 +1,1 @@
+"""Data for the loop: batches, predictions, calibration."""

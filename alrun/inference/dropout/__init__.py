@@ -1,0 +1,1 @@
+"""Monte Carlo dropout: masks, and passes that share work."""

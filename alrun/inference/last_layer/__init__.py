@@ -1,0 +1,1 @@
+"""The Laplace approximation of a last layer."""
