@@ -1,4 +1,4 @@
-"""What a display knows of a running experiment: plain values that events change, and the time that is left."""
+"""State of a live display: plain values that events change, and the time that is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the live display looks: a pure function of what it knows."""
+"""Rendering of the live display: a pure function of its state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the cold start strategies share: the rows they choose from and their seed."""
+"""Base of the cold start strategies: the rows they choose from and their seed."""
 
 from __future__ import annotations
 

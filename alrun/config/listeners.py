@@ -1,4 +1,4 @@
-"""What a config may say of any callback or logger, and which classes can be one."""
+"""Checks of callback and logger nodes: the keys that any of them may have, and the classes that can be one."""
 
 from __future__ import annotations
 

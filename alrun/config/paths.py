@@ -1,4 +1,4 @@
-"""Where the config groups lie: in the wheel beside the package's code, in a checkout beside the package."""
+"""Path of the config groups: in the wheel beside the package's code, in a checkout beside the package."""
 
 from __future__ import annotations
 

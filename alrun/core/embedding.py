@@ -1,4 +1,4 @@
-"""Where a learner's embedding is, and how to read what a layer gets while the learner answers."""
+"""The embedding layer of a learner, and the inputs of a layer captured while the learner answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens during a run, as typed events that are read-only; ``Callback`` has a method for each."""
+"""Events of a run, typed and read-only; ``Callback`` has a method for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When an experiment ends: what a stopping criterion sees and answers."""
+"""Stopping criteria: what one sees and answers."""
 
 from __future__ import annotations
 

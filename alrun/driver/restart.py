@@ -1,4 +1,4 @@
-"""Where a resumed run needs its weights from."""
+"""The step from which a resumed run needs weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which weights stay on disk."""
+"""Retention of weights: which checkpoints keep theirs."""
 
 from __future__ import annotations
 

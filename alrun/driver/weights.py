@@ -1,4 +1,4 @@
-"""What a training phase starts from."""
+"""Weights at the start of a training phase: as they were, shrunk and perturbed, or the initial ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an adversarial learner needs beside its network: the discriminator's losses and minibatches without labels."""
+"""Discriminator of an adversarial learner: its losses, and minibatches without labels."""
 
 from __future__ import annotations
 

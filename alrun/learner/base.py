@@ -1,4 +1,4 @@
-"""What all of alrun's learners share: units, losses, steps and optimisers. Nothing requires a learner to inherit it."""
+"""Base of alrun's learners: units, losses, steps and optimizers. Nothing requires a learner to inherit it."""
 
 from __future__ import annotations
 

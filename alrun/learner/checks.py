@@ -1,4 +1,4 @@
-"""What can be wrong with a learner's options, as problems for one ``ConfigError``."""
+"""Checks of a learner's options, as problems for one ``ConfigError``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What strategies share that weigh the rows of a batch against each other: gather, pick, enqueue, report."""
+"""Base of the strategies that weigh the rows of a batch against each other: gather, pick, enqueue, report."""
 
 from __future__ import annotations
 

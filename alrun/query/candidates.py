@@ -1,4 +1,4 @@
-"""What a strategy that weighs rows against each other knows of them."""
+"""Candidates: rows of the pool with the features, scores and labels that a batch strategy compares them by."""
 
 from __future__ import annotations
 

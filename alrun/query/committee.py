@@ -1,4 +1,4 @@
-"""What the strategies share that ask how much posterior samples disagree."""
+"""Base of the strategies that score the disagreement of posterior samples."""
 
 from __future__ import annotations
 

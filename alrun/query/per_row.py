@@ -1,4 +1,4 @@
-"""How uncertain one distribution over classes is, for very many of them: the pieces that scores are made of.
+"""Uncertainty of one distribution over classes, for very many of them: the pieces that scores are made of.
 
 Many rows are worked through in blocks, so that what is held besides the scores does not grow with their number.
 """

@@ -1,4 +1,4 @@
-"""What the strategies share that draw a batch by BALD scores, where others take the highest."""
+"""Base of the strategies that draw a batch by BALD scores in place of taking the highest."""
 
 from __future__ import annotations
 

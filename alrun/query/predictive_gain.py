@@ -1,4 +1,4 @@
-"""How much the label of one input tells of the labels of others: expected predictive information gain."""
+"""Expected predictive information gain: what the label of one input tells of the labels of others."""
 
 from __future__ import annotations
 

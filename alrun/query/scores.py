@@ -1,4 +1,4 @@
-"""How informative a prediction is: pure functions from probabilities or moments to scores.
+"""Scores of predictions: pure functions from probabilities or moments.
 
 Probabilities are ``[N, C]``, or ``[K, N, C]`` with one slice a posterior sample; each row sums to 1. Scores are ``[N]``
 in the same dtype and on the same device, higher = more informative. Zeros and ones among the probabilities are fine.

@@ -1,4 +1,4 @@
-"""What the uncertainty strategies share: a measure of class probabilities, over one prediction or several."""
+"""Base of the uncertainty strategies: a measure of class probabilities, over one prediction or several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the built objects go together? What is wrong between parts that each are fine by themselves."""
+"""Checks that built objects go together, though each is fine by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the first training phase would stumble over, tried beforehand on a single weight."""
+"""Early checks of optimizer, scheduler and device on a single weight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what describes a run agrees with what it has committed: ``run.json``, ``config.yaml``, tables, records."""
+"""Comparison of what describes a run with what it has committed: ``run.json``, ``config.yaml``, tables, records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run lies: a function of its config."""
+"""Path of a run: a function of its config."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a run directory holds what it says; nothing in it is changed, and nothing that it names is imported."""
+"""Verification of a run directory: nothing in it is changed, and nothing that it names is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run directory holds, read without changing anything: the commits and their chain, the label log.
+"""Contents of a run directory, read without changing anything: the commits and their chain, the label log.
 
 What damage means for an experiment is for others to say; here it is found, with what can be recovered.
 """

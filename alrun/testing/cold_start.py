@@ -1,4 +1,4 @@
-"""What every cold start strategy must do."""
+"""Conformance suite for cold start strategies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every label strategy must do."""
+"""Conformance suite for label strategies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every metrology strategy must do."""
+"""Conformance suite for metrology strategies."""
 
 from __future__ import annotations
 

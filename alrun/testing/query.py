@@ -1,4 +1,4 @@
-"""What every query strategy must do."""
+"""Conformance suite for query strategies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every strategy that fills the query queue must do."""
+"""Conformance checks that all strategies share which fill the query queue."""
 
 from __future__ import annotations
 

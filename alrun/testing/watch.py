@@ -1,4 +1,4 @@
-"""What a strategy must leave alone: the learner and the global random generators."""
+"""Guards of what a strategy must leave alone: the learner and the global random generators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a LightningModule sees as its trainer while the fabric loop trains it."""
+"""A stand-in for the Trainer that a LightningModule sees while the fabric loop trains it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a training phase may last, in epochs or in steps."""
+"""Limits of a training phase, in epochs or in steps."""
 
 from __future__ import annotations
 

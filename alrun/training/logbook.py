@@ -1,4 +1,4 @@
-"""What a LightningModule logs while it is trained: captured from its own ``self.log``, as means over an epoch."""
+"""Values that a LightningModule logs in training: captured from its own ``self.log``, as means over an epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which logged value decides about early stopping and about the best weights."""
+"""The logged value that decides about early stopping and about the best weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is told of each batch: the logbook, the learner's own hooks, and the session."""
+"""Observers of each batch: the logbook, the learner's own hooks, and the session."""
 
 from __future__ import annotations
 

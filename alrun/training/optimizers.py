@@ -1,4 +1,4 @@
-"""What a manually optimised LightningModule configures for itself, and the rate at which an optimizer learns."""
+"""Optimizers that a manually optimized LightningModule configures for itself, and their learning rates."""
 
 from __future__ import annotations
 

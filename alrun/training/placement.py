@@ -1,4 +1,4 @@
-"""Where and in which precision a training phase computes."""
+"""Device and precision of a training phase."""
 
 from __future__ import annotations
 

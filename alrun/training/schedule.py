@@ -1,4 +1,4 @@
-"""When the learning rate changes, as Lightning's scheduler configuration says."""
+"""Learning rate schedules, as Lightning's scheduler configuration says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is called for a batch: the given function, or the learner's own method, decided once a phase."""
+"""Step functions of a training phase: the given one, or the learner's own method, decided once."""
 
 from __future__ import annotations
 

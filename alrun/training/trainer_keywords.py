@@ -1,4 +1,4 @@
-"""Which keywords of Lightning's Trainer a config may set directly."""
+"""Keywords of Lightning's Trainer that a config may set directly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a Trainer stands, as plain values, and how a fresh one is put there."""
+"""Progress of a Trainer as plain values, and a fresh one put there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a learner's outputs say of the targets, and how sharply: categorical, Gaussian, or Gaussian of one noise."""
+"""Likelihoods of a last layer and their curvature: categorical, Gaussian, or Gaussian of one noise."""
 
 from __future__ import annotations
 

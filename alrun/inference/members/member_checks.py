@@ -1,4 +1,4 @@
-"""Which learners cannot be one of several in a module."""
+"""Checks that a learner can be stacked with others in one module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What it takes to try whether members can be computed together, and to leave no trace of it."""
+"""A trial of computing members together with vmap, without a trace on them."""
 
 from __future__ import annotations
 

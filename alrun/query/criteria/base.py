@@ -1,4 +1,4 @@
-"""What a criterion is, and how criteria and numbers combine with ``+ - * /``."""
+"""Criteria: scores of rows that combine with each other and with numbers by ``+ - * /``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the network makes of a row before its last layer."""
+"""Embeddings: the input of the network's last layer."""
 
 from __future__ import annotations
 

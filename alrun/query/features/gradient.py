@@ -1,4 +1,4 @@
-"""How a row would move the last layer."""
+"""Gradient embeddings: the gradient of the loss at the last layer, for the most probable label."""
 
 from __future__ import annotations
 

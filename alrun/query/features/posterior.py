@@ -1,4 +1,4 @@
-"""Features in which distance is what the labels so far leave open."""
+"""Posterior features: distances in them are what the labels so far leave open."""
 
 from __future__ import annotations
 

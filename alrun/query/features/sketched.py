@@ -1,4 +1,4 @@
-"""How a row would move all layers, in a few hundred numbers."""
+"""Sketched gradients: the gradient at all layers, in a few hundred numbers."""
 
 from __future__ import annotations
 

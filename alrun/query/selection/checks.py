@@ -1,4 +1,4 @@
-"""What selectors check of their arguments."""
+"""Checks of a selector's arguments."""
 
 from __future__ import annotations
 

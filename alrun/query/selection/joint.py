@@ -1,4 +1,4 @@
-"""What the labels of some rows may turn out to be together, and what the posterior would be after each outcome."""
+"""Joint predictive distributions of several labels, and the posterior after each outcome."""
 
 from __future__ import annotations
 

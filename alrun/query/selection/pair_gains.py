@@ -1,4 +1,4 @@
-"""What each row would be spared by each other row, kept where that is anything."""
+"""Sparse pairwise gains for facility location."""
 
 from __future__ import annotations
 
