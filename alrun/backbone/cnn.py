@@ -28,7 +28,7 @@ class CNN(nn.Module):
         output_size: Width ``d`` of the features.
 
     Raises:
-        ConfigError: With every problem at once; also for inputs that are no images, or too small to be halved so often.
+        ConfigError: With every problem at once; also for inputs that are not images or too small to be halved so often.
     """
 
     def __init__(

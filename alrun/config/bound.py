@@ -13,7 +13,7 @@ from alrun.core.errors import Problem
 
 __all__ = ["SETTINGS", "Node", "bind", "iterate_nodes", "iterate_targets", "node_problems", "plain"]
 
-#: Keys of a node that are no arguments.
+#: Keys of a node that are not arguments.
 SETTINGS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 #: Values of ``_convert_`` that ask for what is always done.
 PLAIN = ("all", "partial", "object")

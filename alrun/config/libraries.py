@@ -106,5 +106,5 @@ def imported(name: str) -> type:
     module, _, attribute = name.partition(":")
     kind = getattr(importlib.import_module(module), attribute)
     if not isinstance(kind, type):
-        raise TypeError(f"{name} is no class")
+        raise TypeError(f"{name} is not a class")
     return kind

@@ -34,7 +34,7 @@ def on_error_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
 
 def deaf(kind: type, where: str) -> Problem:
     """Return the problem of a class that listens to no event: a Lightning callback, or a misspelt method."""
-    what = f"{kind.__name__} is no alrun callback: it listens to no event, not even on_run_started"
+    what = f"{kind.__name__} is not an alrun callback: it listens to no event, not even on_run_started"
     if any(base.__module__.startswith(("lightning.", "pytorch_lightning.")) for base in kind.__mro__):
         return Problem(
             what, f"{where}._target_", "Lightning's own go here: training=trainer training.loop.callbacks=[…]"

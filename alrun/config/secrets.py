@@ -14,7 +14,7 @@ from alrun.core.errors import AlrunError, ConfigError, Problem
 
 __all__ = ["Secrets"]
 
-#: Fewer characters are no secret, and are found in any text.
+#: Fewer characters are not a secret, and are found in any text.
 SHORTEST = 4
 #: Fewer characters are looked for as whole words.
 WORD = 8

@@ -22,7 +22,7 @@ def number_of(*parts: Any) -> int:
     """Return the number of the algorithm that ``parts``, classes or functions, make up together.
 
     Raises:
-        StrategyError: What one of them declares is no number from 1 on.
+        StrategyError: What one of them declares is not a number from 1 on.
     """
     return FIRST + sum(_declared(holder) - FIRST for part in parts for holder in _holders(part))
 

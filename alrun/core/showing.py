@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["exported", "printable", "printable_block"]
 
-#: Control characters, invisible ones and those that turn the direction of writing, bytes that are no text, line breaks.
+#: Control characters, invisible ones and those that turn the direction of writing, bytes that are not text, line ends.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 #: A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")

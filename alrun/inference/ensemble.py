@@ -28,7 +28,7 @@ class Ensemble:
         num_members: Number ``M`` of members.
 
     Raises:
-        ConfigError: ``num_members`` is no positive whole number.
+        ConfigError: ``num_members`` is not a positive whole number.
     """
 
     stochastic: bool = True

@@ -156,12 +156,12 @@ def _problems(
     predictive: Any, num_samples: Any, structure: Any, precision: Any, spec: TaskSpec | None
 ) -> Iterator[Problem]:
     if predictive not in PREDICTIVES:
-        yield Problem(f"{predictive!r} is no predictive", "inference.predictive", "samples or probit")
+        yield Problem(f"unknown predictive {predictive!r}", "inference.predictive", "samples or probit")
     if type(num_samples) is not int or num_samples < 1:
         what = f"{num_samples!r} is not a positive whole number"
         yield Problem(what, "inference.num_samples", "inference.num_samples=20")
     if structure is not None and structure not in STRUCTURES:
-        what = f"{structure!r} is no structure"
+        what = f"unknown structure {structure!r}"
         yield Problem(what, "inference.structure", "full, kron, diag, or null to choose by size")
     if precision is not None and (not isinstance(precision, int | float) or not 0 < precision < math.inf):
         hint = "inference.prior_precision=1.0, or null for the marginal likelihood's"

@@ -47,7 +47,7 @@ def factory_problems(key: str, value: object, example: str) -> Iterator[Problem]
 
 
 def image_problems(input_shape: tuple[int, ...], channels: object, key: str) -> Iterator[Problem]:
-    """Yield a problem for inputs that are no images, or too small to be halved once for each of ``channels``."""
+    """Yield a problem for inputs that are not images, or too small to be halved once for each of ``channels``."""
     if len(input_shape) != 3:
         what = f"a cnn needs images (channels, height, width), this data has inputs of shape {input_shape}"
         yield Problem(what, key.rpartition(".")[0], f"data.image=true for digits, or {_without_cnn(key)}")

@@ -35,7 +35,7 @@ class CNN(Learner):
         losses: Several losses by name, in place of the learner's own.
 
     Raises:
-        ConfigError: With every problem at once; also for inputs that are no images, or too small to be halved so often.
+        ConfigError: With every problem at once; also for inputs that are not images or too small to be halved so often.
     """
 
     def __init__(

@@ -97,7 +97,7 @@ def loss_problems(losses: object, spec: TaskSpec, gaussian: bool) -> Iterator[Pr
     for name, loss in losses.items():
         key = f"learner.losses.{name}"
         if not callable(loss) or not str(name).isidentifier() or name == "loss":
-            what = f"{name!r} is no name of a loss" if callable(loss) else f"{loss!r} is no loss"
+            what = f"{name!r} is not the name of a loss" if callable(loss) else f"{loss!r} is not a loss"
             yield Problem(what, key, f"{key}._target_=alrun.learner.losses.CrossEntropy")
         elif not _is_weight(getattr(loss, "loss_reweight", 1.0)):
             yield Problem(f"{loss.loss_reweight!r} is not a number", f"{key}.loss_reweight", f"{key}.loss_reweight=0.5")

@@ -36,7 +36,7 @@ class Bait(BatchQuery):
         features: Inputs of the last layer; the embedding by default.
 
     Raises:
-        ConfigError: ``fisher`` is no such kind.
+        ConfigError: ``fisher`` is not one of its kinds.
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)

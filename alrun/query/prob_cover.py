@@ -46,7 +46,7 @@ class ProbCover(BatchQuery):
         if radius is not None and not radius >= 0:
             raise ConfigError(Problem(f"a radius cannot be {radius!r}", "query.*.radius", "null for an estimate"))
         if not 0 < purity < 1:
-            raise ConfigError(Problem(f"{purity!r} is no share of the balls", "query.*.purity", "0.95"))
+            raise ConfigError(Problem(f"purity must be between 0 and 1, not {purity!r}", "query.*.purity", "0.95"))
         self.features: FeatureKind = Embedding() if features is None else features
         self.multi_task = False
         self.radius = radius

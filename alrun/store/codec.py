@@ -164,7 +164,7 @@ def mapped_tensors(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file as maps of it: their values are read when they are used, and not kept.
 
     Raises:
-        CorruptionError: This is no safetensors file, or it cannot be read.
+        CorruptionError: This is not a safetensors file, or it cannot be read.
     """
     from safetensors.torch import load_file
 

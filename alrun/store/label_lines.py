@@ -97,7 +97,7 @@ class LabelReader:
             annotation = codec.decode(body["answer"], self._tensors(body))
             step, order, file = body["step"], body["order"], body.get("file", "")
             if not (type(step) is type(order) is int and isinstance(file, str) and isinstance(annotation, Annotation)):
-                raise CorruptionError("it is no answer to a request")
+                raise CorruptionError("it is not an answer to a request")
             return LabelLine(number, step, order, annotation, line, file)
         except (ValueError, KeyError, TypeError, AttributeError, StoreError) as error:
             raise CorruptionError(str(error)) from error
@@ -166,7 +166,7 @@ class AnswerBook:
 
 
 def _number(cost: Any) -> float:
-    """Return a cost as the log has it; what is no number costs nothing."""
+    """Return a cost as the log has it; what is not a number costs nothing."""
     try:
         return float(cost)
     except (TypeError, ValueError, OverflowError):

@@ -119,7 +119,7 @@ def _checked(path: Path, found: os.stat_result, most: int) -> int:
     """Return the size of what was opened.
 
     Raises:
-        StoreError: It is no regular file, larger than it can be, or made of holes.
+        StoreError: It is not a regular file, larger than it can be, or made of holes.
     """
     if not stat.S_ISREG(found.st_mode):
         raise StoreError(f"cannot read {path}: it is {_kind(found.st_mode)}, not a file")
@@ -168,4 +168,4 @@ def foreign_entries(root: Path) -> Iterator[tuple[Path, str]]:
             yield folder, "nested deeper than the folders of a run"
             folders = [one for one in folders if one[1] <= MOST_LEVELS]
         if count > MOST_ENTRIES:
-            raise StoreError(f"{root} has more than {MOST_ENTRIES} entries; that is no run")
+            raise StoreError(f"{root} has more than {MOST_ENTRIES} entries; that is not a run")

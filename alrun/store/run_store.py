@@ -129,7 +129,7 @@ class RunStore:
             StoreError: ``name`` leads elsewhere, or the file cannot be written.
         """
         if not _NAME.fullmatch(name):
-            raise StoreError(f"{name!r} is no name of a file: letters, digits, '.', '_' and '-'")
+            raise StoreError(f"{name!r} is not a file name: letters, digits, '.', '_' and '-'")
         if name not in self._logs:
             self.check()
             self._logs[name] = AppendLog(self.directory.path / "callbacks" / name, durable=False)

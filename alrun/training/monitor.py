@@ -90,7 +90,7 @@ class Watch:
         return self.monitor.patience is not None and self.bad_epochs >= self.monitor.patience
 
     def update(self, metrics: Mapping[str, float], model: Any) -> None:
-        """Judge one epoch; ``nan`` is no improvement."""
+        """Judge one epoch; ``nan`` is not an improvement."""
         if not self.monitor.active:
             return
         value = self.monitor.read(metrics)

@@ -213,5 +213,5 @@ class TrainerLoop:
             return None
         left = next(iter(sorted(self.run_folder.glob("*hpc_ckpt_*"))), None)
         if left is not None:
-            raise ConfigError(Problem(f"{left} is no checkpoint of this run", "training.loop", f"rm '{left}'"))
+            raise ConfigError(Problem(f"{left} is not a checkpoint of this run", "training.loop", f"rm '{left}'"))
         return str(self.run_folder)

@@ -85,8 +85,8 @@ def test_raw_and_weighted_values_are_logged_over_unequal_batches(loop: Any) -> N
     ("spec", "losses", "told"),
     [
         (CLASSES, ["ce"], "names no losses"),
-        (CLASSES, {"ce": "cross_entropy"}, "is no loss"),
-        (CLASSES, {"loss": CrossEntropy()}, "is no name of a loss"),
+        (CLASSES, {"ce": "cross_entropy"}, "is not a loss"),
+        (CLASSES, {"loss": CrossEntropy()}, "is not the name of a loss"),
         (CLASSES, {"ce": CrossEntropy(float("nan"))}, "is not a number"),
         (CLASSES, {"nll": GaussianNLL()}, "learner.likelihood=gaussian"),
         (CLASSES, {"bce": nn.BCELoss()}, "does not fit a classification"),

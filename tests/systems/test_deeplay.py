@@ -126,7 +126,7 @@ def test_what_cannot_be_is_told_before_anything_is_bought(system: Folder) -> Non
     cases = {
         ("query=adversarial",): "learner=adversarial",
         ("query=criterion", "query.criterion.expression=entropy + margn"): "did you mean margin?",
-        ("query=criterion", "query.criterion.expression=open"): "is no criterion",
+        ("query=criterion", "query.criterion.expression=open"): "is not a criterion",
         ("validation_from_budget=true", "data.validation_size=0"): "data.validation_size=0.1",
         ("validation_from_budget=true", "initial_size=1"): "initial_size=2",
         (

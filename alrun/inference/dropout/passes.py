@@ -84,7 +84,7 @@ class DropoutPasses:
     def run(self, step: Callable[[Any], Tensor], inputs: Any) -> Tensor:
         """Return the outputs ``[K, B, ...]`` of ``step`` for ``inputs`` ``[B, ...]``.
 
-        A minibatch that is no tensor is run ``K`` times. Its dropout layers may get what they like in their first
+        A minibatch that is not a tensor is run ``K`` times. Its dropout layers may get what they like in their first
         dimension (the nodes of a graph): one mask of the other dimensions serves all of it.
 
         Raises:

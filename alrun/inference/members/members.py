@@ -58,7 +58,7 @@ class Members(LightningModule):
         super().__init__()
         self.gradient_norm: float | None = None
         self.num_members = self.shuffles = len(learners)
-        # In a tuple the ordinary learner is no submodule: its weights are views of those of a member.
+        # In a tuple the ordinary learner is not a submodule: its weights are views of those of a member.
         self._alone = (copy.deepcopy(learners[0]),)
         self.member: Any = stack(learners)
         self._places, self._alone_places = places(self.member), places(self._alone[0])

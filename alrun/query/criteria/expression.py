@@ -38,7 +38,7 @@ def as_criterion(criterion: Criterion | str | float, key: str) -> Criterion:
         key: Config key to name in errors.
 
     Raises:
-        ConfigError: The text is no such expression, or is longer or deeper than anybody would write.
+        ConfigError: The text is not an expression of criteria, or is longer or deeper than anybody would write.
     """
     if isinstance(criterion, Criterion):
         return criterion
@@ -65,7 +65,7 @@ def _read(node: ast.expr, key: str, depth: int = 0) -> Criterion:
     if isinstance(node, ast.Name) and node.id in CRITERIA:
         return CRITERIA[node.id]()
     name = node.id if isinstance(node, ast.Name) else ""
-    raise _refusal(f"{ast.unparse(node)!r} is no criterion", key, name)
+    raise _refusal(f"{ast.unparse(node)!r} is not a criterion", key, name)
 
 
 def _refusal(what: str, key: str, name: str = "") -> ConfigError:

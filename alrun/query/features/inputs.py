@@ -30,14 +30,14 @@ class Inputs:
         """Return the rows' vectors ``[B, d]``.
 
         Raises:
-            StrategyError: The inputs are no tensors and nothing is shipped.
+            StrategyError: The inputs are not tensors and nothing is shipped.
         """
         shipped = getattr(chunk.pool, "shipped_embeddings", None)
         found = None if shipped is None else shipped(chunk.positions)
         self._shipped = found is not None
         inputs = chunk.pool.inputs(chunk.positions) if found is None else found
         if not isinstance(inputs, Tensor):
-            raise StrategyError("rows that are no tensors have no distances\n    → ship embeddings, or use a model's")
+            raise StrategyError("rows that are not tensors have no distances\n    → ship embeddings, or use a model's")
         return (inputs.reshape(len(inputs), -1).float(),)
 
     def assembled(self, parts: tuple[Tensor, ...], labeled: Tensor) -> Tensor:
