@@ -49,7 +49,7 @@ class Trust:
         return tuple(name for name in self._all if name.split(".")[0] not in WHOLLY)
 
     def names(self, target: str) -> bool:
-        """Return whether ``target`` may be imported; a double underscore leads behind a class, never to one."""
+        """Return whether ``target`` may be imported; a double underscore leads into a class, never to one."""
         return (
             bool(NAME.fullmatch(target)) and "__" not in target and (target in self._all or below(target, self._whole))
         )

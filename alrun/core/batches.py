@@ -1,4 +1,4 @@
-"""Minibatches of any shape: tensors, objects of the user's own, and nested tuples, lists and dicts of these."""
+"""Minibatches of any shape: tensors, custom objects, and nested tuples, lists and dicts of these."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _moved_mapping(batch: Mapping[Any, Any], device: torch.device | str) -> Any:
 def batch_length(batch: Any) -> int:
     """Return how many samples ``batch`` holds.
 
-    That is the first dimension of its first tensor, however deep; for a batch object of the user's own its
+    That is the first dimension of its first tensor, however deep; for a custom batch object its
     ``num_graphs``, ``batch_size`` or ``len``; 1 where there is nothing of the kind.
     """
     found = _length(batch)

@@ -17,7 +17,7 @@ class Callback:
     Callbacks look on: an event holds copies and views, and the global random generators are put back after each call,
     so that an experiment is the same whoever listens. Inheriting is optional: an object with some of these methods
     does as well. What a callback has in ``state_dict()`` is saved with every commit and given back to
-    ``load_state_dict(state)`` when a run is resumed; the events behind that commit are then told again to the callbacks
+    ``load_state_dict(state)`` when a run is resumed; the events after that commit are then told again to the callbacks
     that have a state, so that it ends as if nothing had happened. What differs between sessions is to be kept out of a
     state: ``on_run_started``, ``on_run_finished`` and ``on_phase_progress``, and the ``seconds`` of a phase.
 

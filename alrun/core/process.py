@@ -70,7 +70,7 @@ class Process:
 
 
 def _stat(pid: int) -> list[str]:
-    """Return the fields of ``/proc/PID/stat`` behind the name, from the state on."""
+    """Return the fields of ``/proc/PID/stat`` after the name, from the state on."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     return []

@@ -65,7 +65,7 @@ class MCDropout:
         """Yield a function from inputs ``[B, ...]`` to outputs ``[K, B, ...]``, gradients off.
 
         Forward hooks see ``B`` rows before the first dropout layer, and as the input of a linear layer into which it is
-        folded, without a mask; ``K * B`` rows, pass after pass, behind it; or ``K`` calls on ``B`` rows where passes
+        folded, without a mask; ``K * B`` rows, pass after pass, after it; or ``K`` calls on ``B`` rows where passes
         cannot be stacked. The first batch is preceded by calls on three rows.
 
         Raises:

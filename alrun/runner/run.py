@@ -155,7 +155,7 @@ class Experiment:
                 return done
             built = self._built()
             if self._must_set_aside():
-                # The lock moves along, and is let go behind the new one: nobody goes on with the old run meanwhile.
+                # The lock moves along, and is let go after the new one: nobody goes on with the old run meanwhile.
                 self.directory.set_aside()
                 lock = held.enter_context(self._locked())
             return self._run_built(lock, *built, listeners)

@@ -94,7 +94,7 @@ class Description:
         digests = [commit.digest for commit in commits]
         if head and head not in digests:
             last = place(commits[-1].step, commits[-1].phase) if commits else "nothing"
-            what = f"the run went on behind {last}, and what it committed there is gone"
+            what = f"the run went on after {last}, and what it committed there is gone"
             yield Finding("checkpoints", what, "run again; what the label log holds is not bought again")
             return
         if head and head != digests[-1]:

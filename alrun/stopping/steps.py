@@ -25,6 +25,6 @@ class Steps:
         self.max_steps = max_steps
 
     def __call__(self, progress: Progress) -> str | None:
-        """Stop in step ``max_steps`` (counted from 0), when ``max_steps`` rounds lie behind."""
+        """Stop in step ``max_steps`` (counted from 0), when ``max_steps`` rounds are done."""
         done = self.max_steps is not None and progress.step >= self.max_steps
         return f"{self.max_steps} steps are done" if done else None

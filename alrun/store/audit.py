@@ -49,7 +49,7 @@ class Chain:
 
     Attributes:
         commits: Those that hold, from the first on without a gap; weights may be damaged.
-        is_whole: Whether there is none behind them.
+        is_whole: Whether there is none after them.
         findings: What is wrong.
     """
 
@@ -65,7 +65,7 @@ class Labels:
     Attributes:
         book: The answers that hold.
         damaged: The lines that do not.
-        torn: Bytes behind the last whole line.
+        torn: Bytes after the last whole line.
         findings: Requests that were answered after they had a label.
         files: Names of the files that lines name.
     """
@@ -118,7 +118,7 @@ def _step_and_phase(position: int) -> tuple[int, ActiveLearningPhase]:
 
 def _missing(first: int, behind: int, remedy: str) -> Finding:
     count = behind - first
-    what = "missing" if count == 1 else f"missing, with the {count - 1} phases behind it"
+    what = "missing" if count == 1 else f"missing, with the {count - 1} phases after it"
     return Finding(place(*_step_and_phase(first)), what, remedy)
 
 

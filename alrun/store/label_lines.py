@@ -67,7 +67,7 @@ class LabelReader:
     Attributes:
         path: The file; it may be missing.
         whole: Bytes up to the end of the last whole line.
-        torn: Bytes behind that.
+        torn: Bytes after that.
     """
 
     def __init__(self, directory: Path) -> None:

@@ -19,7 +19,7 @@ MOST = 10_000
 class LogHandler(logging.Handler):
     """Appends to a file that is opened at the first message. What cannot be written is lost, and fails no run.
 
-    Lines of a message behind its first are indented: whatever a name or an exception says, it begins no entry.
+    Lines of a message after its first are indented: whatever a name or an exception says, it begins no entry.
     """
 
     def __init__(self, path: Path, cleaned: Callable[[str], str] = str) -> None:

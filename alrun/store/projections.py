@@ -76,7 +76,7 @@ def _seal(root: Path, name: str) -> dict[str, Any]:
 
     Raises:
         ValueError: It leads elsewhere.
-        StoreError: It cannot be read, or it is, or lies behind, a link.
+        StoreError: It cannot be read, or it is a link, or reached through one.
     """
     parts = PurePosixPath(name).parts
     if not parts or PurePosixPath(name).is_absolute() or {".", ".."} & set(parts) or "\0" in name:

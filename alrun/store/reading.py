@@ -137,7 +137,7 @@ def _kind(mode: int) -> str:
 
 def _why(error: OSError) -> str:
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
-        return "it is, or lies behind, a link"
+        return "it is a link, or reached through one"
     if error.errno == errno.ENXIO:
         return "it is a socket or a device, not a file"
     return error.strerror or str(error)

@@ -114,7 +114,7 @@ def records_difference(path: Path, rows: Rows, *, begun: bool = False) -> str:
     Args:
         path: The file.
         rows: What it should hold.
-        begun: Whether it may also hold fewer rows, or more behind them.
+        begun: Whether it may also hold fewer rows, or more after them.
     """
     return _difference(path, rows, _record_schema(), begun)
 

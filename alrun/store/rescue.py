@@ -120,7 +120,7 @@ class _PatientLock(RunLock):
 
 
 def _note(verb: str, name: str, lines: int) -> Annotation:
-    """Return what stands in the log before and behind the first ``lines`` lines of a folder."""
+    """Return what stands in the log before and after the first ``lines`` lines of a folder."""
     return Annotation(None, cost=0.0, status=LabelStatus.REJECTED, reason=f"{verb} in {lines} rescued lines of {name}")
 
 

@@ -42,12 +42,12 @@ class Schedule:
             raise ConfigError(Problem("a plateau scheduler goes by epochs", "learner.scheduler", "interval: epoch"))
 
     def after_batch(self, index: int) -> None:
-        """Step behind batch ``index`` (0-based, within the epoch)."""
+        """Step after batch ``index`` (0-based, within the epoch)."""
         if self.scheduler is not None and (index + 1) % self.frequency == 0:
             self.scheduler.step()
 
     def after_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Step behind ``epoch`` (0-based); plateau schedulers read their value from ``metrics``."""
+        """Step after ``epoch`` (0-based); plateau schedulers read their value from ``metrics``."""
         if self.scheduler is None or self.by_batch or (epoch + 1) % self.frequency:
             return
         if self.plateau:

@@ -26,10 +26,10 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1
 class Keeper(EarlyStopping):
     """Seeds, judges, saves and reports each epoch of a fit.
 
-    Lightning treats it as an ``EarlyStopping``, and so calls its ``on_train_epoch_end`` behind the module's own: only
+    Lightning treats it as an ``EarlyStopping``, and so calls its ``on_train_epoch_end`` after the module's own: only
     there is everything logged, and only until there can a fit be told to end. What still follows in the epoch
     (plateau schedulers) is done when the next epoch starts or the fit ends; there the epoch is saved and reported.
-    It must be the first callback, so that what others do at an epoch's start falls behind the save.
+    It must be the first callback, so that what others do at an epoch's start comes after the save.
 
     Attributes:
         error: What ended the fit, or ``None``.

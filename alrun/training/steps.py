@@ -29,7 +29,7 @@ def own_method(model: Any, name: str) -> Callable[..., Any] | None:
 
 
 def takes_index(method: Callable[..., Any]) -> bool:
-    """Return whether ``method`` wants the batch index behind the batch."""
+    """Return whether ``method`` wants the batch index after the batch."""
     try:
         parameters = inspect.signature(method).parameters.values()
     except ValueError:

@@ -14,7 +14,7 @@ __all__ = ["load_trainer", "trainer_state"]
 
 
 def trainer_state(trainer: Trainer, model: Any, callbacks: list[Callback], epoch: int) -> dict[str, Any]:
-    """Return what continues ``trainer`` behind ``epoch`` finished epochs.
+    """Return what continues ``trainer`` after ``epoch`` finished epochs.
 
     Args:
         trainer: Between two epochs.

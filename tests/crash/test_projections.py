@@ -93,7 +93,7 @@ def test_what_run_json_names_elsewhere_is_not_read(copied: Callable[..., Path], 
     names = ("../secret", str(tmp_path / "secret"), "", "link", "labels", "n" * 300)
     told = dict(changed_projections(directory, dict.fromkeys(names, seal)))
     assert [told[name] for name in names[:3]] == ["leads elsewhere"] * 3
-    assert told["link"] == "it is, or lies behind, a link"
+    assert told["link"] == "it is a link, or reached through one"
     assert told["labels"] == "it is a folder, not a file"
     assert "too long" in told["n" * 300]
     (place / "link").unlink()

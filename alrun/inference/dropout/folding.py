@@ -82,7 +82,7 @@ class Folding:
 
 
 def _masked(layer: nn.Linear, scale: Tensor, shift: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Return ``[K * out, d]`` weights and ``[K * out]`` bias: the layer behind each of ``K`` affine maps ``[K, d]``."""
+    """Return ``[K * out, d]`` weights and ``[K * out]`` bias: the layer after each of ``K`` affine maps ``[K, d]``."""
     weights = (layer.weight.detach() * scale.unsqueeze(1)).flatten(0, 1)
     bias = None if layer.bias is None else layer.bias.detach().repeat(len(scale))
     if shift is None:

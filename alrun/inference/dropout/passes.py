@@ -18,7 +18,7 @@ from alrun.inference.dropout.masks import affine, keep_masks, mask_shape
 __all__ = ["DropoutPasses"]
 
 _PROBE_ROWS = 3
-#: Rows that run together behind the first dropout layer on a CPU: what they make of a layer should stay in the cache.
+#: Rows that run together after the first dropout layer on a CPU: what they make of a layer should stay in the cache.
 _STACKED_ROWS = 10_240
 _CANNOT_STACK = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 _Affine = tuple[Tensor, Tensor | None]

@@ -44,7 +44,7 @@ class LastLayer:
     def taken_apart(self, step: Step, inputs: Any) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return features ``[B, D]``, outputs ``[B, C]`` and their derivative ``[B, C, r]`` by the layer's outputs.
 
-        The derivative is ``None`` where the outputs are the layer's own. Only what is behind the layer is
+        The derivative is ``None`` where the outputs are the layer's own. Only what is after the layer is
         differentiated.
         """
         found: list[tuple[Tensor, Tensor]] = []
@@ -67,14 +67,14 @@ class LastLayer:
         if outputs is raw:
             return self._features(values), outputs.detach(), None
         if not outputs.requires_grad:
-            raise StrategyError("what the learner does behind its last linear layer cannot be differentiated")
+            raise StrategyError("what the learner does after its last linear layer cannot be differentiated")
         columns = [torch.autograd.grad(column.sum(), raw, retain_graph=True)[0] for column in outputs.unbind(dim=1)]
         return self._features(values), outputs.detach(), torch.stack(columns, dim=1)
 
     def sampled(self, step: Step, inputs: Any, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return the outputs ``[K, B, C]`` of ``K`` ``weights`` ``[K, r, D]`` for the layer, and its input ``[B, d]``.
 
-        What comes before the layer runs once. What comes behind it gets the rows of all ``K`` at once, pass after pass;
+        What comes before the layer runs once. What comes after it gets the rows of all ``K`` at once, pass after pass;
         or its own ``K`` times, where it cannot take them so.
         """
         found: list[Tensor] = []

@@ -51,7 +51,7 @@ class Posterior:
         return ((derivative @ spread) * derivative).sum(dim=2).clamp_min(0)
 
     def with_noise(self, outputs: Tensor) -> Tensor:
-        """Return ``outputs`` ``[..., C]``, with the logarithm of the noise variance, if there is one, behind them."""
+        """Return ``outputs`` ``[..., C]``, with the logarithm of the noise variance, if there is one, after them."""
         if self.noise is None:
             return outputs
         return torch.cat([outputs, self.noise.log().to(outputs).expand_as(outputs)], dim=-1)

@@ -59,7 +59,7 @@ class _Entry:
 class Differentiated:
     """Gives the gradient of each member's loss in its own parameters, by ``vmap`` over ``grad``.
 
-    Of modules that are made of torch's and alrun's own parts alone, the operations behind a batch of a shape are listed
+    Of modules that are made of torch's and alrun's own parts alone, the operations for a batch of a shape are listed
     after some batches, and the list is run from then on: the same result, without Python's part of ``vmap`` and
     ``grad``.
     """

@@ -20,7 +20,7 @@ class Clusters:
         centres: Rows that are centres, in order; the cluster of a row is a position in here.
         nearest: Squared distances ``[N]`` to the nearest centre.
         member: The cluster of each row, ``[N]`` ``int32``; of equally near centres the first.
-        weights: Sums of the squared distances in each cluster, ``[K]`` ``float64`` (room for more behind).
+        weights: Sums of the squared distances in each cluster, ``[K]`` ``float64`` (room for more after them).
     """
 
     def __init__(self, distances: Distances) -> None:
