@@ -7,7 +7,6 @@ would answer all that was asked of them in the same way.
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from copy import deepcopy
@@ -43,9 +42,13 @@ def compose(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
     if any(override.is_hydra_override() for override in values):
         return _composed(loader, words)
     loader.validate_sweep_overrides_legal(overrides, RunMode.RUN, from_shell=False)
-    config = _chosen(loader, [str(override.input_line) for override in overrides if override not in values])
+    chosen = [str(override.input_line) for override in overrides if override not in values]
+    if any("$" in word for word in chosen):
+        return _composed(loader, words)
+    config = _chosen(loader, chosen)
     if config.hydra.job.env_copy:
         return _composed(loader, words)
+    config.hydra.runtime.cwd = str(Path.cwd())
     loader._apply_overrides_to_config(values, config)
     return config
 
@@ -79,7 +82,7 @@ def _key(loader: ConfigLoaderImpl, words: Sequence[str]) -> Hashable:
     from hydra.core.config_store import ConfigStore
 
     folders = tuple(f"{source.provider} {source.path}" for source in loader.repository.sources)
-    return (*words, folders, Path.cwd(), tuple(_names(ConfigStore.instance().repo)), tuple(sorted(os.environ.items())))
+    return (*words, folders, tuple(_names(ConfigStore.instance().repo)))
 
 
 def _names(stored: Any) -> list[str]:

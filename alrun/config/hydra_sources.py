@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,6 +23,8 @@ __all__ = ["Answers", "confine", "noted"]
 
 #: Characters in which Hydra looks for a file's ``@package``.
 HEADER = 512
+#: A reference to a variable of the environment; an option may be chosen by one.
+VARIABLE = re.compile(r"\.env:\s*([^\s,}]*)")
 
 
 class Answers:
@@ -31,17 +34,23 @@ class Answers:
         """Begin with none."""
         self._files: dict[Path, str | None] = {}
         self._found: dict[tuple[ConfinedSource, str, str], bool] = {}
+        self._variables: dict[str, str | None] = {}
 
     def still_hold(self) -> bool:
-        """Return whether the folders would answer the same now."""
-        return all(_text(path) == text for path, text in self._files.items()) and all(
-            getattr(FileConfigSource, question)(source, name) == answer
-            for (source, question, name), answer in self._found.items()
+        """Return whether the folders, and the environment where a file refers to it, would answer the same now."""
+        return (
+            all(os.environ.get(name) == value for name, value in self._variables.items())
+            and all(_text(path) == text for path, text in self._files.items())
+            and all(
+                getattr(FileConfigSource, question)(source, name) == answer
+                for (source, question, name), answer in self._found.items()
+            )
         )
 
     def read(self, path: Path) -> str | None:
-        """Return what the file at ``path`` says, if it can be read; note it."""
+        """Return what the file at ``path`` says, if it can be read; note it, and the variables that it refers to."""
         self._files[path] = text = _text(path)
+        self._variables |= {name: os.environ.get(name) for name in VARIABLE.findall(text or "")}
         return text
 
     def found(self, source: ConfinedSource, question: str, name: str) -> bool:

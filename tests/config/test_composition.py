@@ -69,7 +69,7 @@ def by_hydra(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
     return loader.load_configuration(CONFIG_NAME, list(words), RunMode.RUN, from_shell=False)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(words=st.lists(st.sampled_from(WORDS), max_size=4))
 def test_any_words(loader: ConfigLoaderImpl, words: list[str]) -> None:
     expected = answer(lambda: by_hydra(loader, words))
