@@ -23,7 +23,7 @@ COMMON = [
     "training.max_epochs=4",
     "training.checkpoint_every=2",
 ]
-COMMON += ["initial_size=20", "query_size=20", "budget=80"]
+COMMON += ["initial_size=20", "query_size=20", "budget=60"]
 CASES = {
     "fabric, seed 0": (["training=fabric", "seed=0"], 3),
     "fabric, seed 1": (["training=fabric", "seed=1", "training.reset=warm"], 2),

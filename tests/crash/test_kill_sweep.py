@@ -18,8 +18,8 @@ from crash_bench import digests  # type: ignore[import-not-found]
 from test_kill import COMMON  # type: ignore[import-not-found]
 
 LOCKED = 75
-#: Steps of the four jobs together: a cold start and three queries, and the last measurement.
-STEPS = 4 * 5
+#: Steps of the four jobs together: a cold start and two queries, and the last measurement.
+STEPS = 4 * 4
 JOBS = ("query=entropy,random", "seed=0,1")
 CASES: Mapping[str, tuple[Sequence[str], int, bool]] = {
     "one after the other": ((), 2, True),
