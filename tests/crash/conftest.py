@@ -11,6 +11,12 @@ import pytest
 from crash_bench import run  # type: ignore[import-not-found]
 
 
+@pytest.fixture(autouse=True)
+def as_many_writes_at_any_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have ``run.json`` written after every phase: twice a second, it is written the more often the slower a run is."""
+    monkeypatch.setattr("alrun.runner.journal.SECONDS_BETWEEN", 0.0)
+
+
 @pytest.fixture
 def fresh(tmp_path: Path) -> Callable[[], Path]:
     """Return places where nothing has been run yet."""
