@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -127,13 +127,13 @@ class Hook(Callback):
 def opened(
     place: Path,
     *,
-    query: Sequence[Any] | None = None,
+    query: Mapping[str, Any] | Sequence[Any] | None = None,
     label: Any | None = None,
     loop: Any | None = None,
     source: ArraySource | None = None,
     callbacks: Sequence[Callback] = (),
     stopping: Sequence[Any] = (),
-    metrology: Sequence[Any] = (),
+    metrology: Mapping[str, Any] | Sequence[Any] = (),
     budget: int = 20,
     query_size: int = 6,
     initial_size: int = 6,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,7 +105,7 @@ def _compare(records: Records, arguments: argparse.Namespace) -> Comparison:
     from alrun.report.load import CHOICES
     from alrun.report.table import Comparison
 
-    metric = _metric(records.metrics, arguments.metric)
+    metric = _metric(records, arguments.metric)
     chosen = curves.select_metric(records.frame(metric), metric)
     baseline = _baseline(chosen, arguments.baseline)
     by = list(CHOICES)
@@ -122,14 +122,20 @@ def _compare(records: Records, arguments: argparse.Namespace) -> Comparison:
     return Comparison(metric, better, curves.learning_curves(chosen, by), areas.sort_values(by), baseline)
 
 
-def _metric(known: Collection[str], wanted: str | None) -> str:
+def _metric(records: Records, wanted: str | None) -> str:
+    known = records.metrics
     if not known:
         raise ConfigError(
             Problem("the runs have not measured anything yet", hint="wait for their first training: alrun status")
         )
     if wanted is None:
-        return next((metric for metric in PREFERRED if metric in known), min(known))
-    if wanted not in known:
+        preferred = [name for metric in PREFERRED for name in (metric, *records.ambiguous.get(metric, ()))]
+        return next((name for name in preferred if name in known), min(known))
+    if wanted in records.ambiguous:
+        names = records.ambiguous[wanted]
+        what = f"several metrology strategies record {wanted!r}: {', '.join(names)}"
+        raise ConfigError(Problem(what, "--metric", f"--metric {names[0]}"))
+    if wanted not in known and records.frame(wanted).empty:
         raise ConfigError(Problem(f"no run has the metric {wanted!r}", "--metric", nearest(wanted, known)))
     return wanted
 

@@ -194,7 +194,7 @@ class EvalStarted(Event):
     """An evaluation begins.
 
     Attributes:
-        name: ``validation`` for one inside training, else the class name of the metrology strategy.
+        name: ``validation`` for one inside training, else the name of the metrology strategy.
         epoch: Training epoch (0-based) of a validation, ``None`` in metrology.
     """
 
@@ -235,7 +235,7 @@ class EvalStepFinished(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class QueryStarted(Event):
-    """The query strategy of class name ``strategy`` begins."""
+    """The query strategy ``strategy`` begins."""
 
     hook = "on_query_started"
     strategy: str
@@ -246,7 +246,7 @@ class QueryFinished(Event):
     """A query strategy has chosen.
 
     Attributes:
-        strategy: Its class name.
+        strategy: Its name.
         items: What it put in the queue, best first; what exceeds the budget is dropped afterwards.
         scores: Score of each item, ``nan`` where there is none.
         pool_mean: Mean score over the whole pool, or ``nan``.

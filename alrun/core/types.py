@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -147,9 +146,9 @@ class QueryReport:
     Attributes:
         scores: Score of each item that was put in the queue, in queue order; ``nan`` where there is none.
         pool_mean: Mean score over the whole pool; ``nan`` for strategies that do not score.
-        extra: Further values for the acquisition metrology.
+        strategy: Name of the strategy, filled in by the query phase.
     """
 
     scores: list[float] = field(default_factory=list)
     pool_mean: float = float("nan")
-    extra: Mapping[str, float] = field(default_factory=dict)
+    strategy: str = ""

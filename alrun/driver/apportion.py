@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VALIDATION", "Validation", "apportioned", "in_query_phase", "sells_validation", "shared", "split_between"]
 
+#: Name under which the ledger has what is drawn for validation.
 VALIDATION = "validation"
 
 
@@ -39,10 +40,6 @@ class Validation(QueryStrategy):
         for row in drawn:
             query_queue.put(row)
         self.report = QueryReport([float("nan")] * len(drawn))
-
-
-# The ledger names requests after the class of who made them.
-Validation.__name__ = VALIDATION
 
 
 def sells_validation(driver: Host) -> bool:
@@ -82,38 +79,38 @@ def apportioned(count: int, wanted: Sequence[int]) -> list[int]:
 
 @contextmanager
 def shared(
-    driver: Host, strategies: Sequence[QueryStrategy], requested: int | None = None, validate: bool = True
-) -> Iterator[Sequence[QueryStrategy]]:
-    """Yield whom to ask in this step: ``strategies``, and behind them whoever draws validation rows.
+    driver: Host, strategies: Mapping[str, QueryStrategy], requested: int | None = None, validate: bool = True
+) -> Iterator[Mapping[str, QueryStrategy]]:
+    """Yield the strategies to ask in this step by name, then ``validation``, which draws validation rows.
 
     While the context lasts their ``max_samples`` are their shares of what is bought. Without validation for sale, and
     with nothing ``requested``, all is left as it is.
 
     Args:
         driver: The experiment.
-        strategies: Who chooses training rows.
+        strategies: Those that choose training rows.
         requested: Labels to ask for in all; ``None`` for the sum of the strategies' own ``max_samples``.
         validate: Whether validation gets its share, where it is for sale.
     """
     if requested is None and not sells_validation(driver):
         yield strategies
         return
-    wanted = [strategy.max_samples for strategy in strategies]
+    wanted = [strategy.max_samples for strategy in strategies.values()]
     count = min(sum(wanted) if requested is None else requested, driver.remaining_budget)
-    whom = list(strategies)
+    asked = dict(strategies)
     if validate and sells_validation(driver):
         pool: Any = driver.unlabeled_pool
         first = driver.validation_pool is not None and len(driver.validation_pool) == 0
         count, drawn = split_between(count, len(pool), len(pool.validation_indices), first)
         drawer = Validation(drawn)
         drawer.attach(driver)
-        whom.append(drawer)
+        asked[VALIDATION] = drawer
     try:
-        for strategy, share in zip(strategies, apportioned(count, wanted), strict=True):
+        for strategy, share in zip(strategies.values(), apportioned(count, wanted), strict=True):
             strategy.max_samples = share
-        yield whom
+        yield asked
     finally:
-        for strategy, number in zip(strategies, wanted, strict=True):
+        for strategy, number in zip(strategies.values(), wanted, strict=True):
             strategy.max_samples = number
 
 

@@ -47,7 +47,7 @@ class Driver(Interactive):
     """
 
     #: Counts up when the loop, a phase or the predictor comes to other results; see ``alrun.core.algorithms``.
-    __algorithm__ = 1
+    __algorithm__ = 2  # strategies go by their config key, also in what is committed
 
     def __init__(self, components: Components, settings: Settings, store: RunStore) -> None:
         """Put an experiment together; nothing runs yet.
@@ -143,7 +143,7 @@ class Driver(Interactive):
         self.seeds.seed_global_generators()
         started = time.perf_counter()
         result = phase.run(self)
-        state = dict(result.state) | saved_states(self.strategies) | callback_states(self.notify)
+        state = dict(result.state) | saved_states(self.strategies.all) | callback_states(self.notify)
         commit = self.store.checkpoints.commit(step, phase.tag, state, previous=self.digest, weights=result.weights)
         self.digest = commit.digest
         phase.committed(self)
@@ -186,7 +186,7 @@ class Driver(Interactive):
             return False
         try:
             state = commit.state()
-            states = matched_states(self.strategies, state)
+            states = matched_states(self.strategies.all, state)
             phase.restore(self, commit)
         except CorruptionError as error:
             checkpoints.set_aside(step, phase.tag, str(error))
@@ -207,9 +207,9 @@ class Driver(Interactive):
             labels=self.labels_bought,
             unlabeled=len(pool) if isinstance(pool, Sized) else None,
             elapsed=self.store.timing.elapsed,
-            metrics=self.ledger.metrics,
+            metrics=self.ledger.every_metric,
         )
         if self.remaining_budget == 0:
             return f"the budget of {self.settings.budget} labels is spent"
-        reasons = [criterion(progress) for criterion in self.stopping]
+        reasons = [criterion(progress) for criterion in self.strategies.stopping.values()]
         return next((reason for reason in reasons if reason), "")

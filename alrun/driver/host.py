@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.events import PhaseProgress
+from alrun.core.names import named
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.seeding import Seeds
 from alrun.driver.batch_events import WatchedPredictor
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from alrun.core.protocols import Predictor
+    from alrun.core.protocols import LabelStrategy, Predictor
 
 __all__ = ["Host"]
 
@@ -39,16 +41,15 @@ class Host:
     Attributes:
         learner: The model.
         inference: How predictions are made from it.
+        strategies: All of them by name.
         query_strategies: Run in order into one queue.
         query_queue: What is to be labelled.
-        label_strategy: Answers the queue, or ``None``.
         label_queue: What has been answered.
         metrology_strategies: Run in order after training.
         training_pool: What is labelled.
         validation_pool: Never changed, unless its labels are bought from the budget; or ``None``.
         unlabeled_pool: What may be queried, or ``None``.
         test_pool: What metrology measures on, or ``None``.
-        cold_start: Fills the queue while nothing is labelled.
         active_learning_step_idx: Index of the current step.
         current_phase: Phase that is running, or ``None``.
         device: Where predictions are made.
@@ -83,11 +84,9 @@ class Host:
         self.validation_pool: Any | None = components.pools.validation
         self.unlabeled_pool: Any | None = components.pools.unlabeled
         self.test_pool: Any | None = components.pools.test
-        self.query_strategies = list(components.query_strategies)
-        self.cold_start = components.cold_start
-        self.label_strategy = components.label_strategy
-        self.metrology_strategies = list(components.metrology_strategies)
-        self.stopping = tuple(components.stopping)
+        self.strategies = components.strategies
+        self.query_strategies = list(self.strategies.query.values())
+        self.metrology_strategies = list(self.strategies.metrology.values())
         self.training = components.training
         self.spec = components.spec
         self.query_queue = FifoQueue()
@@ -130,18 +129,21 @@ class Host:
 
     def attach_strategies(self) -> None:
         """Attach every strategy to this driver, and the learner and the inference if they want that."""
-        for strategy in self.strategies:
-            strategy.attach(self)
+        self.strategies.attach(self)
         for part in (self.learner, self.inference):
             attach = getattr(part, "attach", None)
             if callable(attach):
                 attach(self)
 
     @property
-    def strategies(self) -> list[Any]:
-        """Every strategy, in a fixed order."""
-        optional = [strategy for strategy in (self.cold_start, self.label_strategy) if strategy is not None]
-        return [*self.query_strategies, *optional, *self.metrology_strategies]
+    def label_strategy(self) -> LabelStrategy | None:
+        """The strategy that answers the queue, or ``None``."""
+        return next(iter(self.strategies.label.values()), None)
+
+    @label_strategy.setter
+    def label_strategy(self, strategy: LabelStrategy | None) -> None:
+        label = {} if strategy is None else named([strategy])
+        self.strategies = replace(self.strategies, label=label)
 
     @property
     def train_datapool(self) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from alrun.driver.apportion import VALIDATION, Validation, in_query_phase, sells_validation, shared
 from alrun.driver.host import Host
 from alrun.driver.queues import FifoQueue
+
+if TYPE_CHECKING:
+    from alrun.core.protocols import QueryStrategy
 
 __all__ = ["Interactive"]
 
@@ -23,15 +26,15 @@ class Interactive(Host):
         """
         queues = {True: FifoQueue(), False: FifoQueue()}
         with in_query_phase(self), shared(self, self.query_strategies_now, count) as strategies:
-            for strategy in strategies:
-                strategy.sample(queues[type(strategy).__name__ == VALIDATION])
+            for name, strategy in strategies.items():
+                strategy.sample(queues[name == VALIDATION])
         return queues[False].to_list(), queues[True].to_list()
 
     def query_train(self, count: int) -> list[Any]:
         """Return the ``count`` items that the strategies would choose next, all of them for training."""
         queue = FifoQueue()
         with in_query_phase(self), shared(self, self.query_strategies_now, count, validate=False) as strategies:
-            for strategy in strategies:
+            for strategy in strategies.values():
                 strategy.sample(queue)
         return queue.to_list()
 
@@ -50,6 +53,6 @@ class Interactive(Host):
         self.learner.load_state_dict(self.initial_weights)
 
     @property
-    def query_strategies_now(self) -> Sequence[Any]:
-        """Whom the next query asks: the cold start strategy while nothing is labelled."""
-        return self.query_strategies if not self.step_is_cold_start or self.cold_start is None else [self.cold_start]
+    def query_strategies_now(self) -> Mapping[str, QueryStrategy]:
+        """The strategies that the next query asks, by name: the cold start strategy while nothing is labeled."""
+        return (self.step_is_cold_start and self.strategies.cold_start) or self.strategies.query

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alrun.core.phases import ActiveLearningPhase
+from alrun.core.metrics import LOGGED, ambiguous_metrics, metric_recorders, qualified
 from alrun.core.requests import is_pair
 from alrun.core.types import Annotation, LabelStatus
 from alrun.store import codec
@@ -21,15 +21,12 @@ UNASKED = -1
 
 
 class Ledger:
-    """Rows of ``records.parquet`` and ``acquisitions.parquet``, filled by the phases as they run or are replayed.
-
-    Attributes:
-        metrics: Latest value of every metric, by name.
-    """
+    """Rows of ``records.parquet`` and ``acquisitions.parquet``, filled by the phases as they run or are replayed."""
 
     def __init__(self, reset: str) -> None:
         """Start empty; ``reset`` (how training starts) is written into every record."""
-        self.metrics: dict[str, float] = {}
+        self._latest: dict[tuple[str, str], float] = {}
+        self._metrics: dict[str, float] | None = None
         self._reset = reset
         self._records: list[dict[str, Any]] = []
         self._requests: dict[int, Mapping[str, Any]] = {}
@@ -54,8 +51,27 @@ class Ledger:
                     {"step": step, "labels": self._labels, "strategy": strategy, "reset": self._reset, **row}
                 )
                 values[row["metric"]] = row["value"]
-        self.metrics |= values
+        self._latest |= {(strategy, metric): value for metric, value in values.items()}
+        self._metrics = None
         return values
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Latest value of every metric, by name; as ``strategy/metric`` where several strategies record it."""
+        if self._metrics is None:
+            recorders = metric_recorders(self._latest)
+            several = ambiguous_metrics(recorders)
+            self._metrics = {
+                qualified(strategy, metric) if metric in several else metric: value
+                for (strategy, metric), value in self._latest.items()
+                if strategy in recorders[metric]
+            }
+        return self._metrics
+
+    @property
+    def every_metric(self) -> Mapping[str, float]:
+        """``metrics``, and each of them as ``strategy/metric`` too."""
+        return {qualified(*pair): value for pair, value in self._latest.items()} | dict(self.metrics)
 
     def add_requests(self, step: int, state: Mapping[str, Any]) -> None:
         """Add what a query phase chose."""
@@ -78,7 +94,7 @@ class Ledger:
             for split, values in sorted(logged.items())
             for name, value in sorted(values.items())
         ]
-        self.add_records(step, str(ActiveLearningPhase.TRAINING), records)
+        self.add_records(step, LOGGED, records)
 
     def write(self, directory: RunDirectory) -> None:
         """Write both projections."""

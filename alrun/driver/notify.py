@@ -7,24 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from alrun.core.events import Event, RunFinished
+from alrun.core.names import named
 from alrun.driver.listener import Listener
 
-__all__ = ["Notifier", "named"]
-
-
-def named(callbacks: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
-    """Return ``callbacks`` by name; where they come without, by class name, numbered where one comes again."""
-    if isinstance(callbacks, Mapping):
-        return dict(callbacks)
-    names: dict[str, Any] = {}
-    for callback in callbacks:
-        base = name = type(callback).__name__
-        number = 1
-        while name in names:
-            number += 1
-            name = f"{base} {number}"
-        names[name] = callback
-    return names
+__all__ = ["Notifier"]
 
 
 class Notifier:

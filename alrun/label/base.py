@@ -85,9 +85,9 @@ class BatchLabels(LabelStrategy):
             items: list[Any] = []
             while len(items) < self.batch_size and not queue_to_label.empty():
                 items.append(queue_to_label.get())
-            count = sum(_put(serialize_queue, part, type(self).__name__) for part in self.answers(items))
+            count = sum(_put(serialize_queue, part, self.strategy_name) for part in self.answers(items))
             if count != len(items):
-                raise StrategyError(f"{type(self).__name__} gave {count} answers to {len(items)} requests")
+                raise StrategyError(f"{self.strategy_name} gave {count} answers to {len(items)} requests")
 
 
 def _put(queue: AbstractQueue[Any], annotations: Iterable[Annotation], author: str) -> int:

@@ -65,12 +65,12 @@ def mean_nearest_distance(inputs: Tensor) -> float | None:
 def mean_scores(reports: Sequence[QueryReport]) -> dict[str, float]:
     """Return the mean score of the picks and of the pool, as far as the query strategies gave scores.
 
-    Names are ``mean_score_picks`` and ``mean_score_pool``; from the second strategy on with ``_2``, ``_3`` … behind, as
-    scores of different strategies have different units.
+    Names are ``mean_score_picks`` and ``mean_score_pool``; from the second strategy on with its name after them, as in
+    ``mean_score_picks/coreset``: scores of different strategies have different units.
     """
     values: dict[str, float] = {}
-    for number, report in enumerate(reports, start=1):
-        suffix = "" if number == 1 else f"_{number}"
+    for number, report in enumerate(reports):
+        suffix = f"/{report.strategy}" if number else ""
         scores = [score for score in report.scores if math.isfinite(score)]
         if scores:
             values[f"mean_score_picks{suffix}"] = math.fsum(scores) / len(scores)

@@ -63,7 +63,7 @@ class Metrology(MetrologyStrategy):
             pool = getattr(self.driver, f"{split}_pool", None)
             if pool is not None and len(pool) > 0:
                 return split, pool
-        what = f"{type(self).__name__} has nothing to measure on: the data set has no test and no validation rows"
+        what = f"{self.strategy_name} has nothing to measure on: the data set has no test and no validation rows"
         raise ConfigError(Problem(what, "data", "data.test_size=0.2"))
 
     def predictions(self, pool: Any) -> Iterator[tuple[Prediction, Tensor]]:

@@ -7,11 +7,9 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.names import file_name
 from alrun.core.outputs import task_outputs
 from alrun.core.types import Prediction, Task, TaskPart, TaskSpec
 from alrun.metrology.base import Metrology
@@ -100,9 +98,6 @@ class TorchMetric(Metrology):
         logits = task_outputs(prediction.outputs, spec)
         values = [predictive_probabilities(replace(prediction, outputs=one)) for one in logits]
         return values, truth.unbind(dim=1) if spec.tasks else [truth]
-
-    def _default_path(self) -> Path:
-        return self.strategy_dir / f"{file_name(self._name)}.json"
 
 
 def _in_double(metric: Any) -> Any:

@@ -91,7 +91,7 @@ class ScoreQuery(QueryStrategy):
         self.report = QueryReport(best.scores.tolist(), total / count if count else float("nan"))
 
     def _scores(self, prediction: Prediction) -> Tensor:
-        name = type(self).__name__
+        name = self.strategy_name
         if self.requires_stochastic and not prediction.stochastic:
             raise StrategyError(f"{name} needs posterior samples; choose an inference that gives some (mc_dropout)")
         scores = self.score(prediction).detach().cpu()
@@ -103,5 +103,5 @@ class ScoreQuery(QueryStrategy):
     def refuse_nan(self, scores: Tensor, rows: Tensor) -> None:
         """Raise ``StrategyError`` when one of ``scores`` ``[B]`` is NaN, naming its row."""
         if scores.isnan().any():
-            row, name = int(rows[scores.isnan().nonzero()[0, 0]]), type(self).__name__
+            row, name = int(rows[scores.isnan().nonzero()[0, 0]]), self.strategy_name
             raise StrategyError(f"{name} scored row {row} as NaN; its outputs are not finite, look at the learner")

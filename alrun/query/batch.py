@@ -63,11 +63,6 @@ class BatchQuery(QueryStrategy):
         generator: torch.Generator = self.driver.seeds.torch(Role.QUERY, self.stream_name)
         return generator
 
-    @property
-    def stream_name(self) -> str:
-        """What the strategy's stream of random numbers is called."""
-        return type(self).__name__
-
     def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:
         """Put a batch of rows of the unlabeled pool in ``query_queue``: python ints, most wanted first.
 
@@ -84,7 +79,7 @@ class BatchQuery(QueryStrategy):
         candidates = gather(self.driver, queued, self.features, outputs=self.needs_outputs, labeled=self.needs_labeled)
         if self.requires_stochastic and not candidates.stochastic:
             raise StrategyError(
-                f"{type(self).__name__} needs posterior samples; choose an inference that gives some (mc_dropout)"
+                f"{self.strategy_name} needs posterior samples; choose an inference that gives some (mc_dropout)"
             )
         n = min(self.max_samples, len(candidates))
         if n == 0:

@@ -102,12 +102,12 @@ class ClassBalanced(Wrapper):
         picks = balanced(classes, self._labelled(num_classes), self.max_samples)
         for position in picks:
             query_queue.put(items[position])
-        self.report = QueryReport([report.scores[position] for position in picks], report.pool_mean, report.extra)
+        self.report = QueryReport([report.scores[position] for position in picks], report.pool_mean)
 
     def _predicted(self, items: list[Any]) -> tuple[Tensor, int]:
         """Return the most probable class of each of the rows ``items``, and how many classes there are."""
         if strangers := [item for item in items if not isinstance(item, int)]:
-            raise StrategyError(f"{type(self).__name__} balances rows of the pool, not {type(strangers[0]).__name__}")
+            raise StrategyError(f"{self.strategy_name} balances rows of the pool, not {type(strangers[0]).__name__}")
         wanted = torch.tensor(items, dtype=torch.int64)
         rows, classes, num_classes = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)], 1
         for prediction in self.driver.predictor(restricted(self.driver.unlabeled_pool, wanted)):

@@ -85,7 +85,7 @@ class Epig(ScoreQuery):
     def _targets(self) -> TargetRows:
         if self._given is not None:
             return self._given
-        stream = self.driver.seeds.integer(Role.QUERY, "Epig/targets")
+        stream = self.driver.seeds.integer(Role.QUERY, f"{self.stream_name}/targets")
         return drawn_targets(self.driver.unlabeled_pool, self.num_targets, stream)
 
     def _samples(self, prediction: Prediction) -> Tensor:

@@ -55,8 +55,8 @@ class FeatureQuery(BatchQuery):
         self._selector = selector
 
     @property
-    def stream_name(self) -> str:
-        """The selector's name, so that two strategies of this class draw apart."""
+    def stream_kind(self) -> str:
+        """The class and its selector."""
         function = getattr(self._selector, "func", self._selector)
         return f"{type(self).__name__}/{getattr(function, '__name__', type(function).__name__)}"
 

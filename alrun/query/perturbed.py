@@ -49,5 +49,5 @@ class PerturbedBald(ScoreQuery):
 
     def noise(self, rows: Tensor) -> Tensor:
         """Return a standard Gumbel number for each of ``rows`` ``[B]`` ``int64``, ``[B]`` ``float64``."""
-        stream = self.driver.seeds.integer(Role.QUERY, type(self).__name__)
+        stream = self.driver.seeds.integer(Role.QUERY, self.stream_name)
         return torch.from_numpy(-np.log(-np.log(row_uniforms(rows, stream))))

@@ -39,7 +39,7 @@ class Random(QueryStrategy):
         by_task = hasattr(pool, "open_keys")
         keys = pool.open_keys if by_task else pool.indices
         keys = keys[~torch.isin(keys, queued_rows(query_queue, pool))].sort().values
-        stream = self.driver.seeds.integer(Role.QUERY, type(self).__name__)
+        stream = self.driver.seeds.integer(Role.QUERY, self.stream_name)
         picks = keys[top_k(torch.from_numpy(row_uniforms(keys, stream)), self.max_samples)].tolist()
         for key in picks:
             query_queue.put(pool.request(key) if by_task else key)

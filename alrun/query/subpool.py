@@ -85,5 +85,5 @@ class Subpool(Wrapper):
         rows = restricted(pool, pool.indices).indices.sort().values
         rows = rows[~torch.isin(rows, queued)]
         size = math.ceil(self.fraction * len(rows)) if self.size is None and self.fraction else self.size or 0
-        chances = row_uniforms(rows, self.driver.seeds.integer(Role.QUERY, type(self).__name__))
+        chances = row_uniforms(rows, self.driver.seeds.integer(Role.QUERY, self.stream_name))
         return rows[top_k(torch.from_numpy(chances), max(size, self.max_samples))]

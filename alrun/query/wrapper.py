@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.protocols.strategies import QueryStrategy
+from alrun.core.names import named
+from alrun.core.protocols.strategies import QueryStrategy, name_strategies
 from alrun.core.types import QueryReport, Task, TaskSpec
 from alrun.query.base import checked_max_samples
 
@@ -82,6 +83,11 @@ class Wrapper(QueryStrategy):
         self.requires_learner = frozenset().union(*(getattr(one, "requires_learner", ()) for one in inner))
         self.requires_model = any(getattr(one, "requires_model", True) for one in inner)
 
+    def go_by(self, name: str, taken: set[str]) -> None:
+        """Take a name and a stream, see ``QueryStrategy``; whom it asks goes by both names, one after the other."""
+        super().go_by(name, taken)
+        name_strategies({f"{name}/{inner}": strategy for inner, strategy in self.strategies.items()}, taken)
+
     def attach(self, other: Any) -> None:
         """Attach to the driver ``other``, and so whom it asks."""
         super().attach(other)
@@ -112,7 +118,7 @@ class Wrapper(QueryStrategy):
             strategy.max_samples = own
         added = len(queue.to_list()) - before
         report = getattr(strategy, "report", None) or QueryReport()
-        return QueryReport((list(report.scores) + [float("nan")] * added)[:added], report.pool_mean, report.extra)
+        return QueryReport((list(report.scores) + [float("nan")] * added)[:added], report.pool_mean)
 
 
 def _informed(strategy: QueryStrategy, spec: TaskSpec | None) -> QueryStrategy:
@@ -129,7 +135,7 @@ def only_one(strategy: QueryStrategy | Mapping[str, QueryStrategy], where: str) 
     Raises:
         ConfigError: There are none or several.
     """
-    named = dict(strategy) if isinstance(strategy, Mapping) else {"strategy": strategy}
-    if len(named) != 1:
-        raise ConfigError(Problem(f"takes one strategy, not {len(named)}", where, f"query@{where}=margin"))
-    return named
+    strategies = named(strategy if isinstance(strategy, Mapping) else [strategy])
+    if len(strategies) != 1:
+        raise ConfigError(Problem(f"takes one strategy, not {len(strategies)}", where, f"query@{where}=margin"))
+    return strategies

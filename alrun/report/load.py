@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StoreError
+from alrun.core.metrics import ambiguous_metrics, metric_recorders
 from alrun.report.runs import Run
 from alrun.report.variants import Variant, read_configs, variants
 from alrun.store.records import read_records
@@ -23,8 +25,8 @@ RECORDS = "records.parquet"
 CHOICES = ("data", "learner", "query", "training", "inference", "label", "cold_start", "reset", "variant")
 
 # Columns of ``records.parquet`` that a report needs.
-COLUMNS = ("step", "labels", "split", "metric", "value", "higher_is_better")
-TEXTS = ("split", "metric")
+COLUMNS = ("step", "labels", "strategy", "split", "metric", "value", "higher_is_better")
+TEXTS = ("strategy", "split", "metric")
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,27 @@ class Records:
         runs, configs, tables = ([each[n] for n in kept] for each in (self.runs, self.configs, self.tables))
         return Records(runs, configs, tables, self.unreadable)  # type: ignore[arg-type]
 
+    @cached_property
+    def recorders(self) -> Sequence[Mapping[str, Sequence[str]]]:
+        """For each run, the strategies whose records the name of a metric stands for."""
+        return [metric_recorders(_pairs(table)) for table in self.tables]
+
+    @cached_property
+    def ambiguous(self) -> Mapping[str, Sequence[str]]:
+        """The metrics that several strategies of one run record, with the names that they go by instead."""
+        several: dict[str, Sequence[str]] = {}
+        for recorders in self.recorders:
+            several |= ambiguous_metrics(recorders)
+        return several
+
     @property
     def metrics(self) -> frozenset[str]:
-        """The names of all metrics."""
-        return frozenset(name for table in self.tables for name in table["metric"].unique().to_pylist())
+        """The names of all metrics; ``strategy/metric`` in place of those that are ambiguous."""
+        unambiguous = {name for recorders in self.recorders for name in recorders} - self.ambiguous.keys()
+        return frozenset(unambiguous.union(*self.ambiguous.values()))
 
     def frame(self, metric: str) -> pd.DataFrame:
-        """Return the records of ``metric``, one row a record.
+        """Return the records of ``metric``, one of ``metrics`` or any ``strategy/metric``, one row a record.
 
         Columns: ``run`` (number within ``runs``), ``CHOICES``, ``seed``, and ``COLUMNS``.
         """
@@ -69,7 +85,11 @@ class Records:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        chosen = [table.filter(pc.equal(table["metric"], metric)) for table in self.tables]
+        chosen = []
+        for table, recorders in zip(self.tables, self.recorders, strict=True):
+            strategies, name = (recorders[metric], metric) if metric in recorders else _divided(metric)
+            is_wanted = pc.is_in(table["strategy"].cast(pa.string()), pa.array(strategies, pa.string()))
+            chosen.append(table.filter(pc.and_(pc.equal(table["metric"], name), is_wanted)))
         packed = pa.concat_tables(chosen).unify_dictionaries()
         texts = {name: packed[name].cast(pa.string()) for name in TEXTS}
         frame = pd.DataFrame({name: texts.get(name, packed[name]).to_pandas() for name in COLUMNS})
@@ -79,7 +99,20 @@ class Records:
         ]
         of_run = pd.DataFrame(described, columns=["run", *CHOICES, "seed"])
         numbers = np.repeat(np.arange(len(chosen)), [table.num_rows for table in chosen])
+        frame["metric"] = metric
         return pd.concat([of_run.iloc[numbers].reset_index(drop=True), frame], axis=1)
+
+
+def _pairs(table: pa.Table) -> list[tuple[str, str]]:
+    """Return strategy and metric of the records, each pair once."""
+    found = table.select(["strategy", "metric"]).group_by(["strategy", "metric"], use_threads=False).aggregate([])
+    return [(row["strategy"], row["metric"]) for row in found.to_pylist()]
+
+
+def _divided(name: str) -> tuple[list[str], str]:
+    """Return the strategy and the metric of ``strategy/metric``."""
+    strategy, _, metric = name.partition("/")
+    return [strategy], metric
 
 
 def load_records(runs: Sequence[Run]) -> Records:

@@ -48,7 +48,12 @@ class Builder:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], sources: dict[str, Any] | None = None, *, place: Path | None = None
+        self,
+        config: Mapping[str, Any],
+        sources: dict[str, Any] | None = None,
+        *,
+        place: Path | None = None,
+        choices: Mapping[str, str] | None = None,
     ) -> None:
         """Build from a bound config.
 
@@ -56,9 +61,11 @@ class Builder:
             config: From ``alrun.config.check.checked``.
             sources: Keeps data for other builders.
             place: The run directory.
+            choices: The option that each group was given, after which strategies without a key of their own are named.
         """
         self._config = config
         self._place = place or Path()
+        self._choices = choices or {}
         self._sources: dict[str, Any] = {} if sources is None else sources
         self._seeds = Seeds(config["seed"])
         self._problems: list[Problem] = []
@@ -85,8 +92,8 @@ class Builder:
             query_strategies=self._several("query"),
             training=self._training(pools, learner),
             inference=inference,
-            cold_start=self._single("cold_start"),
-            label_strategy=self._single("label"),
+            cold_start=self._chosen("cold_start"),
+            label_strategy=self._chosen("label"),
             metrology_strategies=self._metrology(),
             stopping=self._several("stopping"),
             callbacks=self._listeners("logger") | self._listeners("callbacks"),
@@ -167,17 +174,21 @@ class Builder:
     def _single(self, group: str) -> Any:
         return self._build(self._config[group], group)
 
-    def _several(self, group: str) -> list[Any]:
-        nodes = self._config.get(group) or {}
-        return [self._build(node, f"{group}.{name}") for name, node in nodes.items()]
+    def _chosen(self, group: str) -> dict[str, Any]:
+        """Return the one strategy of ``group`` under the name of the option, or of its class where there is none."""
+        built = self._single(group)
+        name = self._choices.get(group) or type(built).__name__
+        return {} if built is None else {name: built}
 
-    def _metrology(self) -> list[Any]:
+    def _several(self, group: str) -> dict[str, Any]:
+        nodes = self._config.get(group) or {}
+        return {str(name): self._build(node, f"{group}.{name}") for name, node in nodes.items()}
+
+    def _metrology(self) -> dict[str, Any]:
         """Build the metrology strategies; what is only a metric is wrapped in one that feeds it."""
-        strategies = []
-        for name, node in (self._config.get("metrology") or {}).items():
-            built = self._build(node, f"metrology.{name}")
-            strategies.append(self._fed(built, node, str(name)) if _is_metric(built) else built)
-        return strategies
+        nodes = self._config.get("metrology") or {}
+        built = self._several("metrology")
+        return {name: self._fed(one, nodes[name], name) if _is_metric(one) else one for name, one in built.items()}
 
     def _fed(self, metric: Any, node: Node, name: str) -> Any:
         target = imported("alrun.metrology.torchmetric:TorchMetric")

@@ -7,6 +7,8 @@ from typing import Any
 
 from alrun.config.suggest import did_you_mean
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.metrics import LOGGED, ambiguous_metrics, metric_recorders, qualified
+from alrun.driver.apportion import VALIDATION
 from alrun.driver.settings import Components
 from alrun.runner.dry_run import device_problems, optimizer_problems
 
@@ -18,6 +20,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from device_problems(config)
     yield from optimizer_problems(config, components.learner)
     yield from _size_problems(components, config)
+    yield from _name_problems(components)
     yield from _monitor_problems(components)
     yield from _lacking_problems(components)
     yield from _fit_problems(components)
@@ -36,15 +39,33 @@ def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterato
 
 
 def _monitor_problems(components: Components) -> Iterator[Problem]:
-    declared = [getattr(strategy, "metrics", None) for strategy in components.metrology_strategies]
-    if any(names is None for names in declared):
+    """Yield monitors of stopping criteria that nothing records, or that several strategies record."""
+    strategies = components.strategies
+    declared = {name: getattr(strategy, "metrics", None) for name, strategy in strategies.metrology.items()}
+    if any(metrics is None for metrics in declared.values()):
         return
-    valid = {name for names in declared for name in names or ()}
-    for criterion in components.stopping:
-        monitor = getattr(criterion, "monitor", None)
-        if monitor is not None and monitor not in valid:
-            hint = did_you_mean(str(monitor), valid)
-            yield Problem(f"no metrology strategy logs {monitor!r}", f"stopping.*.monitor of {_name(criterion)}", hint)
+    pairs = [(strategy, metric) for strategy, metrics in declared.items() for metric in metrics or ()]
+    recorders = metric_recorders(pairs)
+    several = ambiguous_metrics(recorders)
+    valid = {*recorders, *(qualified(*pair) for pair in pairs)} - several.keys()
+    for name, criterion in strategies.stopping.items():
+        monitor, where = getattr(criterion, "monitor", None), f"stopping.{name}.monitor"
+        if monitor in several:
+            what = f"several metrology strategies record {monitor!r}: {', '.join(recorders[monitor])}"
+            yield Problem(what, where, f"{where}={several[monitor][0]}")
+        elif monitor is not None and monitor not in valid:
+            hint = did_you_mean(str(monitor), valid, prefix=f"{where}=")
+            yield Problem(f"no metrology strategy records {monitor!r}", where, hint)
+
+
+def _name_problems(components: Components) -> Iterator[Problem]:
+    """Yield strategies whose name the ledger has for something else."""
+    sold = hasattr(components.pools.unlabeled, "validation_indices")
+    strategies = components.strategies
+    for group, chosen, name in (("query", strategies.query, VALIDATION), ("metrology", strategies.metrology, LOGGED)):
+        if name in chosen and (sold or group != "query"):
+            hint = f"'~{group}.{name}' '+{group}.my_{name}={{_target_: …}}'"
+            yield Problem(f"the name {name!r} is taken: the records have it for another use", f"{group}.{name}", hint)
 
 
 def _fit_problems(components: Components) -> Iterator[Problem]:
@@ -52,19 +73,19 @@ def _fit_problems(components: Components) -> Iterator[Problem]:
     several = len(components.spec.tasks) if components.spec else 0
     # Several numbers are one target to who takes them together, unless some of them may be missing.
     by_class, by_task = task == "classification", hasattr(components.pools.unlabeled, "open_keys")
-    groups = {
-        "query": components.query_strategies,
-        "metrology": components.metrology_strategies,
-        "learner": [components.learner],
+    groups: Mapping[str, Mapping[str, Any]] = {
+        "query": components.strategies.query,
+        "metrology": components.strategies.metrology,
+        "learner": {_name(components.learner): components.learner},
     }
     for group, objects in groups.items():
-        for value in objects:
+        for name, value in objects.items():
             tasks = getattr(value, "tasks", None)
             if task and tasks and task not in tasks:
-                yield Problem(f"{_name(value)} does not fit a {task}", group, f"see: alrun ls {group}")
+                yield Problem(f"{name} does not fit a {task}", group, f"see: alrun ls {group}")
             unfit = by_class if group == "query" else by_class or by_task
             if several and unfit and getattr(value, "multi_task", None) is False:
-                yield Problem(f"{_name(value)} does not fit data with {several} tasks", group, f"{group}=multitask")
+                yield Problem(f"{name} does not fit data with {several} tasks", group, f"{group}=multitask")
 
 
 def _calibration_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -92,13 +113,13 @@ def _learner_problems(components: Components) -> Iterator[Problem]:
 
 def _lacking_problems(components: Components) -> Iterator[Problem]:
     """Yield strategies that need something of the learner or of the inference that these do not have."""
-    for strategy in components.query_strategies:
+    for name, strategy in components.strategies.query.items():
         if getattr(strategy, "requires_stochastic", False) and not components.inference.stochastic:
-            what = f"{_name(strategy)} needs posterior samples, which {_name(components.inference)} does not give so"
+            what = f"{name} needs posterior samples, which {_name(components.inference)} does not give so"
             yield Problem(what, "inference", "inference=mc_dropout, or inference=laplace inference.predictive=samples")
         for part in sorted(getattr(strategy, "requires_learner", ())):
             if not hasattr(components.learner, part):
-                what = f"{_name(strategy)} needs a learner with a {part}, and {_name(components.learner)} has none"
+                what = f"{name} needs a learner with a {part}, and {_name(components.learner)} has none"
                 yield Problem(what, "query", "learner=adversarial" if part == "discriminator" else "")
 
 

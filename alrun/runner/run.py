@@ -14,6 +14,7 @@ from alrun.config.environment import Resolved, resolve
 from alrun.config.identity import ONCE, identity_hash, secret_problems
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem, StoreError
+from alrun.core.names import named
 from alrun.runner.algorithms import algorithms_of
 from alrun.runner.drive import drive
 from alrun.runner.journal import Journal, begin_session, extent, new_info
@@ -184,7 +185,7 @@ class Experiment:
         from alrun.driver.guards.threads import computing_threads
         from alrun.runner.build import Builder, settings_from
 
-        builder = Builder(self.bound(), place=self.directory.path)
+        builder = Builder(self.bound(), place=self.directory.path, choices=self._composed.choices)
         with self._secrets.kept(), computing_threads(1):
             return builder.components(), settings_from(self.config), builder.fingerprint()
 
@@ -196,8 +197,6 @@ class Experiment:
         fingerprint: str | None,
         listeners: Sequence[Callback],
     ) -> Outcome:
-        from alrun.driver.notify import named
-
         lock.check()
         algorithms = algorithms_of(self.config)
         stored = self._stored.info(fingerprint, algorithms, mend=bool(self.config.get("mend")))

@@ -131,7 +131,8 @@ def _decode_tagged(tag: str, body: Any, tensors: Mapping[str, Tensor]) -> Any:
         fields = _decoded(body, tensors)
         if "status" in fields:
             fields["status"] = LabelStatus(fields["status"])
-        return _RECORDS[tag](**fields)
+        known = _FIELDS[_RECORDS[tag]][1]  # an earlier version had one field more
+        return _RECORDS[tag](**{name: value for name, value in fields.items() if name in known})
     raise CorruptionError(f"unknown tag {tag!r} in a stored value")
 
 

@@ -32,7 +32,7 @@ def frame(run: Path, name: str) -> pd.DataFrame:
 
 def first_metrics(run: Path) -> pd.DataFrame:
     """Return what was measured before the first query."""
-    return frame(run, "records").query("step == 1 and strategy == 'Classification'")
+    return frame(run, "records").query("step == 1 and strategy == 'classification'")
 
 
 def assert_light(folder: Path, *words: str) -> str:
@@ -195,7 +195,7 @@ def test_a_single_run_that_fails(alrun: Alrun, tmp_path: Path) -> None:
     answer = alrun("--trust=fragile_alone", *words)
     sys.modules.pop("fragile_alone", None)
     assert answer.code == 1
-    assert "query of step 1: Fragile: ZeroDivisionError" in answer.err
+    assert "query of step 1: random: ZeroDivisionError" in answer.err
     assert "alrun.log" in answer.err
     assert f"continue: alrun resume {only_run(tmp_path).relative_to(tmp_path)}" in answer.out
 

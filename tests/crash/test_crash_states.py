@@ -87,7 +87,7 @@ def afresh(trace: DiskTrace, place: Path, *words: str) -> None:
 def mended(trace: DiskTrace, place: Path, *words: str) -> None:
     run(place, *words)
     trace.note("damaged")
-    (place / "metrology/Classification/records.json").unlink()
+    (place / "metrology/classification/records.json").unlink()
     (place / "checkpoints/step_1/query/MANIFEST.json").write_bytes(b"{")
     run(place, *words, "mend=true")
 

@@ -21,8 +21,8 @@ from alrun.runner.verify import verify
 from alrun.store.projections import changed_projections
 from alrun.store.rundir import RunDirectory
 
-RECORDS = "metrology/Classification/records.json"
-PROJECTIONS = ("records.parquet", "acquisitions.parquet", "config.yaml", RECORDS, "metrology/Acquisition/records.json")
+RECORDS = "metrology/classification/records.json"
+PROJECTIONS = ("records.parquet", "acquisitions.parquet", "config.yaml", RECORDS, "metrology/acquisition/records.json")
 
 
 def spoil(path: Path, how: str) -> None:
@@ -123,10 +123,10 @@ def test_a_strategy_that_writes_in_its_own_way(tmp_path: Path) -> None:
 
     assert go().info["status"] == "finished"
     assert CALLS == [1, 2, 3], "once a metrology phase, after compute"
-    file = tmp_path / "run/metrology/Foreign/mine.txt"
+    file = tmp_path / "run/metrology/mine/mine.txt"
     content = file.read_text()
     file.unlink()
-    assert wrong(tmp_path / "run") == ["metrology/Foreign/mine.txt"]
+    assert wrong(tmp_path / "run") == ["metrology/mine/mine.txt"]
     assert not go().answered
     assert CALLS == [3], "once, with all that was committed"
     assert file.read_text() == content

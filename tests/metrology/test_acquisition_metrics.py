@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +41,8 @@ def test_mean_scores_leave_out_what_has_none() -> None:
     scored = QueryReport([3.0, math.nan, 1.0], pool_mean=0.5)
     assert mean_scores([nothing]) == {}
     assert mean_scores([scored]) == {"mean_score_picks": 2.0, "mean_score_pool": 0.5}
-    assert mean_scores([nothing, scored]) == {"mean_score_picks_2": 2.0, "mean_score_pool_2": 0.5}
+    named = replace(scored, strategy="mine")
+    assert mean_scores([nothing, named]) == {"mean_score_picks/mine": 2.0, "mean_score_pool/mine": 0.5}
 
 
 def test_counts_the_labels_that_were_bought(make_driver: MakeDriver) -> None:

@@ -96,11 +96,11 @@ def test_states_of_the_inner_strategies_are_kept() -> None:
 def test_strategies_that_ask_for_the_task_are_told() -> None:
     spec = TaskSpec(Task.REGRESSION, (5,), 2, tasks=PARTS)
     wrapper = ClassBalanced(3, Subpool(3, MultiTask(1, weights={"left": 2.0}), size=5))
-    assert wrapper.strategies["strategy"]._args["__args__"]["spec"] is None
+    assert wrapper.strategies["Subpool"]._args["__args__"]["spec"] is None
     told = Subpool(3, {"inner": Subpool(3, MultiTask(1, weights={"left": 2.0}), size=5)}, size=5, spec=spec)
     inner: Any = told.strategies["inner"]
-    assert inner.strategies["strategy"]._args["__args__"] == {
-        **inner.strategies["strategy"]._args["__args__"],
+    assert inner.strategies["MultiTask"]._args["__args__"] == {
+        **inner.strategies["MultiTask"]._args["__args__"],
         "spec": spec,
         "weights": {"left": 2.0},
     }

@@ -32,6 +32,7 @@ class WriteRun(Protocol):
         choices: Mapping[str, str] | None = None,
         config: str = "",
         metric: str = "accuracy",
+        recorded: Mapping[str, Sequence[str]] | None = None,
         **info: Any,
     ) -> Path: ...
 
@@ -45,6 +46,16 @@ def records(curve: Mapping[int, float], metric: str) -> Sequence[Mapping[str, An
     ]
 
 
+def several_records(curve: Mapping[int, float], recorded: Mapping[str, Sequence[str]]) -> Sequence[Mapping[str, Any]]:
+    """Return metrics that one or several strategies record, each a whole higher than the one before."""
+    return [
+        dict(records({labels: height + number}, metric)[0]) | {"step": step, "strategy": strategy}
+        for step, (labels, height) in enumerate(curve.items(), start=1)
+        for metric, strategies in recorded.items()
+        for number, strategy in enumerate(strategies)
+    ]
+
+
 @pytest.fixture
 def write_run(tmp_path: Path) -> WriteRun:
     def write(
@@ -55,6 +66,7 @@ def write_run(tmp_path: Path) -> WriteRun:
         choices: Mapping[str, str] | None = None,
         config: str = "",
         metric: str = "accuracy",
+        recorded: Mapping[str, Sequence[str]] | None = None,
         **info: Any,
     ) -> Path:
         directory = tmp_path / "outputs" / "default" / name
@@ -77,7 +89,8 @@ def write_run(tmp_path: Path) -> WriteRun:
         (directory / "run.json").write_text(json.dumps(description | info))
         (directory / "config.yaml").write_text(config or f"seed: {seed}\n")
         if curve:
-            write_records(directory / "records.parquet", records(curve, metric))
+            rows = several_records(curve, recorded) if recorded else records(curve, metric)
+            write_records(directory / "records.parquet", rows)
         return directory
 
     return write

@@ -56,6 +56,31 @@ def test_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert not Path("outputs/report").exists()
 
 
+def test_a_metric_of_two_strategies_is_two_curves(write_run: WriteRun) -> None:
+    write_run("plain", {20: 0.5, 40: 0.5}, recorded={"accuracy": ["classification"]})
+    both = {"accuracy": ["classification", "mine"], "loss": ["training", "mine"], "f1": ["training"]}
+    write_run("both", {20: 0.5, 40: 0.5}, seed=1, recorded=both)
+    with pytest.raises(ConfigError, match=r"'accuracy': classification/accuracy, mine/accuracy[\s\S]*--metric class"):
+        run(["--metric", "accuracy"])
+    means = {}
+    for metric in ("classification/accuracy", "mine/accuracy", "loss", "training/loss", "f1"):
+        assert run(["--metric", metric]) == 0
+        curves = pd.read_csv("outputs/report/curves.csv")
+        assert set(curves["metric"]) == {metric}
+        means[metric] = curves["mean"].iloc[0], curves["n"].iloc[0]
+    assert means == {
+        "classification/accuracy": (0.5, 2),
+        "mine/accuracy": (1.5, 1),
+        "loss": (1.5, 1),
+        "training/loss": (0.5, 1),
+        "f1": (0.5, 1),
+    }
+    with pytest.raises(ConfigError, match="no run has the metric 'other/accuracy'"):
+        run(["--metric", "other/accuracy"])
+    assert run([]) == 0
+    assert set(pd.read_csv("outputs/report/curves.csv")["metric"]) == {"classification/accuracy"}
+
+
 def test_unfinished_runs_are_named_and_left_out_unless_asked_for(
     write_run: WriteRun, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,9 +40,10 @@ def test_initial_weights_are_a_function_of_the_seed() -> None:
 
 def test_components_stand_in_the_order_of_the_config() -> None:
     built = Builder(config("query=[margin,random]", "metrology=[acquisition,classification]")).components()
-    assert [type(strategy).__name__ for strategy in built.query_strategies] == ["Margin", "Random"]
-    assert [type(strategy).__name__ for strategy in built.metrology_strategies] == ["Acquisition", "Classification"]
-    assert [type(criterion).__name__ for criterion in built.stopping] == ["Budget", "Steps", "PoolExhausted"]
+    strategies = built.strategies
+    assert list(strategies.query) == ["margin", "random"]
+    assert list(strategies.metrology) == ["acquisition", "classification"]
+    assert list(strategies.stopping) == ["budget", "steps", "pool_exhausted"]
     assert built.spec is not None
     assert built.spec.input_shape == (2,)
 

@@ -29,7 +29,7 @@ FILES = (
     "labels/labels.jsonl",
     "checkpoints/step_1/query/MANIFEST.json",
     "checkpoints/step_1/training/weights.safetensors",
-    "metrology/Classification/records.json",
+    "metrology/classification/records.json",
 )
 FOLDERS = (
     "checkpoints",
@@ -37,7 +37,7 @@ FOLDERS = (
     "checkpoints/step_1/query",
     "labels",
     "metrology",
-    "metrology/Classification",
+    "metrology/classification",
     "callbacks",
 )
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\u200b\r\n2026-01-01 INFO forged[bold red]x[/]"

@@ -78,7 +78,7 @@ def test_the_adversary_runs_on_both_loops_and_resumes_exactly(system: Folder, ow
         tables.append(pd.read_parquet(whole / "records.parquet"))
         acquired = pd.read_parquet(whole / "acquisitions.parquet")
         assert (len(acquired), acquired["index"].nunique()) == (60, 60)
-        assert set(acquired["strategy"][20:]) == {"Adversarial"}
+        assert set(acquired["strategy"][20:]) == {"adversarial"}
         assert acquired["score"][20:].notna().all()
     pd.testing.assert_frame_equal(tables[0], tables[1])
     assert {"classification_loss", "discriminator_loss", "gradient_penalty"} <= set(tables[0]["metric"])

@@ -322,7 +322,7 @@ def test_posterior_samples_of_graphs_and_answers_by_uuid(system: Folder) -> None
     choices = ("query=[bald,invent]", "label=archive", "inference=mc_dropout", "inference.num_passes=4")
     system.finish(*graphs, *choices, "budget=20", "name=bald")
     acquired = pd.read_parquet(system.run("bald") / "acquisitions.parquet")
-    scores = acquired.loc[(acquired["step"] > 0) & (acquired["strategy"] == "Bald"), "score"]
+    scores = acquired.loc[(acquired["step"] > 0) & (acquired["strategy"] == "bald"), "score"]
     assert (len(scores), scores.nunique()) == (8, 8)
     assert (scores > 0).all()
     assert len(acquired) == 20

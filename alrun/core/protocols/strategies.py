@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from alrun.core.errors import NotAttachedError
+from alrun.core.names import file_name
 from alrun.core.phases import ActiveLearningPhase
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from alrun.core.protocols.queue import AbstractQueue
 
-__all__ = ["ActiveLearningProtocol", "LabelStrategy", "MetrologyStrategy", "QueryStrategy"]
+__all__ = ["ActiveLearningProtocol", "LabelStrategy", "MetrologyStrategy", "QueryStrategy", "name_strategies"]
 
 
 def _captured(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -41,6 +43,8 @@ class ActiveLearningProtocol(Protocol):
     __protocol_name__: ClassVar[str] = "ActiveLearningProtocol"
     __protocol_type__: ClassVar[ActiveLearningPhase]
     _args: dict[str, Any] = {}  # noqa: RUF012 - each instance gets its own in __new__
+    _strategy_name: str = ""
+    _stream_name: str = ""
     if TYPE_CHECKING:
         driver: Any
         _logger: logging.Logger
@@ -54,6 +58,38 @@ class ActiveLearningProtocol(Protocol):
     def attach(self, other: Any) -> None:
         """Attach to the driver ``other``, whose learner, pools and directories the strategy then uses."""
         self.driver = other
+
+    def go_by(self, name: str, taken: set[str]) -> None:
+        """Take a name, and a stream of random numbers that is not among those ``taken``, to which it is added.
+
+        Without one a strategy goes by its class. The driver names the strategies that it is built from before it
+        attaches them.
+
+        Args:
+            name: The config key, or another name that no strategy of the same kind has.
+            taken: Names of the streams that other strategies draw from.
+        """
+        self._strategy_name = name
+        self._stream_name = self.stream_kind if self.stream_kind not in taken else f"{self.stream_kind}/{name}"
+        taken.add(self._stream_name)
+
+    @property
+    def strategy_name(self) -> str:
+        """Name in the ledger, in events, errors and directories: the config key, or the class where it has none."""
+        return self._strategy_name or type(self).__name__
+
+    @property
+    def stream_kind(self) -> str:
+        """Name of the stream of random numbers of the first strategy of its kind: the class."""
+        return type(self).__name__
+
+    @property
+    def stream_name(self) -> str:
+        """Name of the strategy's stream: its kind, with its own name where another of its kind comes before it.
+
+        So a strategy draws the same numbers whatever it is called, and two of one class draw apart.
+        """
+        return self._stream_name or self.stream_kind
 
     @property
     def is_attached(self) -> bool:
@@ -75,16 +111,20 @@ class ActiveLearningProtocol(Protocol):
         """Make the logger: a child of the run's, without handlers of its own."""
         run_logger = getattr(getattr(self, "driver", None), "logger", None)
         parent = getattr(run_logger, "name", None) or "alrun"
-        self._logger = logging.getLogger(f"{parent}.{type(self).__name__}")
+        self._logger = logging.getLogger(f"{parent}.{self.strategy_name}")
 
     @property
     def strategy_dir(self) -> Path:
-        """Directory for the strategy's own files, ``log_dir/<phase>/<ClassName>``; created.
+        """Directory for the strategy's own files, ``log_dir/<phase>/<name>``; created.
+
+        The name is the config key, or the class where the config gives none; of one that another strategy asks, both
+        names, one below the other.
 
         Raises:
             NotAttachedError: (a ``RuntimeError``) when not attached.
         """
-        path = self._log_dir() / str(self.__protocol_type__) / type(self).__name__
+        names = map(file_name, self.strategy_name.split("/"))
+        path = self._log_dir().joinpath(str(self.__protocol_type__), *names)
         path.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -101,7 +141,7 @@ class ActiveLearningProtocol(Protocol):
 
     def _log_dir(self) -> Path:
         if not self.is_attached:
-            raise NotAttachedError(f"{type(self).__name__} has no directory before it is attached to a driver")
+            raise NotAttachedError(f"{self.strategy_name} has no directory before it is attached to a driver")
         return Path(self.driver.log_dir)
 
 
@@ -196,3 +236,14 @@ class MetrologyStrategy(ActiveLearningProtocol, Protocol):
     def reset(self) -> None:
         """Forget all records."""
         self.records.clear()
+
+
+def name_strategies(strategies: Mapping[str, Any], taken: set[str] | None = None) -> None:
+    """Tell ``strategies`` their names, and draw apart those whose random streams would be one.
+
+    Strategies that do not inherit keep their own ways; whoever asks them knows them by the mapping.
+    """
+    taken = set() if taken is None else taken
+    for name, strategy in strategies.items():
+        if ActiveLearningProtocol in type(strategy).__mro__:
+            strategy.go_by(name, taken)

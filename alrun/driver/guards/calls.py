@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alrun.core.errors import AlrunError, StrategyError, StrategyTimeout
 from alrun.core.phases import ActiveLearningPhase
@@ -23,14 +23,14 @@ KEYS = {
 
 
 @contextmanager
-def calling(driver: Host, strategy: Any, phase: ActiveLearningPhase) -> Iterator[None]:
-    """Call ``strategy`` in the content: its errors bear its name, and it may take as long as the config says.
+def calling(driver: Host, name: str, phase: ActiveLearningPhase) -> Iterator[None]:
+    """Call the strategy ``name`` in the content: its errors bear its name, and it may take as long as the config says.
 
     Raises:
         StrategyTimeout: It took longer.
         StrategyError: It failed.
     """
-    key, name = KEYS[phase], type(strategy).__name__
+    key = KEYS[phase]
     seconds = driver.settings.timeouts.get(key)
     where = f"{phase} of step {driver.active_learning_step_idx}: {name}"
     answer = "without an answer" if phase is ActiveLearningPhase.LABELING else "in one call"

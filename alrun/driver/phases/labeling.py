@@ -77,16 +77,15 @@ def _recalled(driver: Host, requests: Sequence[tuple[int, Any]], total: int) -> 
 
 def _ask(driver: Host, requests: Sequence[tuple[int, Any]], known: Mapping[int, Annotation]) -> None:
     """Have the label strategy answer what is not ``known``; what it leaves is skipped."""
-    strategy: Any = driver.label_strategy
+    ((name, strategy),) = driver.strategies.label.items()
     outstanding = [(order, item) for order, item in requests if order not in known]
     queue = Requests([item for _, item in outstanding], driver)
     uuids = getattr(driver.unlabeled_pool, "uuids", None)
     answered = [(order, item) for order, item in requests if order in known]
     open_requests = OpenRequests(outstanding, answered, uuids, lambda: queue.taken)
-    name = type(strategy).__name__
-    answers = DurableQueue(open_requests, LabelIntake(driver, len(requests)), partial(_wrap, strategy), name)
+    answers = DurableQueue(open_requests, LabelIntake(driver, len(requests)), partial(_wrap, name), name)
     try:
-        with calling(driver, strategy, ActiveLearningPhase.LABELING):
+        with calling(driver, name, ActiveLearningPhase.LABELING):
             strategy.label(queue, answers)
         answers.finish(_skipped)
     finally:
@@ -111,7 +110,7 @@ def _skipped(item: Any) -> Annotation:
     return Annotation(item, status=LabelStatus.SKIPPED, cost=0.0, reason="not answered")
 
 
-def _wrap(strategy: Any, request: Any, answer: Any) -> Annotation:
+def _wrap(annotator: str, request: Any, answer: Any) -> Annotation:
     """Read a bare answer: ``(anything, target)``, or whatever the training pool's own ``append`` takes."""
     target = answer[1] if isinstance(answer, tuple) and len(answer) == 2 else answer
-    return Annotation(request, target, annotator=type(strategy).__name__)
+    return Annotation(request, target, annotator=annotator)

@@ -29,9 +29,9 @@ class MetrologyPhase:
         if driver.step_is_cold_start:
             return PhaseResult({"records": []})
         fresh: list[Any] = []
-        for strategy in driver.metrology_strategies:
-            before, name = len(strategy.records), type(strategy).__name__
-            with _evaluating(driver, name), calling(driver, strategy, self.tag):
+        for name, strategy in driver.strategies.metrology.items():
+            before = len(strategy.records)
+            with _evaluating(driver, name), calling(driver, name, self.tag):
                 strategy.compute()
             new = list(strategy.records[before:])
             fresh.append([name, new])
@@ -43,10 +43,11 @@ class MetrologyPhase:
     def restore(self, driver: Host, commit: Commit) -> None:
         """Give every strategy its records back."""
         stored = commit.state()["records"]
-        if stored and len(stored) != len(driver.metrology_strategies):
+        strategies = driver.strategies.metrology
+        if stored and [name for name, _ in stored] != list(strategies):
             raise CorruptionError(f"{commit.path} holds records of other metrology strategies")
-        for strategy, (name, records) in zip(driver.metrology_strategies, stored, strict=False):
-            strategy.records.extend(records)
+        for name, records in stored:
+            strategies[name].records.extend(records)
             driver.ledger.add_records(commit.step, name, records)
 
     def committed(self, driver: Host) -> None:
@@ -54,7 +55,7 @@ class MetrologyPhase:
 
     def write_anew(self, driver: Host) -> None:
         """Have every strategy write its file again, where it has records: the one that is there may be damaged."""
-        for strategy in driver.metrology_strategies:
+        for strategy in driver.strategies.metrology.values():
             if strategy.records:
                 strategy.serialize_records()
 

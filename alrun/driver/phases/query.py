@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import DataError, Problem, StrategyError
@@ -33,23 +34,23 @@ class QueryPhase:
         with shared(driver, _strategies(driver), driver.requested) as strategies:
             return self._fill(driver, strategies)
 
-    def _fill(self, driver: Host, strategies: Sequence[QueryStrategy]) -> PhaseResult:
+    def _fill(self, driver: Host, strategies: Mapping[str, QueryStrategy]) -> PhaseResult:
         authors: list[str] = []
         scores: list[float] = []
         reports: list[QueryReport] = []
-        for strategy in strategies:
+        for name, strategy in strategies.items():
             before = len(driver.query_queue)
-            driver.notify.tell(QueryStarted, strategy=type(strategy).__name__)
-            with calling(driver, strategy, self.tag):
+            driver.notify.tell(QueryStarted, strategy=name)
+            with calling(driver, name, self.tag):
                 strategy.sample(driver.query_queue)
             report = getattr(strategy, "report", None) or QueryReport()
             added = len(driver.query_queue) - before
             given = (list(report.scores) + [float("nan")] * added)[:added]
             given = _by_task(driver, strategy, before, given)
-            authors += [type(strategy).__name__] * len(given)
+            authors += [name] * len(given)
             scores += given
-            reports.append(report)
-            _tell(driver, strategy, len(given), scores, report)
+            reports.append(replace(report, strategy=name))
+            _tell(driver, name, len(given), scores, report)
         items = driver.query_queue.to_list()[: driver.remaining_budget]
         if not driver.pools_own_their_labels:
             items = [_request(driver.unlabeled_pool, item) for item in items]
@@ -99,12 +100,12 @@ def _by_task(driver: Host, strategy: QueryStrategy, before: int, scores: list[fl
     return [score for _, score in pairs]
 
 
-def _tell(driver: Host, strategy: QueryStrategy, added: int, scores: Sequence[float], report: QueryReport) -> None:
+def _tell(driver: Host, name: str, added: int, scores: Sequence[float], report: QueryReport) -> None:
     if driver.notify.listens(QueryFinished):
         first = len(driver.query_queue) - added
         driver.notify.tell(
             QueryFinished,
-            strategy=type(strategy).__name__,
+            strategy=name,
             items=driver.query_queue.to_list()[first:],
             scores=scores[first:],
             pool_mean=report.pool_mean,
@@ -137,12 +138,12 @@ def _refuse_renamed(driver: Host, state: dict[str, Any]) -> None:
             raise DataError(Problem(what, "data", "bring back the order of the data, or fresh=true to start over"))
 
 
-def _strategies(driver: Host) -> Sequence[QueryStrategy]:
+def _strategies(driver: Host) -> Mapping[str, QueryStrategy]:
     if not driver.step_is_cold_start:
-        return driver.query_strategies
-    if driver.cold_start is None:
+        return driver.strategies.query
+    if not driver.strategies.cold_start:
         raise StrategyError("the training pool is empty and there is no cold start strategy\n    → cold_start=random")
-    return [driver.cold_start]
+    return driver.strategies.cold_start
 
 
 def _check(driver: Host, items: Sequence[Any], authors: Sequence[str]) -> None:
