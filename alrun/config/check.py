@@ -12,6 +12,7 @@ from alrun.config.signatures import argument_problems
 from alrun.config.suggest import did_you_mean
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.needs import unfit_problems, unmet_problems
 
 __all__ = ["all_problems", "cheap_problems", "checked"]
 
@@ -107,19 +108,15 @@ def _bound(config: Mapping[str, Any], trust: Trust) -> tuple[dict[str, Any], lis
 
 def _compatibility_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield strategies that do not go with the data's task or with the inference."""
-    task = _task(tree.get("data"))
-    stochastic = getattr(_loaded(tree.get("inference")), "stochastic", None)
+    task, inference = _task(tree.get("data")), _loaded(tree.get("inference"))
     for group in ("query", "metrology"):
         chosen = tree.get(group)
-        for name, node in chosen.items() if isinstance(chosen, Mapping) else ():
-            strategy = _loaded(node)
-            tasks = getattr(strategy, "tasks", None)
-            if task and tasks and task not in tasks:
-                others = "variance or random" if task == "regression" else "entropy or random"
-                hint = f"query={others.split(' or ')[0]}" if group == "query" else f"metrology={task}"
-                yield Problem(f"{name} does not fit a {task}", f"{group}.{name}", hint)
-            if getattr(strategy, "requires_stochastic", False) and stochastic is False:
-                yield Problem(f"{name} needs a stochastic inference", f"{group}.{name}", "inference=mc_dropout")
+        nodes = chosen if isinstance(chosen, Mapping) else {}
+        classes = {str(name): _loaded(node) for name, node in nodes.items()}
+        yield from unfit_problems(classes, task, group)
+        if group == "query":
+            stochastic = getattr(inference, "stochastic", None)
+            yield from unmet_problems(classes, stochastic=stochastic, inference=getattr(inference, "__name__", ""))
 
 
 def _loaded(node: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError
+from alrun.core.needs import is_stateful
 
 if TYPE_CHECKING:
     from alrun.driver.notify import Notifier
@@ -16,13 +17,9 @@ KEY = "strategy_states"
 CALLBACKS = "callback_states"
 
 
-def _stateful(strategies: Sequence[Any]) -> list[Any]:
-    return [s for s in strategies if callable(getattr(s, "state_dict", None)) and hasattr(s, "load_state_dict")]
-
-
 def saved_states(strategies: Sequence[Any]) -> dict[str, Any]:
     """Return what a commit holds of ``strategies``: the ``state_dict()`` of each that has one, or nothing at all."""
-    stateful = _stateful(strategies)
+    stateful = list(filter(is_stateful, strategies))
     return {KEY: [dict(strategy.state_dict()) for strategy in stateful]} if stateful else {}
 
 
@@ -32,7 +29,7 @@ def matched_states(strategies: Sequence[Any], state: Mapping[str, Any]) -> list[
     Raises:
         CorruptionError: The commit holds the states of other strategies.
     """
-    stateful = _stateful(strategies)
+    stateful = list(filter(is_stateful, strategies))
     stored = state.get(KEY, [])
     if len(stored) != len(stateful):
         raise CorruptionError(f"the commit holds {len(stored)} strategy states, {len(stateful)} are needed")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.needs import require_samples
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.types import Prediction, QueryReport, Task
@@ -92,8 +93,7 @@ class ScoreQuery(QueryStrategy):
 
     def _scores(self, prediction: Prediction) -> Tensor:
         name = self.strategy_name
-        if self.requires_stochastic and not prediction.stochastic:
-            raise StrategyError(f"{name} needs posterior samples; choose an inference that gives some (mc_dropout)")
+        require_samples(self, prediction.stochastic, name)
         scores = self.score(prediction).detach().cpu()
         if scores.shape != prediction.indices.shape:
             raise StrategyError(f"{name} gave scores {list(scores.shape)} for {len(prediction.indices)} rows")

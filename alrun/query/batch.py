@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from alrun.core.errors import StrategyError
+from alrun.core.needs import require_samples
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.seeding import Role
@@ -77,10 +77,7 @@ class BatchQuery(QueryStrategy):
             return
         queued = queued_rows(query_queue)
         candidates = gather(self.driver, queued, self.features, outputs=self.needs_outputs, labeled=self.needs_labeled)
-        if self.requires_stochastic and not candidates.stochastic:
-            raise StrategyError(
-                f"{self.strategy_name} needs posterior samples; choose an inference that gives some (mc_dropout)"
-            )
+        require_samples(self, candidates.stochastic, self.strategy_name)
         n = min(self.max_samples, len(candidates))
         if n == 0:
             return

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.needs import require_samples
 from alrun.core.outputs import gaussian_moments, probabilities
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.seeding import Role
@@ -90,8 +91,7 @@ class Epig(ScoreQuery):
 
     def _samples(self, prediction: Prediction) -> Tensor:
         """Return the outputs ``[K, B, C]`` ``float32``."""
-        if not prediction.stochastic:
-            raise StrategyError("Epig needs posterior samples; choose an inference that gives some (mc_dropout)")
+        require_samples(self, prediction.stochastic, self.strategy_name)
         if self._regression and prediction.outputs.shape[-1] == self.driver.spec.num_outputs:
             raise StrategyError(
                 "without noise a label says all about its own input, and nothing can be compared with that\n"

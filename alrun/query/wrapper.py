@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.names import named
+from alrun.core.needs import Needs, is_stateful, needs_of, report_of
 from alrun.core.protocols.strategies import QueryStrategy, name_strategies
 from alrun.core.types import QueryReport, Task, TaskSpec
 from alrun.query.base import checked_max_samples
@@ -52,14 +53,16 @@ class Wrapper(QueryStrategy):
         multi_task: Whether all of them are defined for several tasks at once.
         requires_learner: What one of them needs of the learner.
         requires_model: Whether one of them asks the learner.
+        max_samples_is_limit: Whether one of them may choose fewer.
         report: What the last call gave.
     """
 
-    tasks: frozenset[Task] = frozenset(Task)
+    tasks: frozenset[str] = frozenset(Task)
     requires_stochastic: bool = False
     multi_task: bool = True
     requires_learner: frozenset[str] = frozenset()
     requires_model: bool = True
+    max_samples_is_limit: bool = False
     group: ClassVar[str] = "query"
     _args: dict[str, Any]
 
@@ -76,12 +79,10 @@ class Wrapper(QueryStrategy):
             raise ConfigError(Problem(what, f"query.*.{'.'.join(wrong[:1])}".rstrip("."), "see: alrun ls query"))
         self.strategies = {name: _informed(inner, spec) for name, inner in strategies.items()}
         self.report = QueryReport()
-        inner = list(self.strategies.values())
-        self.tasks = frozenset(Task).intersection(*(getattr(one, "tasks", frozenset(Task)) for one in inner))
-        self.requires_stochastic = any(getattr(one, "requires_stochastic", False) for one in inner)
-        self.multi_task = all(getattr(one, "multi_task", True) for one in inner)
-        self.requires_learner = frozenset().union(*(getattr(one, "requires_learner", ()) for one in inner))
-        self.requires_model = any(getattr(one, "requires_model", True) for one in inner)
+        needs = Needs.together(needs_of(inner) for inner in self.strategies.values())
+        self.tasks, self.multi_task = needs.tasks, needs.multi_task
+        self.requires_stochastic, self.requires_learner = needs.stochastic, needs.learner
+        self.requires_model, self.max_samples_is_limit = needs.model, needs.limit
 
     def go_by(self, name: str, taken: set[str]) -> None:
         """Take a name and a stream, see ``QueryStrategy``; whom it asks goes by both names, one after the other."""
@@ -96,7 +97,7 @@ class Wrapper(QueryStrategy):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of those that have one, by name."""
-        return {name: one.state_dict() for name, one in self.strategies.items() if hasattr(one, "state_dict")}
+        return {name: cast("Any", one).state_dict() for name, one in self.strategies.items() if is_stateful(one)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what ``state_dict`` returned."""
@@ -117,7 +118,7 @@ class Wrapper(QueryStrategy):
         finally:
             strategy.max_samples = own
         added = len(queue.to_list()) - before
-        report = getattr(strategy, "report", None) or QueryReport()
+        report = report_of(strategy)
         return QueryReport((list(report.scores) + [float("nan")] * added)[:added], report.pool_mean)
 
 

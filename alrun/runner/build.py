@@ -13,6 +13,7 @@ from alrun.config.libraries import imported
 from alrun.config.listeners import deaf
 from alrun.core.callback import hooks_of
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.needs import is_metric
 from alrun.core.protocols.pool import Pools, is_data_source
 from alrun.core.seeding import Role, Seeds
 from alrun.driver.settings import Components, Reset, Settings, TrainingSettings
@@ -188,7 +189,7 @@ class Builder:
         """Build the metrology strategies; what is only a metric is wrapped in one that feeds it."""
         nodes = self._config.get("metrology") or {}
         built = self._several("metrology")
-        return {name: self._fed(one, nodes[name], name) if _is_metric(one) else one for name, one in built.items()}
+        return {name: self._fed(one, nodes[name], name) if is_metric(one) else one for name, one in built.items()}
 
     def _fed(self, metric: Any, node: Node, name: str) -> Any:
         target = imported("alrun.metrology.torchmetric:TorchMetric")
@@ -226,8 +227,3 @@ def _scheduler_problems(loop: Any, monitor: str) -> Iterator[Problem]:
     if monitor and known is not None and monitor not in known:
         where = "learner.scheduler_monitor"
         yield Problem(f"{type(loop).__name__} has no value {monitor!r} to watch", where, did_you_mean(monitor, known))
-
-
-def _is_metric(built: Any) -> bool:
-    """Return whether ``built`` is a metric by its methods, and no strategy."""
-    return not hasattr(built, "attach") and all(hasattr(built, name) for name in ("update", "compute", "reset"))

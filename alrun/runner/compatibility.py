@@ -8,6 +8,13 @@ from typing import Any
 from alrun.config.suggest import did_you_mean
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.metrics import LOGGED, ambiguous_metrics, metric_recorders, qualified
+from alrun.core.needs import (
+    declared_metrics,
+    monitor_of,
+    several_tasks_problems,
+    unfit_problems,
+    unmet_problems,
+)
 from alrun.driver.apportion import VALIDATION
 from alrun.driver.settings import Components
 from alrun.runner.dry_run import device_problems, optimizer_problems
@@ -22,7 +29,12 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from _size_problems(components, config)
     yield from _name_problems(components)
     yield from _monitor_problems(components)
-    yield from _lacking_problems(components)
+    yield from unmet_problems(
+        components.strategies.query,
+        stochastic=components.inference.stochastic,
+        learner=components.learner,
+        inference=_name(components.inference),
+    )
     yield from _fit_problems(components)
     yield from _calibration_problems(components, config)
     yield from _learner_problems(components)
@@ -41,7 +53,7 @@ def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterato
 def _monitor_problems(components: Components) -> Iterator[Problem]:
     """Yield monitors of stopping criteria that nothing records, or that several strategies record."""
     strategies = components.strategies
-    declared = {name: getattr(strategy, "metrics", None) for name, strategy in strategies.metrology.items()}
+    declared = {name: declared_metrics(strategy) for name, strategy in strategies.metrology.items()}
     if any(metrics is None for metrics in declared.values()):
         return
     pairs = [(strategy, metric) for strategy, metrics in declared.items() for metric in metrics or ()]
@@ -49,7 +61,7 @@ def _monitor_problems(components: Components) -> Iterator[Problem]:
     several = ambiguous_metrics(recorders)
     valid = {*recorders, *(qualified(*pair) for pair in pairs)} - several.keys()
     for name, criterion in strategies.stopping.items():
-        monitor, where = getattr(criterion, "monitor", None), f"stopping.{name}.monitor"
+        monitor, where = monitor_of(criterion), f"stopping.{name}.monitor"
         if monitor in several:
             what = f"several metrology strategies record {monitor!r}: {', '.join(recorders[monitor])}"
             yield Problem(what, where, f"{where}={several[monitor][0]}")
@@ -70,22 +82,17 @@ def _name_problems(components: Components) -> Iterator[Problem]:
 
 def _fit_problems(components: Components) -> Iterator[Problem]:
     task = components.spec.task if components.spec else None
-    several = len(components.spec.tasks) if components.spec else 0
-    # Several numbers are one target to who takes them together, unless some of them may be missing.
+    # Several numbers are one target to what takes them together, unless some of them may be missing.
     by_class, by_task = task == "classification", hasattr(components.pools.unlabeled, "open_keys")
     groups: Mapping[str, Mapping[str, Any]] = {
         "query": components.strategies.query,
         "metrology": components.strategies.metrology,
         "learner": {_name(components.learner): components.learner},
     }
-    for group, objects in groups.items():
-        for name, value in objects.items():
-            tasks = getattr(value, "tasks", None)
-            if task and tasks and task not in tasks:
-                yield Problem(f"{name} does not fit a {task}", group, f"see: alrun ls {group}")
-            unfit = by_class if group == "query" else by_class or by_task
-            if several and unfit and getattr(value, "multi_task", None) is False:
-                yield Problem(f"{name} does not fit data with {several} tasks", group, f"{group}=multitask")
+    for group, parts in groups.items():
+        yield from unfit_problems(parts, task, group)
+        if components.spec and components.spec.tasks and (by_class or (by_task and group != "query")):
+            yield from several_tasks_problems(parts, components.spec, group)
 
 
 def _calibration_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -109,18 +116,6 @@ def _learner_problems(components: Components) -> Iterator[Problem]:
                 validate(components.learner)
             except ConfigError as error:
                 yield from error.problems
-
-
-def _lacking_problems(components: Components) -> Iterator[Problem]:
-    """Yield strategies that need something of the learner or of the inference that these do not have."""
-    for name, strategy in components.strategies.query.items():
-        if getattr(strategy, "requires_stochastic", False) and not components.inference.stochastic:
-            what = f"{name} needs posterior samples, which {_name(components.inference)} does not give so"
-            yield Problem(what, "inference", "inference=mc_dropout, or inference=laplace inference.predictive=samples")
-        for part in sorted(getattr(strategy, "requires_learner", ())):
-            if not hasattr(components.learner, part):
-                what = f"{name} needs a learner with a {part}, and {_name(components.learner)} has none"
-                yield Problem(what, "query", "learner=adversarial" if part == "discriminator" else "")
 
 
 def _name(value: Any) -> str:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 import alrun.backbone.mlp
+from alrun.core.needs import needs_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Role, Seeds
@@ -57,8 +58,7 @@ def source(task: Task) -> ArraySource:
 
 def supported_task(strategy: Any) -> Task:
     """Return the task on which to examine ``strategy``: classification unless its ``tasks`` leave that out."""
-    tasks = getattr(strategy, "tasks", frozenset(Task))
-    return Task.CLASSIFICATION if Task.CLASSIFICATION in tasks else Task.REGRESSION
+    return Task.CLASSIFICATION if Task.CLASSIFICATION in needs_of(strategy).tasks else Task.REGRESSION
 
 
 def _learner(spec: TaskSpec, seeds: Seeds, needs: frozenset[str]) -> Learner:

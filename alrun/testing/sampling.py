@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
+from alrun.core.needs import is_stateful, needs_of, report_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.driver.driver import Driver
 from alrun.driver.queues import FifoQueue
@@ -44,11 +45,9 @@ class SamplingConformance:
         """Open a new experiment below ``directory`` that is about to query."""
         probe = self.strategy(1)
         name = f"host_{len(list(directory.iterdir()))}"
-        stochastic = bool(getattr(probe, "requires_stochastic", False))
-        needs = frozenset(getattr(probe, "requires_learner", ()))
-        with hosted(
-            directory / name, supported_task(probe), stochastic=stochastic, cold=self.cold, seed=seed, needs=needs
-        ) as driver:
+        needs, place = needs_of(probe), directory / name
+        parts: dict[str, Any] = {"stochastic": needs.stochastic, "needs": needs.learner}
+        with hosted(place, supported_task(probe), cold=self.cold, seed=seed, **parts) as driver:
             yield driver
 
     def picks(self, driver: Driver, max_samples: int, queued: list[Any] | None = None) -> list[Any]:
@@ -137,7 +136,7 @@ class SamplingConformance:
     def test_state_survives_a_round_trip(self, tmp_path: Path) -> None:
         """A strategy with ``state_dict`` goes on, in a new object that loads it, as the old one would have."""
         strategy, heir = self.strategy(5), self.strategy(5)
-        if not hasattr(strategy, "state_dict"):
+        if not is_stateful(strategy):
             pytest.skip("has no state")
         with self.host(tmp_path) as driver:
             strategy.attach(driver)
@@ -160,5 +159,4 @@ def _plain(items: list[Any]) -> list[Any]:
 
 def given_scores(strategy: Any) -> list[float]:
     """Return the scores that ``strategy`` reports of its last picks, as far as it gives any."""
-    report = getattr(strategy, "report", None)
-    return [score for score in getattr(report, "scores", []) if not math.isnan(score)]
+    return [score for score in report_of(strategy).scores if not math.isnan(score)]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from alrun.core.needs import needs_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.seeding import Seeds
 from alrun.testing.cold_start import ColdStartConformance
@@ -35,11 +36,9 @@ def suite_for(strategy: type, build: Callable[..., Any]) -> type:
     """
     kind = getattr(strategy, "__protocol_type__", None)
     if kind == ActiveLearningPhase.QUERY:
-        base: type = QueryConformance if getattr(strategy, "requires_model", True) else ColdStartConformance
-        content = {
-            "strategy": lambda _, max_samples: build(max_samples=max_samples),
-            "exact": not getattr(strategy, "max_samples_is_limit", False),
-        }
+        needs = needs_of(strategy)
+        base: type = QueryConformance if needs.model else ColdStartConformance
+        content = {"strategy": lambda _, max_samples: build(max_samples=max_samples), "exact": not needs.limit}
     elif kind in (ActiveLearningPhase.LABELING, ActiveLearningPhase.METROLOGY):
         base = LabelConformance if kind == ActiveLearningPhase.LABELING else MetrologyConformance
         content = {"strategy": lambda _: build()}

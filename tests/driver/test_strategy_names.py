@@ -64,7 +64,7 @@ def test_errors_say_the_key(alrun: Alrun) -> None:
 def picks(place: Path, query: Any) -> dict[str, list[int]]:
     """Return the rows that each strategy chose in the first step after the cold start."""
     table = acquisitions(run(place, query=query, budget=18))
-    return {name: rows["index"].tolist() for name, rows in table[table["step"] == 1].groupby("strategy")}
+    return {str(name): rows["index"].tolist() for name, rows in table[table["step"] == 1].groupby("strategy")}
 
 
 def test_strategies_of_one_class_draw_apart_and_the_first_as_if_it_were_alone(tmp_path: Path) -> None:

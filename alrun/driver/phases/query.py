@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import DataError, Problem, StrategyError
 from alrun.core.events import QueryFinished, QueryStarted
+from alrun.core.needs import report_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.requests import is_pair
 from alrun.core.types import QueryReport
@@ -43,7 +44,7 @@ class QueryPhase:
             driver.notify.tell(QueryStarted, strategy=name)
             with calling(driver, name, self.tag):
                 strategy.sample(driver.query_queue)
-            report = getattr(strategy, "report", None) or QueryReport()
+            report = report_of(strategy)
             added = len(driver.query_queue) - before
             given = (list(report.scores) + [float("nan")] * added)[:added]
             given = _by_task(driver, strategy, before, given)

@@ -1,0 +1,174 @@
+"""Needs and offers of strategies, learners and criteria: everything that is optional about them, read in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alrun.core.errors import Problem, StrategyError
+from alrun.core.types import QueryReport, Task, TaskSpec
+
+__all__ = [
+    "Needs",
+    "declared_metrics",
+    "is_metric",
+    "is_stateful",
+    "monitor_of",
+    "needs_of",
+    "report_of",
+    "require_samples",
+    "several_tasks_problems",
+    "unfit_problems",
+    "unmet_problems",
+]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a strategy, or a learner, is defined for and asks of the experiment.
+
+    The defaults hold for one that says nothing.
+
+    Attributes:
+        tasks: Tasks that it is defined for.
+        multi_task: Whether it is defined for data with several tasks.
+        stochastic: Whether it needs several posterior samples.
+        embeddings: Whether predictions are to carry the latents of the rows.
+        outputs: Whether candidates are to carry what the learner predicts.
+        labeled: Whether candidates are to hold the labeled rows too.
+        learner: Parts that the learner must have, by attribute.
+        model: Whether it asks the learner; a cold start must not.
+        limit: Whether ``max_samples`` is an upper limit and not a count.
+    """
+
+    tasks: frozenset[str] = frozenset(Task)
+    multi_task: bool = True
+    stochastic: bool = False
+    embeddings: bool = False
+    outputs: bool = False
+    labeled: bool = False
+    learner: frozenset[str] = frozenset()
+    model: bool = True
+    limit: bool = False
+
+    @classmethod
+    def together(cls, several: Iterable[Needs]) -> Needs:
+        """Return the needs of one that asks all of ``several``."""
+        each = list(several)
+        return cls(
+            tasks=cls.tasks.intersection(*(one.tasks for one in each)),
+            multi_task=all(one.multi_task for one in each),
+            stochastic=any(one.stochastic for one in each),
+            embeddings=any(one.embeddings for one in each),
+            outputs=any(one.outputs for one in each),
+            labeled=any(one.labeled for one in each),
+            learner=frozenset[str]().union(*(one.learner for one in each)),
+            model=any(one.model for one in each),
+            limit=any(one.limit for one in each),
+        )
+
+
+#: Attributes, of a class or an object, in which needs are declared.
+_ATTRIBUTES = {
+    "tasks": "tasks",
+    "multi_task": "multi_task",
+    "stochastic": "requires_stochastic",
+    "embeddings": "needs_embeddings",
+    "outputs": "needs_outputs",
+    "labeled": "needs_labeled",
+    "learner": "requires_learner",
+    "model": "requires_model",
+    "limit": "max_samples_is_limit",
+}
+
+
+def needs_of(part: Any) -> Needs:
+    """Return what ``part``, an object or its class, declares in its attributes.
+
+    These are ``tasks``, ``multi_task``, ``requires_stochastic``, ``needs_embeddings``, ``needs_outputs``,
+    ``needs_labeled``, ``requires_learner``, ``requires_model`` and ``max_samples_is_limit``, each of them optional.
+    """
+    found = {field: getattr(part, attribute, None) for field, attribute in _ATTRIBUTES.items()}
+    # Of a class, a property says nothing yet.
+    known = {field: value for field, value in found.items() if value is not None and not isinstance(value, property)}
+    declared: dict[str, Any] = {
+        field: frozenset(value) if field in ("tasks", "learner") else bool(value) for field, value in known.items()
+    }
+    return Needs(**declared)
+
+
+def unfit_problems(parts: Mapping[str, Any], task: str | None, group: str) -> Iterator[Problem]:
+    """Yield which of ``parts`` (objects or classes by name) of a config group are not defined for ``task``."""
+    for name, part in parts.items():
+        if task and task not in needs_of(part).tasks:
+            query = "query=variance" if task == Task.REGRESSION else "query=entropy"
+            hints = {"query": query, "metrology": f"metrology={task}"}
+            yield Problem(
+                f"{name} does not fit a {task}", f"{group}.{name}", hints.get(group, f"see: alrun ls {group}")
+            )
+
+
+def unmet_problems(
+    strategies: Mapping[str, Any], *, stochastic: bool | None, learner: Any = None, inference: str = "the inference"
+) -> Iterator[Problem]:
+    """Yield what query strategies (objects or classes by name) need of inference and learner, and do not have.
+
+    Args:
+        strategies: Query strategies by name.
+        stochastic: Whether predictions come as posterior samples; ``None`` where that is not known.
+        learner: The learner; ``None`` where there is none yet.
+        inference: What the inference is called.
+    """
+    for name, strategy in strategies.items():
+        needs = needs_of(strategy)
+        if needs.stochastic and stochastic is False:
+            yield _without_samples(name, inference)
+        for part in sorted(needs.learner) if learner is not None else ():
+            if not hasattr(learner, part):
+                what = f"{name} needs a learner with a {part}, and {type(learner).__name__} has none"
+                yield Problem(what, f"query.{name}", "learner=adversarial" if part == "discriminator" else "")
+
+
+def require_samples(strategy: Any, stochastic: bool, name: str) -> None:
+    """Raise ``StrategyError`` where ``strategy``, called ``name``, needs posterior samples and gets none."""
+    if needs_of(strategy).stochastic and not stochastic:
+        raise StrategyError(str(_without_samples(name, "the inference")))
+
+
+def _without_samples(name: str, inference: str) -> Problem:
+    what = f"{name} needs posterior samples, which {inference} does not give so"
+    hint = "inference=mc_dropout, or inference=laplace inference.predictive=samples"
+    return Problem(what, f"query.{name}", hint)
+
+
+def several_tasks_problems(parts: Mapping[str, Any], spec: TaskSpec, group: str) -> Iterator[Problem]:
+    """Yield which of ``parts`` by name are not defined for the several tasks of ``spec``."""
+    for name, part in parts.items():
+        if not needs_of(part).multi_task:
+            yield Problem(f"{name} does not fit data with {len(spec.tasks)} tasks", group, f"{group}=multitask")
+
+
+def report_of(strategy: Any) -> QueryReport:
+    """Return what a query strategy says of its last ``sample``; empty where it says nothing."""
+    return getattr(strategy, "report", None) or QueryReport()
+
+
+def is_stateful(strategy: Any) -> bool:
+    """Return whether a strategy has state to be saved with every commit."""
+    return all(callable(getattr(strategy, method, None)) for method in ("state_dict", "load_state_dict"))
+
+
+def is_metric(built: Any) -> bool:
+    """Return whether ``built`` is a metric by its methods, and no strategy."""
+    return not hasattr(built, "attach") and all(hasattr(built, name) for name in ("update", "compute", "reset"))
+
+
+def declared_metrics(strategy: Any) -> Mapping[str, bool | None] | None:
+    """Return the metrics that a metrology strategy may record; ``None`` where it does not say."""
+    return getattr(strategy, "metrics", None)
+
+
+def monitor_of(criterion: Any) -> str | None:
+    """Return the metric that a stopping criterion reads; ``None`` where it reads none."""
+    return getattr(criterion, "monitor", None)
