@@ -104,12 +104,11 @@ class Handwritten:
     def _cold_start(self, components: Any, pools: Any) -> Tensor:
         """Return the rows that alrun's cold start picks: the same for both, and not what is compared."""
         with tempfile.TemporaryDirectory() as folder:
-            driver = new_driver(self.config, Path(folder) / "cold", components)
-            driver.settings = settings_from({**self.config, "budget": self.config["initial_size"]})
-            driver.active_learning_step_idx = 0
+            only_cold = {**self.config, "budget": self.config["initial_size"]}
+            driver = new_driver(only_cold, Path(folder) / "cold", components)
             driver.active_learning_step()
             picks: Tensor = driver.training_pool.indices.clone()
-            driver.store.__exit__(None, None, None)
+            driver.experiment.store.__exit__(None, None, None)
         return picks
 
     def run(self) -> Tensor:
@@ -179,9 +178,9 @@ def run_alrun(config: Mapping[str, Any], folder: Path) -> tuple[float, Driver]:
     started = time.perf_counter()
     driver = new_driver(config, place, components)
     driver.run()
-    driver.ledger.write(driver.store.directory)
+    driver.experiment.ledger.write(driver.experiment.store.directory)
     seconds = time.perf_counter() - started
-    driver.store.__exit__(None, None, None)
+    driver.experiment.store.__exit__(None, None, None)
     return seconds, driver
 
 
@@ -212,7 +211,7 @@ def compare(case: Case, repeats: int, folder: Path) -> dict[str, Any]:
         "ratio": round(ratio, 3),
         "target": case.target,
         "same_weights": same,
-        "accuracy": round(driver.ledger.metrics["accuracy"], 4),
+        "accuracy": round(driver.experiment.ledger.metrics["accuracy"], 4),
         "handwritten_accuracy": round(hand.accuracies[-1], 4),
     }
 

@@ -168,5 +168,5 @@ def run(place: Path, **options: Any) -> Driver:
     """Run an experiment to its end and return its driver."""
     with opened(place, **options) as driver:
         driver.run()
-        driver.ledger.write(driver.store.directory)
+        driver.experiment.ledger.write(driver.experiment.store.directory)
     return driver

@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.phases import ActiveLearningPhase
 from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.row_random import row_uniforms
-from alrun.core.seeding import Role
+from alrun.core.seeding import Role, Seeds
 from alrun.core.types import QueryReport
 
 if TYPE_CHECKING:
-    from alrun.driver.host import Host
+    from torch import Tensor
 
-__all__ = ["VALIDATION", "Validation", "apportioned", "in_query_phase", "sells_validation", "shared", "split_between"]
+    from alrun.driver.experiment import Experiment
+    from alrun.driver.state import State
+
+__all__ = ["VALIDATION", "Validation", "apportioned", "sells_validation", "shared", "split_between"]
 
 #: Name under which the ledger has what is drawn for validation.
 VALIDATION = "validation"
@@ -27,24 +29,24 @@ class Validation(QueryStrategy):
     A row's chance is a function of seed, step and row number, whatever the other strategies do.
     """
 
-    def __init__(self, max_samples: int) -> None:
-        """Draw ``max_samples`` rows a call, or as many as there are."""
+    def __init__(self, max_samples: int, rows: Tensor, seeds: Seeds) -> None:
+        """Draw ``max_samples`` of ``rows`` ``[n]`` ``int64``, or as many as there are, by the streams of ``seeds``."""
         self.max_samples = max_samples
+        self._rows, self._seeds = rows, seeds
         self.report = QueryReport()
 
     def sample(self, query_queue: Any, *args: Any, **kwargs: Any) -> None:
         """Put the rows in ``query_queue``, as python ints."""
-        rows = self.driver.unlabeled_pool.validation_indices
-        chances = row_uniforms(rows, self.driver.seeds.integer(Role.QUERY, VALIDATION))
-        drawn = rows[chances.argsort(kind="stable")[: self.max_samples]].tolist()
+        chances = row_uniforms(self._rows, self._seeds.integer(Role.QUERY, VALIDATION))
+        drawn = self._rows[chances.argsort(kind="stable")[: self.max_samples]].tolist()
         for row in drawn:
             query_queue.put(row)
         self.report = QueryReport([float("nan")] * len(drawn))
 
 
-def sells_validation(driver: Host) -> bool:
+def sells_validation(experiment: Experiment) -> bool:
     """Return whether labels of validation rows are bought from the budget."""
-    return hasattr(driver.unlabeled_pool, "validation_indices")
+    return hasattr(experiment.pools.unlabeled, "validation_indices")
 
 
 def split_between(count: int, training: int, validation: int, first: bool) -> tuple[int, int]:
@@ -79,7 +81,11 @@ def apportioned(count: int, wanted: Sequence[int]) -> list[int]:
 
 @contextmanager
 def shared(
-    driver: Host, strategies: Mapping[str, QueryStrategy], requested: int | None = None, validate: bool = True
+    experiment: Experiment,
+    state: State,
+    strategies: Mapping[str, QueryStrategy],
+    requested: int | None = None,
+    validate: bool = True,
 ) -> Iterator[Mapping[str, QueryStrategy]]:
     """Yield the strategies to ask in this step by name, then ``validation``, which draws validation rows.
 
@@ -87,24 +93,23 @@ def shared(
     with nothing ``requested``, all is left as it is.
 
     Args:
-        driver: The experiment.
+        experiment: The experiment.
+        state: Where it stands.
         strategies: Those that choose training rows.
         requested: Labels to ask for in all; ``None`` for the sum of the strategies' own ``max_samples``.
         validate: Whether validation gets its share, where it is for sale.
     """
-    if requested is None and not sells_validation(driver):
+    if requested is None and not sells_validation(experiment):
         yield strategies
         return
     wanted = [strategy.max_samples for strategy in strategies.values()]
-    count = min(sum(wanted) if requested is None else requested, driver.remaining_budget)
+    count = min(sum(wanted) if requested is None else requested, experiment.remaining_budget(state))
     asked = dict(strategies)
-    if validate and sells_validation(driver):
-        pool: Any = driver.unlabeled_pool
-        first = driver.validation_pool is not None and len(driver.validation_pool) == 0
+    if validate and sells_validation(experiment):
+        pool: Any = experiment.pools.unlabeled
+        first = experiment.pools.validation is not None and len(experiment.pools.validation) == 0
         count, drawn = split_between(count, len(pool), len(pool.validation_indices), first)
-        drawer = Validation(drawn)
-        drawer.attach(driver)
-        asked[VALIDATION] = drawer
+        asked[VALIDATION] = Validation(drawn, pool.validation_indices, experiment.seeds(state))
     try:
         for strategy, share in zip(strategies.values(), apportioned(count, wanted), strict=True):
             strategy.max_samples = share
@@ -112,14 +117,3 @@ def shared(
     finally:
         for strategy, number in zip(strategies.values(), wanted, strict=True):
             strategy.max_samples = number
-
-
-@contextmanager
-def in_query_phase(driver: Host) -> Iterator[None]:
-    """Let ``driver`` stand in the query phase of its step, so that strategies draw what they will draw there."""
-    before = driver.current_phase
-    driver.current_phase = ActiveLearningPhase.QUERY
-    try:
-        yield
-    finally:
-        driver.current_phase = before

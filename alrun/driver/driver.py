@@ -1,49 +1,50 @@
-"""The driver: the active-learning loop over five phases, each committed before the next begins."""
+"""Driver of one experiment: what runs it, and what its strategies see."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sized
-from itertools import count
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from alrun.core.errors import CorruptionError
-from alrun.core.events import PhaseFinished, PhaseStarted, RunStarted, StepFinished, StepStarted
 from alrun.core.phases import ActiveLearningPhase
-from alrun.core.stopping import Progress
-from alrun.driver.component_state import (
-    callback_states,
-    matched_states,
-    restore_callbacks,
-    restore_states,
-    saved_states,
-)
-from alrun.driver.guards.threads import computing_threads, threads_for
-from alrun.driver.interactive import Interactive
-from alrun.driver.phases.base import Phase
-from alrun.driver.phases.integration import IntegrationPhase
-from alrun.driver.phases.labeling import LabelingPhase
-from alrun.driver.phases.metrology import MetrologyPhase
-from alrun.driver.phases.query import QueryPhase
-from alrun.driver.phases.training import TrainingPhase
-from alrun.driver.restart import newest_weights_step
-from alrun.driver.settings import Components, Reset, Settings
+from alrun.core.seeding import Seeds
+from alrun.driver.apportion import VALIDATION, Validation, sells_validation, shared
+from alrun.driver.experiment import assembled
+from alrun.driver.guards.threads import threads_for
+from alrun.driver.loop import Loop
+from alrun.driver.queues import FifoQueue
+from alrun.driver.settings import Components, Settings
+from alrun.driver.state import State
+from alrun.store.records import read_json_records, write_json_records
 from alrun.store.run_store import RunStore
+
+if TYPE_CHECKING:
+    from alrun.core.protocols import LabelStrategy
+    from alrun.core.types import QueryReport
 
 __all__ = ["Driver"]
 
-METROLOGY = MetrologyPhase()
-PHASES: tuple[Phase, ...] = (TrainingPhase(), METROLOGY, QueryPhase(), LabelingPhase(), IntegrationPhase())
 
-
-class Driver(Interactive):
-    """Runs one experiment to its end, from wherever its run directory says that it is.
-
-    A phase whose commit is on disk and holds is replayed; any other is run and committed. That is all there is to
-    resuming: the loop is the same.
+class Driver:
+    """Runs one experiment to its end, from wherever its run directory says that it is; the host of its strategies.
 
     Attributes:
-        stop_reason: Why the experiment is over; empty while it is not.
+        experiment: The objects and services.
+        state: What may change between phases.
         threads: Threads that torch computes with.
+        learner: The model; this and what follows are what strategies see, see ``StrategyHost``.
+        query_strategies: Run in order into one queue.
+        metrology_strategies: Run in order after training.
+        training_pool: What is labeled.
+        validation_pool: Never changed, unless its labels are bought from the budget; or ``None``.
+        unlabeled_pool: What may be queried, or ``None``.
+        test_pool: What metrology measures on, or ``None``.
+        device: Where predictions are made.
+        log_dir: The run directory.
+        logger: The run's logger.
+        spec: What the data are, where they say so.
+        predictor: The streamed pass over a pool.
     """
 
     #: Counts up when the loop, a phase or the predictor comes to other results; see ``alrun.core.algorithms``.
@@ -57,13 +58,33 @@ class Driver(Interactive):
             settings: The numbers.
             store: The run directory, locked by the caller.
         """
-        super().__init__(components, settings, store)
-        self.threads = settings.threads or threads_for(self.learner, self.training.batch_size)
-        self.stop_reason = ""
-        self._announced = False
-        self._next_step = 0
-        self._replayed_last: tuple[int, str] | None = None
-        self._has_replayed_records = False
+        self.state = State(initial_pool_size=len(components.pools.training))
+        self.experiment = assembled(components, settings, store, self.state)
+        self.threads = settings.threads or threads_for(components.learner, components.training.batch_size)
+        self._loop = Loop(self.experiment, self.state, self.threads)
+        strategies, pools = self.experiment.strategies, components.pools
+        self.learner, self.spec, self.device = components.learner, components.spec, self.experiment.device
+        self.query_strategies = list(strategies.query.values())
+        self.metrology_strategies = list(strategies.metrology.values())
+        self.training_pool: Any = pools.training
+        self.validation_pool: Any = pools.validation
+        self.unlabeled_pool: Any = pools.unlabeled
+        self.test_pool: Any = pools.test
+        self.predictor, self.log_dir = self.experiment.predictor, self.experiment.log_dir
+        self._setup_logger()
+        self.attach_strategies()
+
+    def _setup_logger(self) -> None:
+        """Take the run's logger."""
+        self.logger = self.experiment.logger
+
+    def attach_strategies(self) -> None:
+        """Attach every strategy to this driver, and the learner and the inference if they want that."""
+        self.experiment.strategies.attach(self)
+        for part in (self.learner, self.experiment.inference):
+            attach = getattr(part, "attach", None)
+            if callable(attach):
+                attach(self)
 
     def run(self) -> None:
         """Run, or go on, until a stopping criterion is met; ``stop_reason`` then says which.
@@ -73,143 +94,165 @@ class Driver(Interactive):
             StrategyError: A strategy broke its contract.
             StoreError: The run directory cannot be written.
         """
-        self.restart_step = newest_weights_step(
-            self.store.checkpoints,
-            [phase.tag for phase in PHASES],
-            self.store.labels,
-            chained=self.training.reset is not Reset.SCRATCH,
-        )
-        with self.signals, computing_threads(self.threads):
-            for step in count(self._next_step):
-                self.active_learning_step_idx = step
-                self.active_learning_step()
-                if self.stop_reason:
-                    break
-            self._announce()
-            self._write_records_anew()
-        self.current_phase = None
+        self._loop.run()
 
     def __call__(self) -> None:
         """Same as ``run``."""
         self.run()
 
+    def active_learning_step(self) -> None:
+        """Run one pass of the five phases; ends after metrology when a stopping criterion is met."""
+        self._loop.step()
+
     def query_and_update(self, count: int) -> int:
         """Bring the current step to its end, with ``count`` labels in place of what the strategies are set to.
 
-        The same five phases as in ``run``, committed or replayed likewise; ``run`` goes on behind them. Stopping
+        The same five phases as in ``run``, committed or replayed likewise; ``run`` goes on after them. Stopping
         criteria are not asked.
 
         Returns:
             How many labels were bought.
         """
-        before, self.requested = self.labels_bought, count
-        self.active_learning_step_idx = self._next_step
-        try:
-            with self.signals, computing_threads(self.threads):
-                for phase in PHASES:
-                    self._advance(phase)
-                if self._announced:
-                    self.notify.tell(StepFinished, phase="")
-        finally:
-            self.requested, self.current_phase = None, None
-        self._next_step += 1
-        self.active_learning_step_idx = self._next_step
-        return self.labels_bought - before
+        return self._loop.buy(count)
 
-    def active_learning_step(self) -> None:
-        """Run one pass of the five phases; ends after metrology when a stopping criterion is met."""
-        for phase in PHASES:
-            self._advance(phase)
-            if phase.tag is ActiveLearningPhase.METROLOGY and not self.step_is_cold_start:
-                self.stop_reason = self._why_stop()
-            elif phase.tag is ActiveLearningPhase.QUERY and self.query_queue.empty():
-                self.stop_reason = "the query strategies chose nothing"
-            if self.stop_reason:
-                break
-        if self._announced:
-            self.notify.tell(StepFinished, phase="")
+    @property
+    def stop_reason(self) -> str:
+        """Why the experiment is over; empty while it is not."""
+        return self.state.stop_reason
 
-    def _advance(self, phase: Phase) -> None:
-        """Bring one phase behind us: replay its commit, or run it and commit."""
-        self.current_phase = phase.tag
-        step = self.active_learning_step_idx
-        if self._replayed(phase, step):
-            return
-        self.signals.check()
-        self._announce()
-        if phase is PHASES[0]:
-            self.notify.tell(StepStarted, phase="")
-        self.notify.tell(PhaseStarted)
-        self.seeds.seed_global_generators()
-        started = time.perf_counter()
-        result = phase.run(self)
-        state = dict(result.state) | saved_states(self.strategies.all) | callback_states(self.notify)
-        commit = self.store.checkpoints.commit(step, phase.tag, state, previous=self.digest, weights=result.weights)
-        self.digest = commit.digest
-        phase.committed(self)
-        self.ledger.set_labels(self.labels_bought)
-        seconds = time.perf_counter() - started
-        self.store.timing.add(step, phase.tag, seconds)
-        self.notify.tell(PhaseFinished, seconds=seconds)
+    def query(self, count: int) -> tuple[list[Any], list[int]]:
+        """Return what the next query would choose for ``count`` labels: training items and validation rows.
 
-    def _announce(self) -> None:
-        """Say once where this session begins to do something new."""
-        if not self._announced:
-            self._announced = True
-            resumed, open_log = bool(self.digest), self.store.open_log
-            self._write_records_anew()
-            self.notify.tell(RunStarted, phase="", log_dir=self.log_dir, resumed=resumed, open_log=open_log)
-            self._tell_again()
-
-    def _write_records_anew(self) -> None:
-        """Write the files of the metrology strategies again, where records came from commits since the last time.
-
-        Commits are replayed behind phases that ran again, too.
+        The labels are divided in proportion to what is left of both parts; all are for training where the labels of
+        validation rows are not bought. Never more than the budget holds. Nothing is bought, and no pool changes.
         """
-        if self._has_replayed_records:
-            self._has_replayed_records = False
-            METROLOGY.write_anew(self)
+        chosen = self._previewed(count)
+        rows = chosen.pop(VALIDATION, [])
+        return [item for items in chosen.values() for item in items], rows
 
-    def _tell_again(self) -> None:
-        """Tell callbacks whose state is that of the last commit what was told behind it, before the run was cut."""
-        if self._replayed_last is None:
-            return
-        step, phase = self._replayed_last
-        self.notify.tell(PhaseFinished, again=True, step=step, phase=phase, seconds=0.0)
-        if phase == PHASES[-1].tag or self.stop_reason:
-            self.notify.tell(StepFinished, again=True, step=step, phase="")
+    def query_train(self, count: int) -> list[Any]:
+        """Return the ``count`` items that the strategies would choose next, all of them for training."""
+        return [item for items in self._previewed(count, validate=False).values() for item in items]
 
-    def _replayed(self, phase: Phase, step: int) -> bool:
-        checkpoints = self.store.checkpoints
-        commit = checkpoints.find(step, phase.tag, previous=self.digest)
-        if commit is None:
-            return False
-        try:
-            state = commit.state()
-            states = matched_states(self.strategies.all, state)
-            phase.restore(self, commit)
-        except CorruptionError as error:
-            checkpoints.set_aside(step, phase.tag, str(error))
-            return False
-        restore_states(states)
-        restore_callbacks(self.notify, state)
-        self._replayed_last = (step, phase.tag)
-        self._has_replayed_records |= phase is METROLOGY
-        self.digest = commit.digest
-        phase.committed(self)
-        self.ledger.set_labels(self.labels_bought)
-        return True
+    def query_val(self, count: int) -> list[int]:
+        """Return ``count`` validation rows that would be drawn next; none where their labels are not bought."""
+        queue = FifoQueue()
+        if sells_validation(self.experiment):
+            seeds = self.experiment.seeds(replace(self.state, phase=ActiveLearningPhase.QUERY))
+            Validation(min(count, self.remaining_budget), self.unlabeled_pool.validation_indices, seeds).sample(queue)
+        return queue.to_list()
 
-    def _why_stop(self) -> str:
-        pool = self.unlabeled_pool
-        progress = Progress(
-            step=self.active_learning_step_idx,
-            labels=self.labels_bought,
-            unlabeled=len(pool) if isinstance(pool, Sized) else None,
-            elapsed=self.store.timing.elapsed,
-            metrics=self.ledger.every_metric,
+    def _previewed(self, count: int, *, validate: bool = True) -> dict[str, list[Any]]:
+        """Return what each strategy would choose, by name, in a copy of the state that stands in the query phase."""
+        there = copy(self)
+        there.state = replace(self.state, phase=ActiveLearningPhase.QUERY)
+        strategies = (self.experiment.is_cold and self.experiment.strategies.cold_start) or (
+            self.experiment.strategies.query
         )
-        if self.remaining_budget == 0:
-            return f"the budget of {self.settings.budget} labels is spent"
-        reasons = [criterion(progress) for criterion in self.strategies.stopping.values()]
-        return next((reason for reason in reasons if reason), "")
+        queue, chosen = FifoQueue(), {}
+        with shared(there.experiment, there.state, strategies, count, validate) as asked:
+            for name, strategy in asked.items():
+                strategy.attach(there)
+                before = len(queue)
+                try:
+                    strategy.sample(queue)
+                finally:
+                    strategy.attach(self)
+                chosen[name] = queue.to_list()[before:]
+        return chosen
+
+    def reset_model(self) -> None:
+        """Put back the learner's weights and buffers of step 0, exactly, at any step and after a resume."""
+        self.learner.load_state_dict(self.experiment.initial_weights)
+
+    def save_records(self, path: Path, records: list[Any]) -> None:
+        """Write records as JSON to ``path``, atomically."""
+        self.experiment.store.check()
+        write_json_records(path, records)
+
+    def load_records(self, path: Path) -> list[Any]:
+        """Return what ``save_records`` wrote."""
+        return read_json_records(path)
+
+    @property
+    def label_strategy(self) -> LabelStrategy | None:
+        """The strategy that answers the queue, or ``None``."""
+        return next(iter(self.experiment.strategies.label.values()), None)
+
+    @property
+    def active_learning_step_idx(self) -> int:
+        """Index of the current step."""
+        return self.state.step
+
+    @active_learning_step_idx.setter
+    def active_learning_step_idx(self, step: int) -> None:
+        self.state.step = step
+
+    @property
+    def current_phase(self) -> ActiveLearningPhase | None:
+        """Phase that is running, or ``None``."""
+        return self.state.phase
+
+    @current_phase.setter
+    def current_phase(self, phase: ActiveLearningPhase | None) -> None:
+        self.state.phase = phase
+
+    @property
+    def query_queue(self) -> FifoQueue:
+        """What is to be labeled."""
+        return self.state.query_queue
+
+    @property
+    def label_queue(self) -> FifoQueue:
+        """What has been answered."""
+        return self.state.label_queue
+
+    @property
+    def labels_bought(self) -> int:
+        """Labels integrated so far."""
+        return self.state.labels_bought
+
+    @property
+    def last_batch(self) -> int:
+        """Labels integrated in the last step."""
+        return self.state.last_batch
+
+    @property
+    def last_reports(self) -> list[QueryReport]:
+        """What the query strategies said of their last choice."""
+        return self.state.last_reports
+
+    @property
+    def training_epoch(self) -> int:
+        """Epoch (0-based) of the training phase that is running, or was last."""
+        return self.state.training_epoch
+
+    @property
+    def remaining_budget(self) -> int:
+        """Labels that may still be bought."""
+        return self.experiment.remaining_budget(self.state)
+
+    @property
+    def seeds(self) -> Seeds:
+        """Streams of the current step and phase."""
+        return self.experiment.seeds(self.state)
+
+    @property
+    def train_datapool(self) -> Any:
+        """The training pool."""
+        return self.training_pool
+
+    @property
+    def val_datapool(self) -> Any:
+        """The validation pool."""
+        return self.validation_pool
+
+    @property
+    def unlabeled_datapool(self) -> Any:
+        """The unlabeled pool."""
+        return self.unlabeled_pool
+
+    @property
+    def inference_fn(self) -> Any:
+        """The learner's own inference step, or the learner itself."""
+        return getattr(self.learner, "inference_step", self.learner)

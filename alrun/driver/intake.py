@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,8 @@ from alrun.driver.open_requests import same_item
 from alrun.driver.queues import FifoQueue
 
 if TYPE_CHECKING:
-    from alrun.driver.host import Host
+    from alrun.driver.experiment import Experiment
+    from alrun.driver.state import State
 
 __all__ = ["LabelIntake", "Requests", "tell_label"]
 
@@ -26,10 +27,10 @@ class Requests(FifoQueue):
         taken: How many have been taken.
     """
 
-    def __init__(self, items: Sequence[Any], driver: Host) -> None:
-        """Offer ``items``."""
+    def __init__(self, items: Sequence[Any], check: Callable[[], None]) -> None:
+        """Offer ``items``; ``check`` raises where their labels could not be kept."""
         super().__init__(items)
-        self._check = driver.store.check
+        self._check = check
         self.taken = 0
 
     def get(self) -> Any:
@@ -48,12 +49,12 @@ class Requests(FifoQueue):
 class LabelIntake(Intake):
     """Takes the labels of one step of an experiment in."""
 
-    def __init__(self, driver: Host, total: int) -> None:
-        """Take labels in for the current step of ``driver``, which has ``total`` requests."""
-        self._driver = driver
-        self._step = driver.active_learning_step_idx
+    def __init__(self, experiment: Experiment, state: State, total: int) -> None:
+        """Take labels in for the current step, which has ``total`` requests."""
+        self._experiment, self._state = experiment, state
+        self._step = state.step
         self._total = total
-        self._answers = list(driver.store.labels.answers(self._step).values())
+        self._answers = list(experiment.store.labels.answers(self._step).values())
         self._only_passed = self._is_passed_through(self._answers)
 
     def check(self, annotations: Sequence[Annotation]) -> None:
@@ -66,65 +67,69 @@ class LabelIntake(Intake):
         if self._only_passed and len(self._answers) + len(annotations) > 1 and self._is_passed_through(annotations):
             hint = "put (item, target) or alrun.core.types.Annotation in the serialize queue"
             raise PassedThrough(f"returned the requests themselves, without targets: {hint}")
-        check = getattr(self._driver.training_pool, "check", None)
+        check = getattr(self._experiment.pools.training, "check", None)
         if check is not None:
             check(annotations)
         for annotation in annotations:
-            self._driver.store.labels.check_storable(annotation)
+            self._experiment.store.labels.check_storable(annotation)
 
     def append(self, answers: Sequence[tuple[int, Annotation]]) -> None:
         """Make (order, annotation) pairs durable together, and tell of those that are answers."""
-        driver = self._driver
+        experiment = self._experiment
         answers = self._without_secrets(answers)
-        driver.store.labels.append(self._step, answers)
+        experiment.store.labels.append(self._step, answers)
         sound = [(order, one) for order, one in answers if one.status is not LabelStatus.REJECTED]
         for order, annotation in answers:
             if annotation.status is LabelStatus.REJECTED:
                 which = f"request {order}" if order >= 0 else "no request"
                 why = f"charged {annotation.cost:g} for {which} of step {self._step}: {annotation.reason}"
-                driver.logger.warning("%s", why)
+                experiment.logger.warning("%s", why)
         self._only_passed = self._only_passed and self._is_passed_through([one for _, one in sound])
         self._answers += [one for _, one in sound]
         for order, annotation in sound:
-            tell_label(driver, order, annotation)
-        done = len(driver.store.labels.answers(self._step))
-        driver.notify.tell(PhaseProgress, done=done, total=self._total)
-        driver.signals.check()
+            tell_label(experiment, self._state, order, annotation)
+        done = len(experiment.store.labels.answers(self._step))
+        experiment.notify.tell(PhaseProgress, done=done, total=self._total)
+        experiment.signals.check()
 
     def keep_late(self, answers: Sequence[tuple[int, Annotation]]) -> None:
         """Make answers durable that came after the call had failed; their requests are not asked again."""
-        self._driver.store.keep_late(self._step, self._without_secrets(answers))
-        self._driver.logger.warning("%d answers of step %d came after their call had failed", len(answers), self._step)
+        self._experiment.store.keep_late(self._step, self._without_secrets(answers))
+        self._experiment.logger.warning(
+            "%d answers of step %d came after their call had failed", len(answers), self._step
+        )
 
     def refuse_late(self, count: int) -> None:
         """Say that answers came when their requests had been given up."""
-        self._driver.logger.error("%d answers of step %d came after their call had ended", count, self._step)
+        self._experiment.logger.error("%d answers of step %d came after their call had ended", count, self._step)
 
     def undisturbed(self) -> AbstractContextManager[None]:
         """Return a context in which the limit of the label strategy does not interrupt."""
-        return self._driver.deadline.paused()
+        return self._experiment.deadline.paused()
 
     def _without_secrets(self, answers: Sequence[tuple[int, Annotation]]) -> list[tuple[int, Annotation]]:
         """Return ``answers`` whose reasons, often the text of an exception, name secrets by their references."""
-        hidden = self._driver.store.hidden
+        hidden = self._experiment.store.hidden
         return [(order, replace(one, reason=hidden(one.reason)) if one.reason else one) for order, one in answers]
 
     def _is_passed_through(self, answers: Sequence[Annotation]) -> bool:
         """Return whether answers look like their requests; row numbers that are classes may well be their labels."""
-        if self._driver.pools_own_their_labels:
+        if self._experiment.pools_own_their_labels:
             return False
         if answers and all(self._may_be_class(one.target) for one in answers):
             return False
         return all(same_item(one.item, one.target) for one in answers)
 
     def _may_be_class(self, target: Any) -> bool:
-        spec = self._driver.spec
+        spec = self._experiment.spec
         classes = spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else 0
         return isinstance(target, int) and 0 <= target < classes
 
 
-def tell_label(driver: Host, order: int, annotation: Annotation, *, again: bool = False) -> None:
+def tell_label(
+    experiment: Experiment, state: State, order: int, annotation: Annotation, *, again: bool = False
+) -> None:
     """Tell callbacks of one label."""
-    if driver.notify.listens(LabelReceived):
-        uuid = driver.ledger.uuid(driver.active_learning_step_idx, order)
-        driver.notify.tell(LabelReceived, again=again, order=order, uuid=uuid, annotation=annotation)
+    if experiment.notify.listens(LabelReceived):
+        uuid = experiment.ledger.uuid(state.step, order)
+        experiment.notify.tell(LabelReceived, again=again, order=order, uuid=uuid, annotation=annotation)

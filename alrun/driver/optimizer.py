@@ -12,12 +12,13 @@ from alrun.core.errors import StrategyError
 from alrun.core.seeding import Role
 
 if TYPE_CHECKING:
-    from alrun.driver.host import Host
+    from alrun.driver.experiment import Experiment
+    from alrun.driver.state import State
 
 __all__ = ["configured_optimizer"]
 
 
-def configured_optimizer(driver: Host) -> tuple[Any, Any]:
+def configured_optimizer(experiment: Experiment, state: State) -> tuple[Any, Any]:
     """Return optimiser and scheduler (Lightning's own config of it where there is one).
 
     Both are ``None`` for a learner that optimises by itself: the training loop asks it.
@@ -25,10 +26,10 @@ def configured_optimizer(driver: Host) -> tuple[Any, Any]:
     Raises:
         StrategyError: The learner configures none, or several without optimising by itself.
     """
-    learner = driver.learner
-    driver.seeds.seed_global_generators(Role.INIT)
-    if driver.training.optimizer is not None:
-        return driver.training.optimizer(learner.parameters()), None
+    learner = experiment.learner
+    experiment.seeds(state).seed_global_generators(Role.INIT)
+    if experiment.training.optimizer is not None:
+        return experiment.training.optimizer(learner.parameters()), None
     configure = getattr(learner, "configure_optimizers", None)
     if configure is None:
         raise StrategyError(
@@ -37,18 +38,18 @@ def configured_optimizer(driver: Host) -> tuple[Any, Any]:
         )
     if not getattr(learner, "automatic_optimization", True):
         return None, None
-    with _planned(driver):
+    with _planned(experiment):
         return _split(configure(), type(learner).__name__)
 
 
 @contextmanager
-def _planned(driver: Host) -> Iterator[None]:
+def _planned(experiment: Experiment) -> Iterator[None]:
     """Let a LightningModule read from ``self.trainer`` how long training will be: schedulers by step want to know."""
-    learner, settings = driver.learner, driver.training
+    learner, settings = experiment.learner, experiment.training
     if not hasattr(learner, "_trainer"):
         yield
         return
-    batches = math.ceil(len(driver.training_pool) / settings.batch_size)
+    batches = math.ceil(len(experiment.pools.training) / settings.batch_size)
     epochs, steps = settings.max_epochs, settings.max_train_steps
     learner._trainer = SimpleNamespace(
         max_epochs=-1 if epochs is None else epochs,

@@ -10,7 +10,8 @@ from alrun.core.requests import is_pair
 from alrun.core.types import Annotation, LabelStatus
 
 if TYPE_CHECKING:
-    from alrun.driver.host import Host
+    from alrun.driver.experiment import Experiment
+    from alrun.driver.state import State
 
 __all__ = ["recorded_answers", "subject"]
 
@@ -22,29 +23,31 @@ def subject(item: Any, uuid: str | None = None) -> Any:
     return (known, str(item[1])) if is_pair(item) else known
 
 
-def recorded_answers(driver: Host, requests: Sequence[tuple[int, Any]]) -> dict[int, Annotation]:
+def recorded_answers(
+    experiment: Experiment, state: State, requests: Sequence[tuple[int, Any]]
+) -> dict[int, Annotation]:
     """Return by order the answers to those of ``requests`` whose labels the run has on record, as they were given."""
-    recorded = driver.store.recorded
+    recorded = experiment.store.recorded
     if not len(recorded) or not requests:
         return {}
-    step = driver.active_learning_step_idx
+    step = state.step
     while recorded.steps_counted < step:
-        recorded.count(_subjects(driver, _labelled(driver, recorded.steps_counted)))
+        recorded.count(_subjects(experiment, _labelled(experiment, recorded.steps_counted)))
     items = dict(requests)
-    known = zip(items, _subjects(driver, list(items.values())), strict=True)
-    found = recorded.answers(known, _subjects(driver, _labelled(driver, step)))
+    known = zip(items, _subjects(experiment, list(items.values())), strict=True)
+    found = recorded.answers(known, _subjects(experiment, _labelled(experiment, step)))
     return {order: replace(answer, item=items[order]) for order, answer in found.items()}
 
 
-def _labelled(driver: Host, step: int) -> list[Any]:
-    answers = driver.store.labels.answers(step).values()
+def _labelled(experiment: Experiment, step: int) -> list[Any]:
+    answers = experiment.store.labels.answers(step).values()
     return [answer.item for answer in answers if answer.status is LabelStatus.LABELLED]
 
 
-def _subjects(driver: Host, items: Sequence[Any]) -> list[list[Any]]:
+def _subjects(experiment: Experiment, items: Sequence[Any]) -> list[list[Any]]:
     """Return what each item may be known by: as it is, and by the uuid of its datum."""
     rows = [item[0] if is_pair(item) else item for item in items]
-    named = getattr(driver.unlabeled_pool, "uuids", None)
+    named = getattr(experiment.pools.unlabeled, "uuids", None)
     uuids = named(rows) if named is not None and rows else [None] * len(rows)
     return [
         [subject(item)] + ([] if uuid is None else [subject(item, uuid)])

@@ -22,7 +22,8 @@ from alrun.driver.batch_events import watch
 from alrun.driver.component_state import callback_states, restore_callbacks
 
 if TYPE_CHECKING:
-    from alrun.driver.host import Host
+    from alrun.driver.experiment import Experiment
+    from alrun.driver.state import State
 
 __all__ = ["EpochSession"]
 
@@ -38,14 +39,14 @@ class EpochSession:
         last_logged: What the learner itself logged in the last epoch, by split and name; empty where it logged nothing.
     """
 
-    def __init__(self, driver: Host) -> None:
-        """Serve the current phase of ``driver``."""
-        self._driver = driver
-        self._store = driver.store.checkpoints
-        self.seeds: Seeds = driver.seeds
+    def __init__(self, experiment: Experiment, state: State) -> None:
+        """Serve the current phase."""
+        self._experiment, self._state = experiment, state
+        self._store = experiment.store.checkpoints
+        self.seeds: Seeds = experiment.seeds(state)
         self.last_logged: Mapping[str, Mapping[str, float]] = {}
-        self.train_batches = watch(driver.notify, TrainStepStarted, TrainStepFinished)
-        self.eval_batches = watch(driver.notify, EvalStepStarted, EvalStepFinished, name=VALIDATION)
+        self.train_batches = watch(experiment.notify, TrainStepStarted, TrainStepFinished)
+        self.eval_batches = watch(experiment.notify, EvalStepStarted, EvalStepFinished, name=VALIDATION)
         self._begun = -1
         self._callbacks_restored = False
 
@@ -58,7 +59,7 @@ class EpochSession:
         """Return the newest state of this phase that holds, or ``None``."""
         step = self.seeds.step
         for epoch in reversed(self._epochs()):
-            commit = self._store.find(step, f"{PREFIX}{epoch}", previous=self._driver.digest)
+            commit = self._store.find(step, f"{PREFIX}{epoch}", previous=self._state.digest)
             if commit is None:
                 continue
             try:
@@ -67,7 +68,7 @@ class EpochSession:
                 self._store.set_aside(step, f"{PREFIX}{epoch}", str(error))
                 continue
             self.last_logged = state.get("logged", {})
-            self._driver.logger.info("step %d training continues after epoch %d", step, epoch)
+            self._experiment.logger.info("step %d training continues after epoch %d", step, epoch)
             self._restore_callbacks(epoch, state)
             return state
         return None
@@ -77,22 +78,22 @@ class EpochSession:
         if self._callbacks_restored:
             return
         self._callbacks_restored = True
-        restore_callbacks(self._driver.notify, state)
+        restore_callbacks(self._experiment.notify, state)
         if "report" in state:
-            self._driver.notify.tell(EpochFinished, again=True, epoch=epoch - 1, **state["report"])
+            self._experiment.notify.tell(EpochFinished, again=True, epoch=epoch - 1, **state["report"])
 
     def due(self, epoch: int) -> bool:
         """Return whether to save after ``epoch`` finished epochs."""
-        every = self._driver.training.checkpoint_every
-        return every > 0 and epoch % every == 0 and epoch != self._driver.training.max_epochs
+        every = self._experiment.training.checkpoint_every
+        return every > 0 and epoch % every == 0 and epoch != self._experiment.training.max_epochs
 
     def save(self, epoch: int, state: Mapping[str, Any]) -> None:
         """Commit ``state``; the one before it is removed afterwards."""
         older = self._epochs()
         name = f"{PREFIX}{epoch}"
-        if self._store.find(self.seeds.step, name, previous=self._driver.digest) is None:
-            whole = dict(state) | {"logged": self.last_logged} | callback_states(self._driver.notify)
-            self._store.commit(self.seeds.step, name, whole, previous=self._driver.digest)
+        if self._store.find(self.seeds.step, name, previous=self._state.digest) is None:
+            whole = dict(state) | {"logged": self.last_logged} | callback_states(self._experiment.notify)
+            self._store.commit(self.seeds.step, name, whole, previous=self._state.digest)
         for number in older:
             if number != epoch:
                 self._store.discard(self.seeds.step, f"{PREFIX}{number}")
@@ -108,24 +109,24 @@ class EpochSession:
 
     def epoch_started(self, epoch: int) -> None:
         """Seed the global generators for ``epoch``; a loop may do so more than once."""
-        self._driver.training_epoch = epoch
+        self._state.training_epoch = epoch
         self.seeds.seed_global_generators(f"epoch {epoch}")
         if epoch != self._begun:
             self._begun = epoch
-            self._driver.notify.tell(EpochStarted, epoch=epoch, metrics={})
+            self._experiment.notify.tell(EpochStarted, epoch=epoch, metrics={})
 
     def eval_started(self, epoch: int) -> None:
         """Report that the validation of ``epoch`` begins."""
-        self._driver.notify.tell(EvalStarted, name=VALIDATION, epoch=epoch, metrics={})
+        self._experiment.notify.tell(EvalStarted, name=VALIDATION, epoch=epoch, metrics={})
 
     def eval_finished(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Report what the validation of ``epoch`` measured."""
-        self._driver.notify.tell(EvalFinished, name=VALIDATION, epoch=epoch, metrics=metrics)
+        self._experiment.notify.tell(EvalFinished, name=VALIDATION, epoch=epoch, metrics=metrics)
 
     def epoch_finished(self, epoch: int, max_epochs: int, metrics: Mapping[str, float]) -> None:
         """Report the epoch; raises ``Interrupted`` when the run was asked to stop."""
-        notify = self._driver.notify
+        notify = self._experiment.notify
         # By name, as they come back from a checkpoint.
         notify.tell(EpochFinished, epoch=epoch, max_epochs=max_epochs, metrics=dict(sorted(metrics.items())))
         notify.tell(PhaseProgress, done=epoch + 1, total=max_epochs)
-        self._driver.signals.check()
+        self._experiment.signals.check()

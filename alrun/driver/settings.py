@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         LabelStrategy,
         MetrologyStrategy,
         QueryStrategy,
+        StrategyHost,
         TrainingLoop,
         TrainingProtocol,
         ValidationProtocol,
@@ -124,7 +125,7 @@ class Strategies:
         kinds: tuple[Mapping[str, Any], ...] = (self.query, self.cold_start, self.label, self.metrology)
         return [strategy for kind in kinds for strategy in kind.values()]
 
-    def attach(self, host: Any) -> None:
+    def attach(self, host: StrategyHost) -> None:
         """Name every strategy and attach it to ``host``."""
         for kind in (self.query, self.cold_start, self.label, self.metrology):
             name_strategies(kind)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from alrun.core.digest import weights_digest
 from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.protocols.driver import StrategyHost
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task, TaskSpec
 from alrun.inference.evaluation import evaluating, outputs_of
@@ -76,12 +77,12 @@ class Laplace:
         self.stochastic = predictive == "samples"
         self.num_samples, self.structure, self.prior_precision = num_samples, structure, prior_precision
         self.spec = spec
-        self._driver: Any = None
+        self._host: StrategyHost | None = None
         self._known: tuple[tuple[int, int, bytes], Posterior] | None = None
 
-    def attach(self, driver: Any) -> None:
+    def attach(self, driver: StrategyHost) -> None:
         """Fit to the training pool of ``driver``."""
-        self._driver, self._known = driver, None
+        self._host, self._known = driver, None
 
     def validate(self, learner: nn.Module) -> None:
         """Raise ``ConfigError`` unless the learner's embedding goes into one linear layer."""
@@ -108,7 +109,7 @@ class Laplace:
 
     def posterior(self, learner: nn.Module, step: int) -> Posterior:
         """Return the posterior over the last layer of ``learner``, which is in evaluation mode; known ones again."""
-        pool: Any = getattr(self._driver, "training_pool", None)
+        pool: Any = self._host.training_pool if self._host else None
         if not hasattr(pool, "inputs") or not hasattr(pool, "targets"):
             raise StrategyError("Laplace needs a training pool with inputs and targets: attach(driver) gives it one")
         key = (step, len(pool), weights_digest(learner))

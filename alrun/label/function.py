@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.protocols.driver import spec_of
 from alrun.core.requests import is_pair, task_of
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.label.base import BatchLabels, plain_targets
@@ -158,7 +159,7 @@ class Function(BatchLabels):
             labels = labels.double()
         if not is_pair(items[0]):
             return labels
-        tasks = [task_of(item[1], self.driver.spec) for item in items]
+        tasks = [task_of(item[1], spec_of(self.driver)) for item in items]
         return labels.gather(1, torch.tensor(tasks)[:, None]).squeeze(1)
 
     def _width(self, items: list[Any]) -> int | None:
@@ -174,10 +175,10 @@ class Function(BatchLabels):
         finite = labels.isfinite().reshape(len(labels), -1).all(dim=1)
         if not self._num_classes:
             return finite
-        parts = self.driver.spec.tasks
+        parts = spec_of(self.driver).tasks
         limits = torch.tensor([part.num_outputs for part in parts] or self._num_classes)
         if is_pair(items[0]):
-            limits = limits[[task_of(item[1], self.driver.spec) for item in items]]
+            limits = limits[[task_of(item[1], spec_of(self.driver)) for item in items]]
         fits = (labels == labels.round()) & (labels >= 0) & (labels < limits)
         return finite & fits.reshape(len(labels), -1).all(dim=1)
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.protocols.driver import spec_of
 from alrun.core.row_random import row_uniforms
 from alrun.core.seeding import Role
 from alrun.core.types import Task, TaskSpec
@@ -90,7 +91,7 @@ class NoisyOracle(Oracle):
         key = self.driver.seeds.at(0).integer(Role.LABEL, "noise")
         if true.is_floating_point():
             return true + self._errors(true, rows, key)
-        parts = self.driver.spec.tasks
+        parts = spec_of(self.driver).tasks
         if parts:
             keys = [self.driver.seeds.at(0).integer(Role.LABEL, f"noise {part.name}") for part in parts]
             columns = zip(true.unbind(dim=1), parts, keys, strict=True)
@@ -98,7 +99,7 @@ class NoisyOracle(Oracle):
             return torch.stack(noisy, dim=1)
         if self.confusion is not None:
             return confused(true, self.confusion, rows, key)
-        return flipped(true, self.driver.spec.num_outputs, self.flip_rate, rows, key)
+        return flipped(true, spec_of(self.driver).num_outputs, self.flip_rate, rows, key)
 
     def _errors(self, true: Tensor, rows: Tensor, key: int) -> Tensor:
         draws = range(true[0].numel())

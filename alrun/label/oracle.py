@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alrun.core.protocols.driver import spec_of
 from alrun.core.requests import is_pair, task_of
 from alrun.core.types import Annotation, LabelStatus
 from alrun.label.base import BatchLabels, plain_targets
@@ -55,9 +56,8 @@ class Oracle(BatchLabels):
             return []
         rows = [int(item[0] if is_pair(item) else item) for item in items]
         whole = plain_targets(self.targets(torch.tensor(rows, dtype=torch.int64)))
-        spec = self.driver.spec
         return [
-            _plain(label[task_of(item[1], spec)]) if is_pair(item) else label
+            _plain(label[task_of(item[1], spec_of(self.driver))]) if is_pair(item) else label
             for item, label in zip(items, whole, strict=True)
         ]
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alrun.core.errors import Problem, StrategyError
+from alrun.core.protocols.driver import StrategyHost
 from alrun.core.seeding import Role
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.adversary import UnlabeledStream, discrimination_loss, gradient_penalty
@@ -94,12 +95,12 @@ class Adversarial(Learner):
         self.discriminator = discriminator or nn.Sequential(*critic, nn.Linear([size, *discriminator_hidden][-1], 1))
         _check_width(self.body[1], size, spec.num_outputs, "classifier")
         _check_width(self.discriminator, size, 1, "discriminator")
-        self._driver: Any = None
+        self._host: StrategyHost | None = None
         self._stream: UnlabeledStream | None = None
 
-    def attach(self, driver: Any) -> None:
+    def attach(self, driver: StrategyHost) -> None:
         """Draw unlabelled minibatches from the unlabeled pool of ``driver``, by its seeds."""
-        self._driver = driver
+        self._host = driver
 
     def latents(self, inputs: Tensor) -> Tensor:
         """Return the latents ``[B, d]`` of ``inputs`` ``[B, *input_shape]``."""
@@ -141,12 +142,12 @@ class Adversarial(Learner):
 
     def _unlabeled(self, inputs: Tensor, batch_idx: int) -> Tensor | None:
         """Return as many unlabelled inputs as there are labelled ones; ``None`` where there are none at all."""
-        pool = getattr(self._driver, "unlabeled_pool", None)
-        if pool is None or len(pool) == 0:
+        pool = self._host.unlabeled_pool if self._host else None
+        if self._host is None or pool is None or len(pool) == 0:
             return None
         if batch_idx == 0 or self._stream is None:
-            epoch = getattr(self._driver, "training_epoch", 0)
-            generator = self._driver.seeds.torch(Role.SHUFFLE, f"unlabeled epoch {epoch}")
+            name = f"unlabeled epoch {self._host.training_epoch}"
+            generator = self._host.seeds.torch(Role.SHUFFLE, name)
             self._stream = UnlabeledStream(pool, generator)
         return self._stream.take(len(inputs)).to(inputs)
 

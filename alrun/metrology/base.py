@@ -59,8 +59,7 @@ class Metrology(MetrologyStrategy):
         Raises:
             ConfigError: The data set has neither, so there is nothing to measure on.
         """
-        for split in ("test", "validation"):
-            pool = getattr(self.driver, f"{split}_pool", None)
+        for split, pool in (("test", self.driver.test_pool), ("validation", self.driver.validation_pool)):
             if pool is not None and len(pool) > 0:
                 return split, pool
         what = f"{self.strategy_name} has nothing to measure on: the data set has no test and no validation rows"

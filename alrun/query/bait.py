@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.protocols.driver import spec_of
 from alrun.core.types import Task
 from alrun.query.batch import BatchQuery
 from alrun.query.candidates import Candidates, FeatureKind
@@ -71,7 +72,7 @@ class Bait(BatchQuery):
         return bait(candidates.features, candidates.covered, n, **self._information(candidates), **self._options)
 
     def _information(self, candidates: Candidates) -> dict[str, Any]:
-        if self.driver.spec.task is Task.REGRESSION:
+        if spec_of(self.driver).task is Task.REGRESSION:
             return {}
         probabilities = candidates.probabilities()
         if self.fisher == "softmax":

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from alrun.core.errors import StrategyError
 from alrun.core.outputs import probabilities
+from alrun.core.protocols.driver import StrategyHost
 from alrun.core.types import Prediction
 from alrun.query.selection.features import Features
 
@@ -27,7 +28,7 @@ class Chunk:
         prediction: What the learner says of them; ``None`` where the kind has asked for no model.
     """
 
-    driver: Any
+    driver: StrategyHost
     pool: Any
     positions: Tensor
     prediction: Prediction | None

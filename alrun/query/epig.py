@@ -12,6 +12,7 @@ from torch import Tensor
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.needs import require_samples
 from alrun.core.outputs import gaussian_moments, probabilities
+from alrun.core.protocols.driver import spec_of
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.seeding import Role
 from alrun.core.types import Prediction, Task, TaskSpec
@@ -75,13 +76,13 @@ class Epig(ScoreQuery):
         """Return the gain, averaged over the targets, ``[B]`` in nats."""
         candidates = self._samples(prediction)
         if self._regression:
-            targets = self.driver.spec.num_outputs
+            targets = spec_of(self.driver).num_outputs
             return scores.epig_gaussian(gaussian_moments(candidates, targets), gaussian_moments(self._aims, targets))
         return scores.epig(probabilities(candidates), probabilities(self._aims))
 
     @property
     def _regression(self) -> bool:
-        return getattr(self.driver.spec, "task", None) is Task.REGRESSION
+        return self.driver.spec is not None and self.driver.spec.task is Task.REGRESSION
 
     def _targets(self) -> TargetRows:
         if self._given is not None:
@@ -92,7 +93,7 @@ class Epig(ScoreQuery):
     def _samples(self, prediction: Prediction) -> Tensor:
         """Return the outputs ``[K, B, C]`` ``float32``."""
         require_samples(self, prediction.stochastic, self.strategy_name)
-        if self._regression and prediction.outputs.shape[-1] == self.driver.spec.num_outputs:
+        if self._regression and prediction.outputs.shape[-1] == spec_of(self.driver).num_outputs:
             raise StrategyError(
                 "without noise a label says all about its own input, and nothing can be compared with that\n"
                 "    → let the learner predict a variance: learner.likelihood=gaussian"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import StrategyError
+from alrun.core.protocols.driver import StrategyHost
 from alrun.core.types import Prediction
 from alrun.query.candidates import Candidates, Chunk, FeatureKind
 
@@ -40,7 +41,7 @@ class _Store:
 
 
 def gather(
-    driver: Any, queued: Tensor, kind: FeatureKind | None, *, outputs: bool = False, labeled: bool = False
+    driver: StrategyHost, queued: Tensor, kind: FeatureKind | None, *, outputs: bool = False, labeled: bool = False
 ) -> Candidates:
     """Gather what is known of the unlabeled pool, in one pass over it (and one over the training pool).
 
@@ -93,7 +94,9 @@ def _places(indices: Tensor, queued: Tensor, num_labeled: int, keep: bool) -> tu
     return places, rows, size
 
 
-def _chunks(driver: Any, labeled: bool, places: Tensor, first: int, kind: FeatureKind | None, outputs: bool) -> Any:
+def _chunks(
+    driver: StrategyHost, labeled: bool, places: Tensor, first: int, kind: FeatureKind | None, outputs: bool
+) -> Any:
     """Yield the chunks of the unlabeled pool, then those of the training pool, each with the places of its rows."""
     pools = [(driver.unlabeled_pool, places)]
     if labeled and len(driver.training_pool):
@@ -110,7 +113,7 @@ def _chunks(driver: Any, labeled: bool, places: Tensor, first: int, kind: Featur
             yield Chunk(driver, pool, positions, None if isinstance(prediction, int) else prediction), goals[positions]
 
 
-def _predictions(driver: Any, pool: Any, kind: FeatureKind | None) -> Any:
+def _predictions(driver: StrategyHost, pool: Any, kind: FeatureKind | None) -> Any:
     return (
         _finite(prediction) for prediction in driver.predictor(pool, embeddings=kind is not None and kind.needs_model)
     )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.outputs import gaussian_moments, mixture, probabilities, task_outputs
+from alrun.core.protocols.driver import spec_of
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.types import Prediction, QueryReport, Task, TaskSpec
 from alrun.query import scores
@@ -86,7 +87,7 @@ class MultiTask(ScoreQuery):
 
     def task_scores(self, prediction: Prediction) -> Tensor:
         """Return the weighted score of each task, ``[B, T]``."""
-        spec, outputs = self.driver.spec, prediction.outputs.float()
+        spec, outputs = spec_of(self.driver), prediction.outputs.float()
         if self._regression:
             each = _variances(outputs, spec.num_outputs, prediction.stochastic)
         else:
@@ -107,7 +108,7 @@ class MultiTask(ScoreQuery):
         if self.max_samples == 0:
             return
         pool = self.driver.unlabeled_pool
-        best = [RunningTopK(self.max_samples) for _ in self.driver.spec.tasks]
+        best = [RunningTopK(self.max_samples) for _ in spec_of(self.driver).tasks]
         taken, total, count = queued_rows(query_queue, pool), 0.0, 0
         for prediction in self.driver.predictor(pool):
             rows = prediction.indices.cpu()

@@ -1,16 +1,18 @@
-"""A part of the pool, and a driver that has no more than that."""
+"""Part of the pool, and a host that has no more than that."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from alrun.core.errors import StrategyError
+from alrun.core.protocols.driver import StrategyHost
 
-__all__ = ["DriverView", "RestrictedPool", "restricted"]
+__all__ = ["RestrictedPool", "restricted", "with_pool"]
 
 
 class RestrictedPool:
@@ -54,16 +56,11 @@ class RestrictedPool:
         return getattr(self._pool, name)
 
 
-class DriverView:
-    """A driver with another unlabeled pool; everything else, seeds too, is the driver's own."""
-
-    def __init__(self, driver: Any, unlabeled_pool: Any) -> None:
-        """Show ``driver`` with ``unlabeled_pool``."""
-        self._driver = driver
-        self.unlabeled_pool = unlabeled_pool
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._driver, name)
+def with_pool(host: StrategyHost, unlabeled_pool: Any) -> StrategyHost:
+    """Return ``host`` with another unlabeled pool; everything else, seeds too, is the host's own."""
+    view = copy(host)
+    view.unlabeled_pool = unlabeled_pool
+    return view
 
 
 def restricted(pool: Any, rows: Tensor) -> RestrictedPool:

@@ -16,7 +16,7 @@ from alrun.core.row_random import row_uniforms
 from alrun.core.seeding import Role
 from alrun.core.types import QueryReport, TaskSpec
 from alrun.query.base import queued_rows
-from alrun.query.restricted import DriverView, restricted
+from alrun.query.restricted import restricted, with_pool
 from alrun.query.selection.top_k import top_k
 from alrun.query.wrapper import Wrapper, only_one
 
@@ -72,7 +72,7 @@ class Subpool(Wrapper):
             return
         pool = self.driver.unlabeled_pool
         queued = queued_rows(query_queue)
-        view = DriverView(self.driver, restricted(pool, torch.cat([self._drawn(pool, queued), queued])))
+        view = with_pool(self.driver, restricted(pool, torch.cat([self._drawn(pool, queued), queued])))
         (strategy,) = self.strategies.values()
         strategy.attach(view)
         try:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from alrun.core.errors import StrategyError
 from alrun.core.outputs import gaussian_moments
+from alrun.core.protocols.driver import spec_of
 from alrun.core.types import Prediction, Task
 from alrun.query import scores
 from alrun.query.base import ScoreQuery
@@ -30,7 +31,7 @@ class Variance(ScoreQuery):
         Raises:
             StrategyError: When neither the inference nor the learner gives a variance.
         """
-        num_targets = self.driver.spec.num_outputs
+        num_targets = spec_of(self.driver).num_outputs
         if not prediction.stochastic and prediction.outputs.shape[-1] == num_targets:
             raise StrategyError(
                 "Variance has no variance to rank by: say inference=mc_dropout, or let the learner predict one"

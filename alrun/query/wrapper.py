@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.names import named
 from alrun.core.needs import Needs, is_stateful, needs_of, report_of
+from alrun.core.protocols.driver import StrategyHost
 from alrun.core.protocols.strategies import QueryStrategy, name_strategies
 from alrun.core.types import QueryReport, Task, TaskSpec
 from alrun.query.base import checked_max_samples
@@ -89,7 +90,7 @@ class Wrapper(QueryStrategy):
         super().go_by(name, taken)
         name_strategies({f"{name}/{inner}": strategy for inner, strategy in self.strategies.items()}, taken)
 
-    def attach(self, other: Any) -> None:
+    def attach(self, other: StrategyHost) -> None:
         """Attach to the driver ``other``, and so whom it asks."""
         super().attach(other)
         for strategy in self.strategies.values():

@@ -32,10 +32,10 @@ def algorithms_of(config: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _classes(driver: type) -> Iterator[Any]:
-    """Yield the driver and its phases."""
-    from alrun.driver.driver import PHASES
+    """Yield the driver, its loop and its phases."""
+    from alrun.driver.loop import PHASES, Loop
 
-    yield driver
+    yield from (driver, Loop)
     yield from (type(phase) for phase in PHASES)
 
 

@@ -92,7 +92,7 @@ def _closed(driver: Driver, journal: Journal, error: AlrunError | None) -> Alrun
     error = _written(driver, journal, error)
     status, reason = _status(driver, error)
     try:
-        driver.notify.tell(RunFinished, phase="", status=status, reason=reason)
+        driver.experiment.notify.tell(RunFinished, phase="", status=status, reason=reason)
     except AlrunError as failure:
         driver.logger.error("%s", failure)
         if error is None:
@@ -113,7 +113,7 @@ def _written(driver: Driver, journal: Journal, error: AlrunError | None) -> Alru
     from alrun.store.projections import sealed_projections
 
     try:
-        driver.store.check()
+        driver.experiment.store.check()
     except RunDirectoryLost as lost:
         if error is None or not isinstance(error, RunDirectoryLost):
             driver.logger.error("%s", lost)
@@ -124,10 +124,10 @@ def _written(driver: Driver, journal: Journal, error: AlrunError | None) -> Alru
         status,
         reason,
         labels=driver.labels_bought,
-        metrics=dict(driver.ledger.metrics),
+        metrics=dict(driver.experiment.ledger.metrics),
         step=driver.active_learning_step_idx,
-        head=driver.digest,
-        projections=sealed_projections(driver.store.directory),
+        head=driver.state.digest,
+        projections=sealed_projections(driver.experiment.store.directory),
     )
     return error
 
@@ -135,7 +135,7 @@ def _written(driver: Driver, journal: Journal, error: AlrunError | None) -> Alru
 def _untabled(driver: Driver) -> AlrunError | None:
     """Write the tables; return why that cannot be: commits may have been made elsewhere, and hold anything."""
     try:
-        driver.ledger.write(driver.store.directory)
+        driver.experiment.ledger.write(driver.experiment.store.directory)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         driver.logger.exception("the tables cannot be written")
         what = f"what the run has committed makes no sense: {type(error).__name__}: {error}"

@@ -74,7 +74,7 @@ class LabelConformance:
             answered = self.answers(driver, rows)
             assert sorted(answer.item for answer in answered) == sorted(rows)
             for answer in answered:
-                _check(answer, driver.unlabeled_pool.spec)  # type: ignore[union-attr]
+                _check(answer, driver.unlabeled_pool.spec)
 
     def test_a_label_does_not_depend_on_its_batch(self, tmp_path: Path) -> None:
         """A row gets the same label alone, in company, and in another order."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from alrun.core.names import named
 from alrun.core.phases import ActiveLearningPhase
 from alrun.driver.driver import Driver
+from alrun.driver.experiment import Experiment
 from alrun.driver.phases.labeling import LabelingPhase
 from alrun.store.audit import read_labels
 from alrun.store.run_store import RunStore
@@ -101,16 +103,16 @@ class LabelDeaths:
         """Run the labeling phase of a new experiment with the files in ``directory``, or go on with it."""
         run, logger = RunDirectory(directory), logging.getLogger("alrun.testing")
         with self._host(directory.with_name("hosts")) as driver, RunStore(run, logger) as store:
-            self._prepare(driver, store, session)
+            experiment = self._prepared(driver, store, session)
             if store.checkpoints.find(1, LABELING) is None:
-                state = LabelingPhase().run(driver).state
+                state = LabelingPhase().run(experiment, driver.state).state
                 store.checkpoints.commit(1, LABELING, state, previous="")
 
-    def _prepare(self, driver: Driver, store: RunStore, session: _Session) -> None:
-        driver.store, driver.current_phase = store, LABELING
+    def _prepared(self, driver: Driver, store: RunStore, session: _Session) -> Experiment:
+        driver.state.phase = LABELING
         items = list(self._requests(driver))
         driver.query_queue.from_list(items)
-        driver.label_strategy = strategy = self._strategy()
+        strategy = self._strategy()
         strategy.attach(driver)
         append, label = store.labels.append, strategy.label
 
@@ -125,6 +127,8 @@ class LabelDeaths:
 
         store.labels.append = appended  # type: ignore[method-assign]
         strategy.label = labelled
+        strategies = replace(driver.experiment.strategies, label=named([strategy]))
+        return replace(driver.experiment, store=store, strategies=strategies)
 
 
 def _answers(directory: Path) -> dict[int, Any]:

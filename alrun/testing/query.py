@@ -31,7 +31,7 @@ class QueryConformance(SamplingConformance):
         """Where all scores are equal, the lowest row numbers are picked, ascending."""
         with self.host(tmp_path) as driver:
             _fill(driver.learner, 0.0)
-            lowest = sorted(driver.unlabeled_pool.indices.tolist())[:15]  # type: ignore[union-attr]
+            lowest = sorted(driver.unlabeled_pool.indices.tolist())[:15]
             driver.unlabeled_pool = PermutedPool(driver.unlabeled_pool, seed=1)
             strategy = self.strategy(15)
             strategy.attach(driver)

@@ -68,7 +68,7 @@ class SamplingConformance:
     def test_honours_max_samples(self, tmp_path: Path, max_samples: int | str) -> None:
         """It enqueues exactly ``max_samples`` (at most, for threshold methods), and all when there are fewer."""
         with self.host(tmp_path) as driver:
-            size = len(driver.unlabeled_pool)  # type: ignore[arg-type]
+            size = len(driver.unlabeled_pool)
             wanted = {"all": size, "more": size + 5}.get(str(max_samples), max_samples)
             count = len(self.picks(driver, int(wanted)))
         limit = min(int(wanted), size)
@@ -94,10 +94,10 @@ class SamplingConformance:
         """It takes nothing out of the unlabeled pool and adds nothing to the training pool."""
         with self.host(tmp_path) as driver:
             pool, labelled = driver.unlabeled_pool, len(driver.training_pool)
-            before = pool.indices.tolist()  # type: ignore[union-attr]
+            before = pool.indices.tolist()
             self.picks(driver, 5)
             assert driver.unlabeled_pool is pool
-            assert pool.indices.tolist() == before  # type: ignore[union-attr]
+            assert pool.indices.tolist() == before
             assert len(driver.training_pool) == labelled
 
     def test_same_seed_same_picks(self, tmp_path: Path) -> None:

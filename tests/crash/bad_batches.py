@@ -9,13 +9,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from alrun.core.errors import AlrunError
+from alrun.core.names import named
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.protocols.strategies import LabelStrategy
 from alrun.core.types import Annotation, LabelStatus
@@ -189,7 +190,8 @@ class Late(Hands):
         if self.change is None:
             super().hand(queue, answers)
             return
-        ended = self.driver.ended = threading.Event()
+        driver: Any = self.driver
+        ended = driver.ended = threading.Event()
 
         def later() -> None:
             ended.wait()
@@ -199,8 +201,8 @@ class Late(Hands):
                 except AlrunError:
                     continue
 
-        self.driver.left_behind = threading.Thread(target=later)
-        self.driver.left_behind.start()
+        driver.left_behind = threading.Thread(target=later)
+        driver.left_behind.start()
         raise TimeoutError("nobody waits")
 
 
@@ -225,19 +227,22 @@ def phase(place: Path, strategy: Any) -> Books:
     hosts = place.with_name(f"{place.name} hosts")
     hosts.mkdir(exist_ok=True)
     with hosted(hosts / f"{len(list(hosts.iterdir()))}") as driver, RunStore(run, logger) as store:
-        driver.store, driver.current_phase = store, ActiveLearningPhase.LABELING
-        items = driver.unlabeled_pool.pending.tolist()[:REQUESTS]  # type: ignore[union-attr]
+        driver.state.phase = ActiveLearningPhase.LABELING
+        items = driver.unlabeled_pool.pending.tolist()[:REQUESTS]
         driver.query_queue.from_list(items)
-        driver.ledger.add_requests(1, {"items": items, "strategies": [""] * len(items), "scores": [0.0] * len(items)})
-        driver.label_strategy = strategy
+        driver.experiment.ledger.add_requests(
+            1, {"items": items, "strategies": [""] * len(items), "scores": [0.0] * len(items)}
+        )
         strategy.attach(driver)
+        strategies = replace(driver.experiment.strategies, label=named([strategy]))
         try:
-            state = LabelingPhase().run(driver).state
+            experiment = replace(driver.experiment, store=store, strategies=strategies)
+            state = LabelingPhase().run(experiment, driver.state).state
         finally:
             _let_answer(driver)
         if store.checkpoints.find(1, ActiveLearningPhase.LABELING) is None:
             store.checkpoints.commit(1, ActiveLearningPhase.LABELING, state, previous="")
-        return Books(lines(place), driver.ledger.acquisitions)
+        return Books(lines(place), driver.experiment.ledger.acquisitions)
 
 
 def _let_answer(driver: Driver) -> None:

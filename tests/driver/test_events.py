@@ -118,8 +118,8 @@ def test_only_what_is_overridden_is_listened_to(tmp_path: Path) -> None:
 
     assert list(hooks_of(One())) == ["on_query_finished"]
     driver = run(tmp_path, budget=6, callbacks=[Callback()])
-    assert not driver.notify.listens(*Event.__subclasses__())
-    assert EpochSession(driver).train_batches is None
+    assert not driver.experiment.notify.listens(*Event.__subclasses__())
+    assert EpochSession(driver.experiment, driver.state).train_batches is None
 
 
 def test_a_callback_that_draws_random_numbers_changes_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def test_a_label_strategy_that_answers_what_it_may_not(tmp_path: Path, answer: A
     assert [line.annotation.status for line in read(tmp_path)] == ["rejected"]
     mended = run(tmp_path)
     assert mended.labels_bought == 20
-    assert sum(row["cost"] for row in mended.ledger.acquisitions) == 21
+    assert sum(row["cost"] for row in mended.experiment.ledger.acquisitions) == 21
 
 
 class Twice(Answer):
@@ -115,7 +116,7 @@ def test_a_label_strategy_that_answers_twice(tmp_path: Path) -> None:
         run(tmp_path, label=Twice(too_many))
     mended = run(tmp_path)
     assert mended.labels_bought == 20
-    assert [row["cost"] for row in mended.ledger.acquisitions][:2] == [2, 1]
+    assert [row["cost"] for row in mended.experiment.ledger.acquisitions][:2] == [2, 1]
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -132,8 +133,8 @@ def test_rows_that_are_their_own_labels_are_no_requests_passed_on(tmp_path: Path
         queue = driver.query_queue
         driver.current_phase = None
         queue.put_many([0, 1])
-        driver.label_strategy = PassedOn(together=True)
         from alrun.driver.phases.labeling import LabelingPhase
 
-        LabelingPhase().run(driver)
+        strategies = replace(driver.experiment.strategies, label={"mine": PassedOn(together=True)})
+        LabelingPhase().run(replace(driver.experiment, strategies=strategies), driver.state)
         assert [(one.item, one.target) for one in driver.label_queue.to_list()] == [(0, 0), (1, 1)]

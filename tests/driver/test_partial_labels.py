@@ -36,7 +36,7 @@ def finished(folder: Path, *query: Any, partial: bool = True, steps: int = 3, **
         folder, cold=True, data=data, cold_start=start, query=query, stopping=[Steps(steps + 1)], **parts
     ) as driver:
         driver.run()
-        driver.ledger.write(driver.store.directory)
+        driver.experiment.ledger.write(driver.experiment.store.directory)
     return driver
 
 
@@ -58,7 +58,7 @@ def test_requests_are_what_the_budget_counts_and_what_is_learnt(tmp_path: Path, 
     targets = pool.targets(torch.arange(len(pool)))
     rows = pool.indices
     assert torch.equal(targets, torch.where(known[rows] == 0, TARGETS[rows], -1))
-    assert torch.equal(driver.unlabeled_pool.open_tasks(rows), targets == -1)  # type: ignore[union-attr]
+    assert torch.equal(driver.unlabeled_pool.open_tasks(rows), targets == -1)
 
 
 def test_a_cold_start_of_rows_buys_all_their_tasks_as_far_as_it_may(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ ACCURACY = "torchmetrics.classification.MulticlassAccuracy"
 
 
 def acquisitions(driver: Any) -> pd.DataFrame:
-    return pd.DataFrame(driver.ledger.acquisitions)
+    return pd.DataFrame(driver.experiment.ledger.acquisitions)
 
 
 class Names(Callback):
@@ -147,12 +147,12 @@ class Watches(Classification):
 
 def test_metrics_that_two_strategies_record_stay_two(tmp_path: Path) -> None:
     driver = run(tmp_path, metrology={"whole": Classification(), "half": Watches()}, query=[Entropy(6)], budget=12)
-    metrics = driver.ledger.metrics
+    metrics = driver.experiment.ledger.metrics
     assert metrics["half/accuracy"] == metrics["whole/accuracy"] / 2 > 0
     assert "accuracy" not in metrics
     alone = run(tmp_path / "alone", metrology={"whole": Classification()}, query=[Entropy(6)], budget=12)
-    assert alone.ledger.metrics["accuracy"] == metrics["whole/accuracy"]
-    assert alone.ledger.every_metric["whole/accuracy"] == metrics["whole/accuracy"]
+    assert alone.experiment.ledger.metrics["accuracy"] == metrics["whole/accuracy"]
+    assert alone.experiment.ledger.every_metric["whole/accuracy"] == metrics["whole/accuracy"]
 
 
 TWICE = (*SMALL, "++metrology.more={_target_: alrun.metrology.classification.Classification}")

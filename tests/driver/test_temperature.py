@@ -117,6 +117,10 @@ def driver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driver]:
         yield host
 
 
+def calibrating(driver: Driver, predictor: Any) -> CalibratedPredictor:
+    return CalibratedPredictor(predictor, driver.learner, driver.validation_pool, step=lambda: driver.state.step)
+
+
 def nll(driver: Driver, predictor: Any) -> float:
     pool: Any = driver.validation_pool
     outputs = [one.outputs for one in predictor(pool)]
@@ -126,7 +130,7 @@ def nll(driver: Driver, predictor: Any) -> float:
 
 
 def test_outputs_are_divided_and_the_rest_is_left(driver: Driver) -> None:
-    calibrated = CalibratedPredictor(driver.predictor, driver)
+    calibrated = calibrating(driver, driver.predictor)
     temperatures = calibrated.temperatures()
     assert temperatures is not None
     pairs = zip(
@@ -151,7 +155,7 @@ def test_it_is_fitted_anew_with_other_weights_and_only_then(driver: Driver) -> N
         passes.append(pool)
         return driver.predictor(pool, embeddings=embeddings)
 
-    calibrated = CalibratedPredictor(counted, driver)
+    calibrated = calibrating(driver, counted)
     before = calibrated.temperatures()
     assert calibrated.temperatures() is before
     assert passes == [driver.validation_pool]
@@ -162,7 +166,7 @@ def test_it_is_fitted_anew_with_other_weights_and_only_then(driver: Driver) -> N
     assert after is not None
     assert not torch.equal(after, before)
     driver.validation_pool = None
-    assert calibrated.temperatures() is None
+    assert calibrating(driver, counted).temperatures() is None
 
 
 def config(*words: str) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def test_division_by_hand() -> None:
 
 
 def booked(driver: Driver) -> list[tuple[int, str]]:
-    return [(row["index"], row["strategy"]) for row in driver.ledger.acquisitions]
+    return [(row["index"], row["strategy"]) for row in driver.experiment.ledger.acquisitions]
 
 
 def test_labels_are_bought_for_both_and_count(tmp_path: Path) -> None:
@@ -73,15 +73,15 @@ def test_labels_are_bought_for_both_and_count(tmp_path: Path) -> None:
         before = len(pool), len(pool.validation_indices)
         driver.run()
         training, validation = driver.training_pool, driver.validation_pool
-        assert driver.labels_bought == 40 == len(training) + len(validation)  # type: ignore[arg-type]
-        assert (len(pool) + len(training), len(pool.validation_indices) + len(validation)) == before  # type: ignore[arg-type]
-        assert len(validation) == pytest.approx(40 * before[1] / sum(before), abs=2)  # type: ignore[arg-type]
-        assert not set(training.indices.tolist()) & set(validation.indices.tolist())  # type: ignore[union-attr]
+        assert driver.labels_bought == 40 == len(training) + len(validation)
+        assert (len(pool) + len(training), len(pool.validation_indices) + len(validation)) == before
+        assert len(validation) == pytest.approx(40 * before[1] / sum(before), abs=2)
+        assert not set(training.indices.tolist()) & set(validation.indices.tolist())
         rows = booked(driver)
-        assert {row for row, name in rows if name == "validation"} == set(validation.indices.tolist())  # type: ignore[union-attr]
+        assert {row for row, name in rows if name == "validation"} == set(validation.indices.tolist())
         assert {row for row, name in rows if name != "validation"} == set(training.indices.tolist())
         assert len(rows) == 40
-        assert validation.targets(torch.arange(3)).equal(pool.reveal(validation.indices[:3]))  # type: ignore[union-attr]
+        assert validation.targets(torch.arange(3)).equal(pool.reveal(validation.indices[:3]))
         assert driver.last_batch < 8
 
 
@@ -91,7 +91,7 @@ def test_validation_rows_do_not_depend_on_the_strategies(tmp_path: Path) -> None
         with sold(tmp_path / name, query=query) as driver:
             driver.query_and_update(8)
             driver.query_and_update(8)
-            drawn.append(driver.validation_pool.indices.tolist())  # type: ignore[union-attr]
+            drawn.append(driver.validation_pool.indices.tolist())
     assert drawn[0] == drawn[1]
 
 
@@ -122,7 +122,7 @@ def test_loop_validates_on_what_was_bought_alone(tmp_path: Path) -> None:
     with sold(tmp_path, loop=Loop(), validate=True) as driver:
         driver.run()
     assert sizes == sorted(sizes)
-    assert 0 < sizes[0] < sizes[-1] == len(driver.validation_pool)  # type: ignore[arg-type]
+    assert 0 < sizes[0] < sizes[-1] == len(driver.validation_pool)
 
 
 @pytest.mark.parametrize("phase", ["query", "labeling", "data_integration", "training"])
@@ -138,8 +138,8 @@ def test_resume_is_exact(tmp_path: Path, phase: str) -> None:
     with sold(tmp_path / "cut") as resumed:
         resumed.run()
     assert booked(resumed) == booked(whole)
-    assert resumed.digest == whole.digest
-    assert resumed.validation_pool.indices.equal(whole.validation_pool.indices)  # type: ignore[union-attr]
+    assert resumed.state.digest == whole.state.digest
+    assert resumed.validation_pool.indices.equal(whole.validation_pool.indices)
 
 
 def test_what_is_asked_is_what_is_bought(tmp_path: Path) -> None:
@@ -171,11 +171,11 @@ def test_interactive_steps_resume(tmp_path: Path) -> None:
     with sold(tmp_path) as driver:
         driver.query_and_update(9)
         driver.query_and_update(5)
-        digest, rows = driver.digest, booked(driver)
+        digest, rows = driver.state.digest, booked(driver)
     with sold(tmp_path) as again:
         again.query_and_update(9)
         again.query_and_update(5)
-        assert (again.digest, booked(again)) == (digest, rows)
+        assert (again.state.digest, booked(again)) == (digest, rows)
         again.run()
         assert again.labels_bought == 40
 

@@ -20,7 +20,9 @@ def test_scratch_starts_from_the_same_weights_in_every_step(tmp_path: Path) -> N
     loop = PlainLoop()
     driver = run(tmp_path, loop=loop, reset=Reset.SCRATCH)
     assert len(loop.starts) == 4
-    initial = torch.cat([driver.initial_weights[name].flatten() for name, _ in driver.learner.named_parameters()])
+    initial = torch.cat(
+        [driver.experiment.initial_weights[name].flatten() for name, _ in driver.learner.named_parameters()]
+    )
     assert all(start.equal(initial) for start in loop.starts)
     assert not any(end.equal(initial) for end in loop.ends)
 
@@ -35,12 +37,12 @@ def test_shrink_and_perturb(tmp_path: Path) -> None:
     loop = PlainLoop()
     driver = run(tmp_path, loop=loop, reset=Reset.SHRINK_PERTURB, shrink=0.25, perturb=0.5)
     named = dict(driver.learner.named_parameters())
-    initial = torch.cat([driver.initial_weights[name].flatten() for name in named])
+    initial = torch.cat([driver.experiment.initial_weights[name].flatten() for name in named])
     assert loop.starts[0].equal(initial)
     for step, (start, end) in enumerate(zip(loop.starts[1:], loop.ends, strict=False), start=2):
         noise = []
         for name in named:
-            fresh = driver.initial_weights[name].flatten()
+            fresh = driver.experiment.initial_weights[name].flatten()
             generator = Seeds(0, step, PHASE).torch(Role.INIT, f"perturb {name}")
             noise.append(fresh[torch.randperm(len(fresh), generator=generator)])
         torch.testing.assert_close(start, 0.25 * end + 0.5 * torch.cat(noise))
@@ -80,7 +82,7 @@ def test_only_the_newest_weights_are_read(tmp_path: Path) -> None:
         (tmp_path / f"checkpoints/step_{step}/training/weights.safetensors").unlink()
     driver = run(tmp_path, loop=None)
     with opened(tmp_path) as other:
-        expected = other.store.checkpoints.find(4, "training")
+        expected = other.experiment.store.checkpoints.find(4, "training")
         assert expected is not None
         weights = expected.weights()
     assert flat(driver.learner).equal(

@@ -75,7 +75,8 @@ def pool_for(spec: TaskSpec, count: int = 30) -> Pool:
 
 def laplace(pool: Pool, **options: Any) -> Laplace:
     module = Laplace(spec=pool.spec, **options)
-    module.attach(SimpleNamespace(training_pool=pool))
+    host: Any = SimpleNamespace(training_pool=pool)
+    module.attach(host)
     return module
 
 

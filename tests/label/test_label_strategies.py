@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def answers(strategy: Any, driver: Driver, items: Sequence[Any], queue: Any = No
 
 
 def pending(driver: Driver) -> list[int]:
-    rows: list[int] = driver.unlabeled_pool.pending.tolist()  # type: ignore[union-attr]
+    rows: list[int] = driver.unlabeled_pool.pending.tolist()
     return rows
 
 
@@ -58,7 +59,7 @@ def test_oracle_reveals_in_order_and_fits_the_training_pool(task: Task, tmp_path
     with hosted(tmp_path / "run", task) as driver:
         rows, queue = pending(driver), CountingQueue()
         found = answers(Oracle(cost=2.5, batch_size=8), driver, rows, queue)
-        true = driver.unlabeled_pool.reveal(torch.tensor(rows))  # type: ignore[union-attr]
+        true = driver.unlabeled_pool.reveal(torch.tensor(rows))
         assert [answer.item for answer in found] == rows
         assert [answer.target for answer in found] == true.flatten().tolist()
         assert {(answer.annotator, answer.cost, answer.status) for answer in found} == {("oracle", 2.5, "labelled")}
@@ -82,7 +83,7 @@ def test_noise_is_the_same_in_every_step_and_follows_the_seed(tmp_path: Path) ->
     for seed in (0, 1):
         for step in (1, 5):
             with hosted(tmp_path / f"{seed}-{step}") as driver:
-                driver.settings = type(driver.settings)(seed, query_size=10, budget=100, device="cpu")
+                driver.experiment = replace(driver.experiment, settings=replace(driver.experiment.settings, seed=seed))
                 driver.active_learning_step_idx = step
                 labels[seed, step] = [a.target for a in answers(NoisyOracle(0.5), driver, pending(driver))]
                 assert set(labels[seed, step]) <= set(range(NUM_CLASSES))
@@ -94,16 +95,16 @@ def test_confusion_replaces_the_flip_rate(tmp_path: Path) -> None:
     with hosted(tmp_path / "run") as driver:
         rows = pending(driver)
         given = torch.tensor([a.target for a in answers(NoisyOracle(0.9, confusion=turn), driver, rows)])
-        true = driver.unlabeled_pool.reveal(torch.tensor(rows))  # type: ignore[union-attr]
+        true = driver.unlabeled_pool.reveal(torch.tensor(rows))
     assert given.equal((true + 1) % NUM_CLASSES)
 
 
 def test_regression_noise_is_gaussian(tmp_path: Path) -> None:
     with hosted(tmp_path / "run", Task.REGRESSION, cold=True) as driver:
-        rows = driver.unlabeled_pool.indices  # type: ignore[union-attr]
+        rows = driver.unlabeled_pool.indices
         strategy = NoisyOracle(sigma=3.0)
         strategy.attach(driver)
-        errors = (strategy.targets(rows) - driver.unlabeled_pool.reveal(rows)) / 3.0  # type: ignore[union-attr]
+        errors = (strategy.targets(rows) - driver.unlabeled_pool.reveal(rows)) / 3.0
     count = len(rows)
     assert abs(float(errors.mean())) < 4 / math.sqrt(count)
     assert abs(float(errors.square().mean()) - 1) < 4 * math.sqrt(2 / count)
@@ -112,7 +113,7 @@ def test_regression_noise_is_gaussian(tmp_path: Path) -> None:
 def test_function_answers_rows_and_new_points_alike(tmp_path: Path) -> None:
     with hosted(tmp_path / "run", Task.REGRESSION) as driver:
         rows = pending(driver)[:5]
-        inputs = driver.unlabeled_pool.lookup(torch.tensor(rows))  # type: ignore[union-attr]
+        inputs = driver.unlabeled_pool.lookup(torch.tensor(rows))
         items = [rows[0], inputs[1].numpy(), *rows[2:4], inputs[4]]
         queue = CountingQueue()
         found = answers(Function(response, batch_size=2, cost=7.0), driver, items, queue)
@@ -125,7 +126,7 @@ def test_function_answers_rows_and_new_points_alike(tmp_path: Path) -> None:
 def test_function_points_fail_alone_with_the_reason(tmp_path: Path) -> None:
     with hosted(tmp_path / "run", Task.REGRESSION) as driver:
         rows = pending(driver)[:10]
-        inputs = driver.unlabeled_pool.lookup(torch.tensor(rows))  # type: ignore[union-attr]
+        inputs = driver.unlabeled_pool.lookup(torch.tensor(rows))
 
         def fragile(batch: torch.Tensor) -> torch.Tensor:
             if (batch == inputs[3]).all(dim=1).any():

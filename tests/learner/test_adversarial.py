@@ -48,7 +48,8 @@ def learner(pool: Pool | None = None, optimizer: Any = SGD, **options: Any) -> A
         torch.manual_seed(0)
         made = Adversarial(SPEC, optimizer, hidden=(6,), discriminator_hidden=(4,), **{"dropout": 0.0, **options})
     if pool is not None:
-        made.attach(SimpleNamespace(unlabeled_pool=pool, seeds=Seeds(0, 1, "training"), training_epoch=0))
+        host: Any = SimpleNamespace(unlabeled_pool=pool, seeds=Seeds(0, 1, "training"), training_epoch=0)
+        made.attach(host)
     return made
 
 
@@ -121,7 +122,7 @@ def test_unlabelled_minibatches_are_in_step_and_belong_to_the_epoch() -> None:
     first, pool.asked = pool.asked, []
     trained(model, rows=20)
     assert pool.asked == first
-    model._driver.training_epoch, pool.asked = 1, []
+    model._host.training_epoch, pool.asked = 1, []
     trained(model, rows=20)
     assert pool.asked != first
 

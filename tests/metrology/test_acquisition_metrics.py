@@ -48,12 +48,12 @@ def test_mean_scores_leave_out_what_has_none() -> None:
 def test_counts_the_labels_that_were_bought(make_driver: MakeDriver) -> None:
     strategy = Acquisition()
     driver = make_driver(Digits(), strategy)
-    rows = driver.unlabeled_pool.indices[:8].tolist()  # type: ignore[union-attr]
+    rows = driver.unlabeled_pool.indices[:8].tolist()
     # Bought labels, not the source's: a noisy annotator says 3 to everything in the last batch.
     first = [Annotation(row, target) for row, target in zip(rows[:5], [0, 0, 1, 9, 3], strict=True)]
     driver.training_pool.extend(first)
     driver.training_pool.extend([Annotation(row, 3) for row in rows[5:]])
-    driver.last_batch, driver.last_reports = 3, [QueryReport([1.0, 2.0, 3.0], pool_mean=0.25)]
+    driver.state.last_batch, driver.state.last_reports = 3, [QueryReport([1.0, 2.0, 3.0], pool_mean=0.25)]
     strategy()
     found = {record["metric"]: record["value"] for record in strategy.records}
     assert [found[f"count_pool_{c}"] for c in range(10)] == [2, 1, 0, 4, 0, 0, 0, 0, 0, 1]
@@ -68,7 +68,7 @@ def test_counts_the_labels_that_were_bought(make_driver: MakeDriver) -> None:
 def test_a_regression_has_no_class_counts(make_driver: MakeDriver) -> None:
     strategy = Acquisition()
     driver = make_driver(Diabetes(), strategy)
-    driver.training_pool.extend([Annotation(int(row), 1.5) for row in driver.unlabeled_pool.indices[:2]])  # type: ignore[union-attr]
-    driver.last_batch = 2
+    driver.training_pool.extend([Annotation(int(row), 1.5) for row in driver.unlabeled_pool.indices[:2]])
+    driver.state.last_batch = 2
     strategy()
     assert [record["metric"] for record in strategy.records] == ["nearest_distance_picks"]

@@ -76,7 +76,7 @@ def test_counts_are_of_labels_that_were_bought(make_driver: MakeDriver) -> None:
     first, second = driver.unlabeled_pool.indices[:2].tolist()
     driver.training_pool.extend([Annotation((first, "digit"), 7), Annotation((second, "parity"), 1)])
     driver.training_pool.extend([Annotation((first, "parity"), 1)])
-    driver.last_batch = 1
+    driver.state.last_batch = 1
     strategy.compute()
     found = {record["metric"]: record["value"] for record in strategy.records}
     assert {name: value for name, value in found.items() if value} == {

@@ -96,7 +96,8 @@ def largest_tensor(rows: int) -> int:
         progress=lambda done, total: None,
     )
     strategy = Adversarial(20)
-    strategy.attach(SimpleNamespace(predictor=predictor, unlabeled_pool=pool, learner=learner))
+    host: Any = SimpleNamespace(predictor=predictor, unlabeled_pool=pool, learner=learner)
+    strategy.attach(host)
     queue = FifoQueue()
     with Largest() as largest:  # type: ignore[no-untyped-call]
         strategy(queue)

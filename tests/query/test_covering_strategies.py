@@ -41,12 +41,12 @@ def test_prob_cover_sees_labelled_rows_and_estimates_the_radius(radius: float | 
     strategy = ProbCover(9, radius=radius, purity=0.9)
     with hosted(tmp_path / "run") as driver:
         picks = sampled(strategy, driver)
-        pool, size = driver.unlabeled_pool, len(driver.unlabeled_pool)  # type: ignore[arg-type]
+        pool, size = driver.unlabeled_pool, len(driver.unlabeled_pool)
         rows = torch.cat([everything(driver, each)[0] for each in (pool, driver.training_pool)])
         generator = driver.seeds.torch(Role.QUERY, "ProbCover")
         found = radius or purity_radius(rows, NUM_CLASSES, purity=0.9, generator=generator)
         expected = prob_cover(rows, torch.arange(size, len(rows)), 9, found)
-        assert picks == pool.indices[expected].tolist()  # type: ignore[union-attr]
+        assert picks == pool.indices[expected].tolist()
 
 
 def test_weighted_kmeans_clusters_the_most_uncertain(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_weighted_kmeans_clusters_the_most_uncertain(tmp_path: Path) -> None:
         likely = weights.argsort(descending=True, stable=True)[:24].sort().values
         generator = driver.seeds.torch(Role.QUERY, "WeightedKMeans")
         middles = likely[kmeans(rows[likely], 6, generator=generator, weights=weights[likely])]
-        assert picks == driver.unlabeled_pool.indices[middles].tolist()  # type: ignore[union-attr]
+        assert picks == driver.unlabeled_pool.indices[middles].tolist()
     assert strategy.report.scores == pytest.approx(weights[middles].tolist())
 
 

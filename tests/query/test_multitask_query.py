@@ -50,7 +50,8 @@ class Host:
 
 def scored(outputs: torch.Tensor, stochastic: bool = False, **options: Any) -> np.ndarray[Any, Any]:
     strategy = MultiTask(1, spec=SPEC, **options)
-    strategy.attach(Host())
+    host: Any = Host()
+    strategy.attach(host)
     found = strategy.score(Prediction(torch.arange(outputs.shape[-2]), outputs, stochastic))
     return found.numpy()
 
@@ -178,7 +179,7 @@ def test_numbers_are_ranked_by_the_variance_of_each_target() -> None:
     spec = TaskSpec(
         Task.REGRESSION, (5,), 2, tasks=tuple(TaskPart(name, Task.REGRESSION, 1) for name in ("low", "high"))
     )
-    host = Host()
+    host: Any = Host()
     host.spec = spec
     outputs = torch.randn(4, 30, 4, generator=torch.Generator().manual_seed(3))
     strategy = MultiTask(1, weights={"high": 0.1}, combine="sum", spec=spec)

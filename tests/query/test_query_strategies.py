@@ -88,8 +88,8 @@ def test_bald_without_samples_says_what_to_do(tmp_path: Path) -> None:
 
 def test_nan_names_strategy_and_row(tmp_path: Path) -> None:
     with hosted(tmp_path / "run") as driver:
-        rows = driver.unlabeled_pool.indices  # type: ignore[union-attr]
-        bad = driver.unlabeled_pool.lookup(rows[40:41])[0]  # type: ignore[union-attr]
+        rows = driver.unlabeled_pool.indices
+        bad = driver.unlabeled_pool.lookup(rows[40:41])[0]
         forward = driver.learner.forward
 
         def poisoned(inputs: torch.Tensor) -> Any:
@@ -109,7 +109,7 @@ def test_no_samples_no_forward_pass(tmp_path: Path) -> None:
 
 def test_random_draws_anew_each_step_and_every_row_alike(tmp_path: Path) -> None:
     with hosted(tmp_path / "run") as driver:
-        rows = driver.unlabeled_pool.indices.tolist()  # type: ignore[union-attr]
+        rows = driver.unlabeled_pool.indices.tolist()
         counts = dict.fromkeys(rows, 0)
         steps = 600
         for step in range(steps):

@@ -59,7 +59,7 @@ def firsts(strategy: PerturbedBald, driver: Any) -> list[int]:
 def test_the_first_pick_has_the_chances_of_the_paper(kind: type[PerturbedBald], tmp_path: Path) -> None:
     with hosted(tmp_path / "run", stochastic=True) as driver:
         chunks = list(driver.predictor(driver.unlabeled_pool))
-        driver.predictor = Replayed(chunks)  # type: ignore[assignment]
+        driver.predictor = Replayed(chunks)
         values = torch.cat([scores.bald(probabilities(chunk.outputs)) for chunk in chunks]).double()
         rows = torch.cat([chunk.indices for chunk in chunks]).tolist()
         drawn = firsts(kind(1, coldness=1.5), driver)

@@ -54,7 +54,7 @@ class TestSmallSubpool(QueryConformance):
 def test_the_strategy_chooses_among_the_subset_alone(tmp_path: Path) -> None:
     with opened(tmp_path) as driver:
         shown = subset(driver)
-        ranked = sampled(Margin(len(driver.unlabeled_pool)), driver)  # type: ignore[arg-type]
+        ranked = sampled(Margin(len(driver.unlabeled_pool)), driver)
         picks = sampled(Subpool(5, Margin(99), size=SIZE), driver)
         assert len(shown) == SIZE
         assert picks == [row for row in ranked if row in shown][:5] != ranked[:5]

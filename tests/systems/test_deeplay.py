@@ -168,5 +168,5 @@ def test_its_python_methods(tmp_path: Path) -> None:
             choice = driver.query(10)
             driver.reset_model()
             assert all(torch.equal(value, initial[name]) for name, value in driver.learner.state_dict().items())
-            told.append((driver.digest, choice, {name: value.tolist() for name, value in trained.items()}))
+            told.append((driver.state.digest, choice, {name: value.tolist() for name, value in trained.items()}))
     assert told[0] == told[1]

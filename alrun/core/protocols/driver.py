@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from alrun.core.errors import StrategyError
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.seeding import Seeds
@@ -15,10 +16,9 @@ from alrun.core.types import Prediction, QueryReport, TaskSpec
 if TYPE_CHECKING:
     import torch
 
-    from alrun.core.protocols.pool import DataPool
     from alrun.core.protocols.strategies import LabelStrategy, MetrologyStrategy, QueryStrategy
 
-__all__ = ["DriverProtocol", "Predictor", "StrategyHost"]
+__all__ = ["DriverProtocol", "Predictor", "StrategyHost", "spec_of"]
 
 
 class DriverProtocol(Protocol):
@@ -26,15 +26,27 @@ class DriverProtocol(Protocol):
 
     learner: Any
     query_strategies: list[QueryStrategy]
-    query_queue: AbstractQueue[Any]
-    label_strategy: LabelStrategy | None
-    label_queue: AbstractQueue[Any] | None
-    metrology_strategies: list[MetrologyStrategy] | None
-    training_pool: DataPool[Any]
-    validation_pool: DataPool[Any] | None
-    unlabeled_pool: Any | None
+    metrology_strategies: list[MetrologyStrategy]
+    training_pool: Any
+    validation_pool: Any
+    unlabeled_pool: Any
 
-    def active_learning_step(self, *args: Any, **kwargs: Any) -> None:
+    @property
+    def query_queue(self) -> AbstractQueue[Any]:
+        """What is to be labeled."""
+        ...
+
+    @property
+    def label_strategy(self) -> LabelStrategy | None:
+        """The strategy that answers the queue, or ``None``."""
+        ...
+
+    @property
+    def label_queue(self) -> AbstractQueue[Any] | None:
+        """What has been answered."""
+        ...
+
+    def active_learning_step(self) -> None:
         """Run one pass: training, metrology, query, labeling, data integration."""
         ...
 
@@ -56,20 +68,48 @@ class Predictor(Protocol):
 
 
 class StrategyHost(DriverProtocol, Protocol):
-    """What alrun's own driver offers to strategies beyond the common interface."""
+    """What a strategy sees of the driver: the type of ``driver`` in every strategy.
+
+    Pools are of the kinds in ``alrun.core.protocols.pool``; ``None`` where the data have no such pool. What may change
+    between phases can only be read.
+    """
 
     log_dir: Path
-    active_learning_step_idx: int
-    current_phase: ActiveLearningPhase | None
     device: torch.device
     logger: logging.Logger
     spec: TaskSpec | None
-    test_pool: Any | None
+    test_pool: Any
     predictor: Predictor
-    labels_bought: int
-    last_batch: int
-    last_reports: list[QueryReport]
-    training_epoch: int
+
+    @property
+    def active_learning_step_idx(self) -> int:
+        """Index of the current step."""
+        ...
+
+    @property
+    def current_phase(self) -> ActiveLearningPhase | None:
+        """Phase that is running, or ``None``."""
+        ...
+
+    @property
+    def labels_bought(self) -> int:
+        """Labels integrated so far."""
+        ...
+
+    @property
+    def last_batch(self) -> int:
+        """Labels integrated in the last step."""
+        ...
+
+    @property
+    def last_reports(self) -> list[QueryReport]:
+        """What the query strategies said of their last choice."""
+        ...
+
+    @property
+    def training_epoch(self) -> int:
+        """Epoch (0-based) of the training phase that is running, or was last."""
+        ...
 
     @property
     def seeds(self) -> Seeds:
@@ -88,3 +128,14 @@ class StrategyHost(DriverProtocol, Protocol):
     def load_records(self, path: Path) -> list[Any]:
         """Read what ``save_records`` wrote."""
         ...
+
+
+def spec_of(host: StrategyHost) -> TaskSpec:
+    """Return what the data are.
+
+    Raises:
+        StrategyError: They do not say.
+    """
+    if host.spec is None:
+        raise StrategyError("the data do not say what they are: this needs a source with a spec")
+    return host.spec

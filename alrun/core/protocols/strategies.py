@@ -15,6 +15,7 @@ from alrun.core.phases import ActiveLearningPhase
 if TYPE_CHECKING:
     from typing import Self
 
+    from alrun.core.protocols.driver import StrategyHost
     from alrun.core.protocols.queue import AbstractQueue
 
 __all__ = ["ActiveLearningProtocol", "LabelStrategy", "MetrologyStrategy", "QueryStrategy", "name_strategies"]
@@ -46,7 +47,7 @@ class ActiveLearningProtocol(Protocol):
     _strategy_name: str = ""
     _stream_name: str = ""
     if TYPE_CHECKING:
-        driver: Any
+        driver: StrategyHost
         _logger: logging.Logger
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -55,7 +56,7 @@ class ActiveLearningProtocol(Protocol):
         instance._args = _captured(cls, args, kwargs)
         return instance
 
-    def attach(self, other: Any) -> None:
+    def attach(self, other: StrategyHost) -> None:
         """Attach to the driver ``other``, whose learner, pools and directories the strategy then uses."""
         self.driver = other
 

@@ -10,7 +10,8 @@ from alrun.core.errors import AlrunError, StrategyError, StrategyTimeout
 from alrun.core.phases import ActiveLearningPhase
 
 if TYPE_CHECKING:
-    from alrun.driver.host import Host
+    from alrun.driver.experiment import Experiment
+    from alrun.driver.state import State
 
 __all__ = ["calling"]
 
@@ -23,7 +24,7 @@ KEYS = {
 
 
 @contextmanager
-def calling(driver: Host, name: str, phase: ActiveLearningPhase) -> Iterator[None]:
+def calling(experiment: Experiment, state: State, name: str, phase: ActiveLearningPhase) -> Iterator[None]:
     """Call the strategy ``name`` in the content: its errors bear its name, and it may take as long as the config says.
 
     Raises:
@@ -31,20 +32,20 @@ def calling(driver: Host, name: str, phase: ActiveLearningPhase) -> Iterator[Non
         StrategyError: It failed.
     """
     key = KEYS[phase]
-    seconds = driver.settings.timeouts.get(key)
-    where = f"{phase} of step {driver.active_learning_step_idx}: {name}"
+    seconds = experiment.settings.timeouts.get(key)
+    where = f"{phase} of step {state.step}: {name}"
     answer = "without an answer" if phase is ActiveLearningPhase.LABELING else "in one call"
-    hint = f"where it hung is in {driver.log_dir}/alrun.log; timeout.{key}=null waits for ever"
+    hint = f"where it hung is in {experiment.log_dir}/alrun.log; timeout.{key}=null waits for ever"
     late = f"{where} took more than {seconds} s {answer}\n    → {hint}"
     try:
-        with driver.deadline.limit(seconds, late):
+        with experiment.deadline.limit(seconds, late):
             yield
     except StrategyTimeout as error:
-        driver.logger.error("%s took too long", where, exc_info=error.__cause__)
+        experiment.logger.error("%s took too long", where, exc_info=error.__cause__)
         raise
     except AlrunError:
         raise
     except Exception as error:
-        driver.logger.exception("%s failed", where)
+        experiment.logger.exception("%s failed", where)
         what = f"{where}: {type(error).__name__}: {error}"
-        raise StrategyError(f"{what}\n    → traceback in {driver.log_dir}/alrun.log") from error
+        raise StrategyError(f"{what}\n    → traceback in {experiment.log_dir}/alrun.log") from error

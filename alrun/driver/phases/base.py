@@ -11,7 +11,8 @@ from alrun.core.phases import ActiveLearningPhase
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from alrun.driver.host import Host
+    from alrun.driver.experiment import Experiment
+    from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
 
 __all__ = ["Phase", "PhaseResult"]
@@ -35,18 +36,18 @@ class Phase(Protocol):
 
     tag: ActiveLearningPhase
 
-    def run(self, driver: Host) -> PhaseResult:
-        """Do the phase's work on ``driver`` and return what to commit."""
+    def run(self, experiment: Experiment, state: State) -> PhaseResult:
+        """Do the phase's work and return what to commit."""
         ...
 
-    def restore(self, driver: Host, commit: Commit) -> None:
-        """Bring ``driver`` to where ``run`` left it, from its commit.
+    def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
+        """Bring the experiment to where ``run`` left it, from its commit.
 
         Raises:
             CorruptionError: The commit does not hold; the phase will be run again.
         """
         ...
 
-    def committed(self, driver: Host) -> None:
+    def committed(self, experiment: Experiment, state: State) -> None:
         """Tidy up after the commit."""
         ...

@@ -17,7 +17,8 @@ from alrun.driver.phases.base import PhaseResult
 from alrun.driver.recorded import recorded_answers
 
 if TYPE_CHECKING:
-    from alrun.driver.host import Host
+    from alrun.driver.experiment import Experiment
+    from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
 
 __all__ = ["LabelingPhase"]
@@ -28,64 +29,71 @@ class LabelingPhase:
 
     tag = ActiveLearningPhase.LABELING
 
-    def run(self, driver: Host) -> PhaseResult:
+    def run(self, experiment: Experiment, state: State) -> PhaseResult:
         """Ask; requests that come back unanswered are noted as skipped."""
-        step = driver.active_learning_step_idx
-        requests = list(enumerate(driver.query_queue.to_list()))
-        if driver.label_strategy is None:
-            return PhaseResult({"answers": 0, "digest": driver.store.labels.digest(step)})
-        driver.store.check()
-        known = driver.store.labels.answers(step)
+        step = state.step
+        requests = list(enumerate(state.query_queue.to_list()))
+        if not experiment.strategies.label:
+            return PhaseResult({"answers": 0, "digest": experiment.store.labels.digest(step)})
+        experiment.store.check()
+        known = experiment.store.labels.answers(step)
         if len(known) == len(requests) and not _any_labelled(known):
             # The run was ended for it: whoever starts it again wants them asked again.
             known = {}
         for order, annotation in known.items():
-            tell_label(driver, order, annotation, again=True)
-        known = {**known, **_recalled(driver, [one for one in requests if one[0] not in known], len(requests))}
+            tell_label(experiment, state, order, annotation, again=True)
+        known = {
+            **known,
+            **_recalled(experiment, state, [one for one in requests if one[0] not in known], len(requests)),
+        }
         if len(known) < len(requests):
-            _ask(driver, requests, known)
-        _refuse_all_failed(driver.store.labels.answers(step), step)
-        self._collect(driver)
-        return PhaseResult({"answers": len(requests), "digest": driver.store.labels.digest(step)})
+            _ask(experiment, state, requests, known)
+        _refuse_all_failed(experiment.store.labels.answers(step), step)
+        self._collect(experiment, state)
+        return PhaseResult({"answers": len(requests), "digest": experiment.store.labels.digest(step)})
 
-    def restore(self, driver: Host, commit: Commit) -> None:
+    def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
         """Take the answers from the label log; asks again for what the log no longer holds."""
-        if driver.store.labels.digest(commit.step) != commit.state()["digest"]:
+        if experiment.store.labels.digest(commit.step) != commit.state()["digest"]:
             raise CorruptionError(f"the label log no longer holds every answer of step {commit.step}")
-        self._collect(driver)
+        self._collect(experiment, state)
 
-    def committed(self, driver: Host) -> None:
+    def committed(self, experiment: Experiment, state: State) -> None:
         """Nothing to tidy."""
 
-    def _collect(self, driver: Host) -> None:
-        step = driver.active_learning_step_idx
-        answers = driver.store.labels.answers(step)
-        driver.label_queue.from_list([answers[order] for order in sorted(answers)])
-        driver.ledger.add_answers(step, answers, driver.store.labels.costs(step))
-        driver.query_queue.from_list([])
+    def _collect(self, experiment: Experiment, state: State) -> None:
+        step = state.step
+        answers = experiment.store.labels.answers(step)
+        state.label_queue.from_list([answers[order] for order in sorted(answers)])
+        experiment.ledger.add_answers(step, answers, experiment.store.labels.costs(step))
+        state.query_queue.from_list([])
 
 
-def _recalled(driver: Host, requests: Sequence[tuple[int, Any]], total: int) -> Mapping[int, Annotation]:
+def _recalled(
+    experiment: Experiment, state: State, requests: Sequence[tuple[int, Any]], total: int
+) -> Mapping[int, Annotation]:
     """Take in the labels of ``requests`` that an earlier run has paid for; return them by order."""
-    answers = recorded_answers(driver, requests)
+    answers = recorded_answers(experiment, state, requests)
     if answers:
-        intake = LabelIntake(driver, total)
+        intake = LabelIntake(experiment, state, total)
         intake.check(list(answers.values()))
         intake.append(list(answers.items()))
     return answers
 
 
-def _ask(driver: Host, requests: Sequence[tuple[int, Any]], known: Mapping[int, Annotation]) -> None:
+def _ask(
+    experiment: Experiment, state: State, requests: Sequence[tuple[int, Any]], known: Mapping[int, Annotation]
+) -> None:
     """Have the label strategy answer what is not ``known``; what it leaves is skipped."""
-    ((name, strategy),) = driver.strategies.label.items()
+    ((name, strategy),) = experiment.strategies.label.items()
     outstanding = [(order, item) for order, item in requests if order not in known]
-    queue = Requests([item for _, item in outstanding], driver)
-    uuids = getattr(driver.unlabeled_pool, "uuids", None)
+    queue = Requests([item for _, item in outstanding], experiment.store.check)
+    uuids = getattr(experiment.pools.unlabeled, "uuids", None)
     answered = [(order, item) for order, item in requests if order in known]
     open_requests = OpenRequests(outstanding, answered, uuids, lambda: queue.taken)
-    answers = DurableQueue(open_requests, LabelIntake(driver, len(requests)), partial(_wrap, name), name)
+    answers = DurableQueue(open_requests, LabelIntake(experiment, state, len(requests)), partial(_wrap, name), name)
     try:
-        with calling(driver, name, ActiveLearningPhase.LABELING):
+        with calling(experiment, state, name, ActiveLearningPhase.LABELING):
             strategy.label(queue, answers)
         answers.finish(_skipped)
     finally:

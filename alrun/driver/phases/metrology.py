@@ -13,7 +13,8 @@ from alrun.driver.guards.calls import calling
 from alrun.driver.phases.base import PhaseResult
 
 if TYPE_CHECKING:
-    from alrun.driver.host import Host
+    from alrun.driver.experiment import Experiment
+    from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
 
 __all__ = ["MetrologyPhase"]
@@ -24,48 +25,48 @@ class MetrologyPhase:
 
     tag = ActiveLearningPhase.METROLOGY
 
-    def run(self, driver: Host) -> PhaseResult:
+    def run(self, experiment: Experiment, state: State) -> PhaseResult:
         """Measure; nothing to do while nothing has been trained."""
-        if driver.step_is_cold_start:
+        if experiment.is_cold:
             return PhaseResult({"records": []})
         fresh: list[Any] = []
-        for name, strategy in driver.strategies.metrology.items():
+        for name, strategy in experiment.strategies.metrology.items():
             before = len(strategy.records)
-            with _evaluating(driver, name), calling(driver, name, self.tag):
+            with _evaluating(experiment, state, name), calling(experiment, state, name, self.tag):
                 strategy.compute()
             new = list(strategy.records[before:])
             fresh.append([name, new])
-            measured = driver.ledger.add_records(driver.active_learning_step_idx, name, new)
-            driver.notify.tell(EvalFinished, name=name, metrics=measured)
+            measured = experiment.ledger.add_records(state.step, name, new)
+            experiment.notify.tell(EvalFinished, name=name, metrics=measured)
             strategy.serialize_records()
         return PhaseResult({"records": fresh})
 
-    def restore(self, driver: Host, commit: Commit) -> None:
+    def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
         """Give every strategy its records back."""
         stored = commit.state()["records"]
-        strategies = driver.strategies.metrology
+        strategies = experiment.strategies.metrology
         if stored and [name for name, _ in stored] != list(strategies):
             raise CorruptionError(f"{commit.path} holds records of other metrology strategies")
         for name, records in stored:
             strategies[name].records.extend(records)
-            driver.ledger.add_records(commit.step, name, records)
+            experiment.ledger.add_records(commit.step, name, records)
 
-    def committed(self, driver: Host) -> None:
+    def committed(self, experiment: Experiment, state: State) -> None:
         """Nothing to tidy."""
 
-    def write_anew(self, driver: Host) -> None:
+    def write_anew(self, experiment: Experiment) -> None:
         """Have every strategy write its file again, where it has records: the one that is there may be damaged."""
-        for strategy in driver.strategies.metrology.values():
+        for strategy in experiment.strategies.metrology.values():
             if strategy.records:
                 strategy.serialize_records()
 
 
 @contextmanager
-def _evaluating(driver: Host, name: str) -> Iterator[None]:
+def _evaluating(experiment: Experiment, state: State, name: str) -> Iterator[None]:
     """Tell that the strategy ``name`` begins; what is predicted meanwhile is its evaluation."""
-    driver.notify.tell(EvalStarted, name=name, metrics={})
-    driver.evaluation = name
+    experiment.notify.tell(EvalStarted, name=name, metrics={})
+    state.evaluation = name
     try:
         yield
     finally:
-        driver.evaluation = ""
+        state.evaluation = ""

@@ -13,7 +13,8 @@ from alrun.driver.supply.loader import BatchLoader
 from alrun.driver.weights import reset_weights
 
 if TYPE_CHECKING:
-    from alrun.driver.host import Host
+    from alrun.driver.experiment import Experiment
+    from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
 
 __all__ = ["TrainingPhase"]
@@ -24,58 +25,58 @@ class TrainingPhase:
 
     tag = ActiveLearningPhase.TRAINING
 
-    def run(self, driver: Host) -> PhaseResult:
+    def run(self, experiment: Experiment, state: State) -> PhaseResult:
         """Train; commits the weights and what the learner logged in the last epoch."""
-        if driver.step_is_cold_start:
-            return PhaseResult({"skipped": True, "pool": len(driver.training_pool)})
-        settings = driver.training
-        reset_weights(driver.learner, driver.initial_weights, settings, driver.seeds)
-        _fit_statistics(driver)
-        optimizer, scheduler = configured_optimizer(driver)
-        samples, session = len(driver.training_pool), EpochSession(driver)
-        driver.notify.tell(TrainStarted, samples=samples, max_epochs=settings.max_epochs)
-        shuffles = getattr(driver.learner, "shuffles", 1)
-        loader = BatchLoader(driver.training_pool, settings.batch_size, driver.seeds, shuffles=shuffles)
-        validation = _validation_loader(driver)
+        if experiment.is_cold:
+            return PhaseResult({"skipped": True, "pool": len(experiment.pools.training)})
+        settings = experiment.training
+        reset_weights(experiment.learner, experiment.initial_weights, settings, experiment.seeds(state))
+        _fit_statistics(experiment)
+        optimizer, scheduler = configured_optimizer(experiment, state)
+        samples, session = len(experiment.pools.training), EpochSession(experiment, state)
+        experiment.notify.tell(TrainStarted, samples=samples, max_epochs=settings.max_epochs)
+        shuffles = getattr(experiment.learner, "shuffles", 1)
+        loader = BatchLoader(experiment.pools.training, settings.batch_size, experiment.seeds(state), shuffles=shuffles)
+        validation = _validation_loader(experiment)
         try:
             settings.loop(
-                driver.learner,
+                experiment.learner,
                 optimizer,
                 loader,
                 validation,
-                train_step_fn=_lifted(driver.learner, settings.train_step_fn, True),
-                validate_step_fn=_lifted(driver.learner, settings.validate_step_fn, False),
+                train_step_fn=_lifted(experiment.learner, settings.train_step_fn, True),
+                validate_step_fn=_lifted(experiment.learner, settings.validate_step_fn, False),
                 max_epochs=settings.max_epochs,
                 max_train_steps=settings.max_train_steps,
                 max_val_steps=settings.max_val_steps,
                 lr_scheduler=scheduler,
-                device=driver.device,
+                device=experiment.device,
                 session=session,
             )
         finally:
             for each in (loader, validation):
                 if each is not None:
                     each.close()
-        driver.notify.tell(TrainFinished, samples=samples)
+        experiment.notify.tell(TrainFinished, samples=samples)
         logged = {"logged": session.last_logged} if session.last_logged else {}
-        driver.ledger.add_logged(driver.active_learning_step_idx, session.last_logged)
-        return PhaseResult({"skipped": False, "pool": samples, **logged}, dict(driver.learner.state_dict()))
+        experiment.ledger.add_logged(state.step, session.last_logged)
+        return PhaseResult({"skipped": False, "pool": samples, **logged}, dict(experiment.learner.state_dict()))
 
-    def restore(self, driver: Host, commit: Commit) -> None:
+    def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
         """Load the weights, where they are still needed, and the size the training pool had at the start."""
-        state = commit.state()
+        content = commit.state()
         if commit.step == 0:
-            driver.initial_pool_size = state["pool"]
-        driver.ledger.add_logged(commit.step, state.get("logged", {}))
-        if commit.has_weights and commit.step >= driver.restart_step:
-            driver.learner.load_state_dict(commit.weights())
+            state.initial_pool_size = content["pool"]
+        experiment.ledger.add_logged(commit.step, content.get("logged", {}))
+        if commit.has_weights and commit.step >= state.restart_step:
+            experiment.learner.load_state_dict(commit.weights())
 
-    def committed(self, driver: Host) -> None:
+    def committed(self, experiment: Experiment, state: State) -> None:
         """Remove the checkpoints inside the phase, which its commit replaces, and weights that need not stay."""
-        EpochSession(driver).discard()
-        step = driver.active_learning_step_idx
-        if step >= driver.restart_step and not driver.step_is_cold_start:
-            driver.retention.apply(driver.store.checkpoints, step)
+        EpochSession(experiment, state).discard()
+        step = state.step
+        if step >= state.restart_step and not experiment.is_cold:
+            experiment.retention.apply(experiment.store.checkpoints, step)
 
 
 def _lifted(learner: Any, step: Any, training: bool) -> Any:
@@ -84,9 +85,9 @@ def _lifted(learner: Any, step: Any, training: bool) -> Any:
     return step if step is None or lift is None else lift(step, training)
 
 
-def _fit_statistics(driver: Host) -> None:
-    fit = getattr(driver.learner, "fit_statistics", None)
-    pool: Any = driver.training_pool
+def _fit_statistics(experiment: Experiment) -> None:
+    fit = getattr(experiment.learner, "fit_statistics", None)
+    pool: Any = experiment.pools.training
     if callable(fit) and hasattr(pool, "inputs"):
         import torch
 
@@ -94,8 +95,8 @@ def _fit_statistics(driver: Host) -> None:
         fit(pool.inputs(everything), pool.targets(everything))
 
 
-def _validation_loader(driver: Host) -> BatchLoader | None:
-    pool = driver.validation_pool
-    if not driver.training.validate or pool is None or len(pool) == 0:
+def _validation_loader(experiment: Experiment) -> BatchLoader | None:
+    pool = experiment.pools.validation
+    if not experiment.training.validate or pool is None or len(pool) == 0:
         return None
-    return BatchLoader(pool, driver.training.batch_size)
+    return BatchLoader(pool, experiment.training.batch_size)

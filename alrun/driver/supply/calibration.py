@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from alrun.core.digest import weights_digest
 from alrun.driver.supply.temperature import fitted_temperatures
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from alrun.core.protocols import Predictor
     from alrun.core.types import Prediction
@@ -26,9 +26,9 @@ class CalibratedPredictor:
     saved: a resumed run finds the same. While the validation pool has no rows yet, nothing is divided.
     """
 
-    def __init__(self, predictor: Predictor, host: Any) -> None:
-        """Calibrate ``predictor`` on the validation pool of ``host``, a driver."""
-        self._predictor, self._host = predictor, host
+    def __init__(self, predictor: Predictor, learner: nn.Module, pool: Any, *, step: Callable[[], int]) -> None:
+        """Calibrate what ``predictor`` says of ``learner`` on the validation ``pool``; ``step`` returns the step."""
+        self._predictor, self._learner, self._pool, self._step = predictor, learner, pool, step
         self._known: tuple[tuple[int, int, bytes], Tensor] | None = None
 
     def __call__(self, pool: Any, *, embeddings: bool = False) -> Iterator[Prediction]:
@@ -42,10 +42,10 @@ class CalibratedPredictor:
 
     def temperatures(self) -> Tensor | None:
         """Return what each column of the outputs is divided by, ``[C]``; ``None`` without validation rows."""
-        pool: Any = self._host.validation_pool
+        pool = self._pool
         if pool is None or len(pool) == 0:
             return None
-        key = (self._host.active_learning_step_idx, len(pool), weights_digest(self._host.learner))
+        key = (self._step(), len(pool), weights_digest(self._learner))
         if self._known is None or self._known[0] != key:
             self._known = key, self._fitted(pool)
         return self._known[1]

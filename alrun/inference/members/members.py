@@ -14,6 +14,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from alrun.core.errors import StrategyError
+from alrun.core.protocols.driver import StrategyHost
 from alrun.inference.members.differentiated import Step
 from alrun.inference.members.known_gradient import KnownGradient, bounded
 from alrun.inference.members.member_batch import MemberBatch
@@ -71,7 +72,7 @@ class Members(LightningModule):
         if callable(getattr(self.member, "fit_statistics", None)):
             self.fit_statistics = self._fit_statistics
 
-    def attach(self, driver: Any) -> None:
+    def attach(self, driver: StrategyHost) -> None:
         """Tell the run's log how members are computed; pass ``driver`` on to learners that want it."""
         self._told = driver.logger.info
         for learner in (self.member, *self._alone):

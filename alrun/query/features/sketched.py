@@ -14,6 +14,7 @@ from torch.nn import functional
 from alrun.core.batches import move
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.evaluation import by_itself
+from alrun.core.protocols.driver import StrategyHost
 from alrun.core.seeding import Role, Seeds
 from alrun.core.types import Task
 from alrun.query.candidates import Chunk
@@ -78,7 +79,7 @@ class SketchedGradient:
         self._sketches.clear()
         return parts[0]
 
-    def _goal(self, outputs: Tensor, driver: Any) -> Tensor:
+    def _goal(self, outputs: Tensor, driver: StrategyHost) -> Tensor:
         """Return the number whose gradient in a row's weights is that row's: a sum over rows."""
         spec = driver.spec
         if spec is not None and spec.task is Task.REGRESSION:

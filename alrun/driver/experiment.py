@@ -1,0 +1,172 @@
+"""Experiment as the phases work on it: its objects and the services that they share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.events import PhaseProgress
+from alrun.core.seeding import Seeds
+from alrun.driver.batch_events import WatchedPredictor
+from alrun.driver.guards.deadline import Deadline
+from alrun.driver.guards.signals import SignalGuard
+from alrun.driver.ledger import Ledger
+from alrun.driver.notify import Notifier
+from alrun.driver.retention import Retention
+from alrun.driver.settings import Components, Reset, Settings, Strategies, TrainingSettings
+from alrun.driver.state import State
+from alrun.driver.supply.calibration import CalibratedPredictor
+from alrun.driver.supply.predictor import StreamedPredictor
+from alrun.driver.weights import copy_weights
+from alrun.store.run_store import RunStore
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from alrun.core.protocols import InferenceModule, Predictor
+    from alrun.core.protocols.pool import Pools
+    from alrun.core.types import TaskSpec
+
+__all__ = ["Experiment", "assembled"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The objects of an experiment; which they are does not change once it is put together.
+
+    Attributes:
+        settings: The numbers.
+        training: How training phases are run.
+        strategies: All of them, by name.
+        learner: The model.
+        inference: How predictions are made from it.
+        pools: What is labeled, what may be queried, and what is measured on.
+        spec: What the data are, where they say so.
+        store: The run directory.
+        logger: The run's logger.
+        device: Where predictions are made.
+        ledger: Rows of the tables.
+        notify: Tells callbacks what happens.
+        signals: Notes signals that end the run.
+        deadline: Ends strategies that take too long.
+        retention: Removes weights that need not stay.
+        predictor: The streamed pass over a pool.
+        initial_weights: Weights of step 0.
+    """
+
+    settings: Settings
+    training: TrainingSettings
+    strategies: Strategies
+    learner: Any
+    inference: InferenceModule
+    pools: Pools
+    spec: TaskSpec | None
+    store: RunStore
+    logger: logging.Logger
+    device: torch.device
+    ledger: Ledger
+    notify: Notifier
+    signals: SignalGuard
+    deadline: Deadline
+    retention: Retention
+    predictor: Predictor
+    initial_weights: Mapping[str, Tensor]
+
+    @property
+    def log_dir(self) -> Path:
+        """The run directory."""
+        return self.store.directory.path
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether nothing is labeled yet."""
+        return len(self.pools.training) == 0
+
+    @property
+    def pools_own_their_labels(self) -> bool:
+        """Whether the training pool takes answers as they come, rather than annotations of rows."""
+        return not hasattr(self.pools.training, "extend") or self.pools.unlabeled is None
+
+    def pool_rows(self, items: Sequence[Any]) -> Tensor | None:
+        """Return the source rows among queue items, ``[n]`` ``int64``; ``None`` when no pool keeps account of rows.
+
+        Where the pool keeps account of the tasks of a row, these are the keys that it gives to the requests.
+        """
+        pool: Any = self.pools.unlabeled
+        if not hasattr(pool, "take"):
+            return None
+        if hasattr(pool, "request_keys"):
+            keys: Tensor = pool.request_keys(items)
+            return keys
+        import torch
+
+        return torch.tensor([item for item in items if isinstance(item, int)], dtype=torch.int64)
+
+    def seeds(self, state: State) -> Seeds:
+        """Return the streams of the step and phase of ``state``."""
+        return state.seeds(self.settings.seed)
+
+    def remaining_budget(self, state: State) -> int:
+        """Return how many labels may still be bought."""
+        return max(0, self.settings.budget - state.labels_bought)
+
+
+def assembled(components: Components, settings: Settings, store: RunStore, state: State) -> Experiment:
+    """Return an experiment whose services look at ``state``, which is then to stay the same object."""
+    logger = logging.getLogger(f"alrun.run.{store.directory.path.name}")
+    ledger, signals = Ledger(str(components.training.reset)), SignalGuard()
+    device = _device(settings.device)
+
+    def place() -> Mapping[str, Any]:
+        """Return what every event says."""
+        told = {"step": state.step, "phase": str(state.phase or ""), "labels": state.labels_bought}
+        return {**told, "budget": settings.budget, "metrics": ledger.metrics}
+
+    def predicted(done: int, total: int) -> None:
+        notify.tell(PhaseProgress, done=done, total=total)
+        signals.check()
+
+    notify = Notifier(components.callbacks, place, logger)
+    predictor: Predictor = StreamedPredictor(
+        components.learner,
+        components.inference,
+        batch_size=settings.predict_batch_size,
+        device=device,
+        seeds=lambda: state.seeds(settings.seed),
+        progress=predicted,
+    )
+    if settings.calibration:
+        predictor = CalibratedPredictor(
+            predictor, components.learner, components.pools.validation, step=lambda: state.step
+        )
+    return Experiment(
+        settings=settings,
+        training=components.training,
+        strategies=components.strategies,
+        learner=components.learner,
+        inference=components.inference,
+        pools=components.pools,
+        spec=components.spec,
+        store=store,
+        logger=logger,
+        device=device,
+        ledger=ledger,
+        notify=notify,
+        signals=signals,
+        deadline=Deadline(),
+        retention=Retention(settings.keep, chained=components.training.reset is not Reset.SCRATCH),
+        predictor=WatchedPredictor(predictor, notify, lambda: state.evaluation),
+        initial_weights=copy_weights(components.learner),
+    )
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
