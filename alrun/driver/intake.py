@@ -54,8 +54,9 @@ class LabelIntake(Intake):
         self._experiment, self._state = experiment, state
         self._step = state.step
         self._total = total
-        self._answers = list(experiment.store.labels.answers(self._step).values())
-        self._only_passed = self._is_passed_through(self._answers)
+        # Counted, not kept: they may be large, and the label log has them.
+        answers = list(experiment.store.labels.answers(self._step).values())
+        self._count, self._only_passed = len(answers), self._is_passed_through(answers)
 
     def check(self, annotations: Sequence[Annotation]) -> None:
         """Refuse what the training pool could not take, before it is acknowledged: it would stand in the way for ever.
@@ -64,7 +65,7 @@ class LabelIntake(Intake):
             PassedThrough: The strategy hands requests through, where the pool needs targets.
             AlrunError: An answer cannot be used, or not be stored.
         """
-        if self._only_passed and len(self._answers) + len(annotations) > 1 and self._is_passed_through(annotations):
+        if self._only_passed and self._count + len(annotations) > 1 and self._is_passed_through(annotations):
             hint = "put (item, target) or alrun.core.types.Annotation in the serialize queue"
             raise PassedThrough(f"returned the requests themselves, without targets: {hint}")
         check = getattr(self._experiment.pools.training, "check", None)
@@ -85,7 +86,7 @@ class LabelIntake(Intake):
                 why = f"charged {annotation.cost:g} for {which} of step {self._step}: {annotation.reason}"
                 experiment.logger.warning("%s", why)
         self._only_passed = self._only_passed and self._is_passed_through([one for _, one in sound])
-        self._answers += [one for _, one in sound]
+        self._count += len(sound)
         for order, annotation in sound:
             tell_label(experiment, self._state, order, annotation)
         done = len(experiment.store.labels.answers(self._step))

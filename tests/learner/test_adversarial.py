@@ -122,7 +122,8 @@ def test_unlabelled_minibatches_are_in_step_and_belong_to_the_epoch() -> None:
     first, pool.asked = pool.asked, []
     trained(model, rows=20)
     assert pool.asked == first
-    model._host.training_epoch, pool.asked = 1, []
+    host: Any = model._host
+    host.training_epoch, pool.asked = 1, []
     trained(model, rows=20)
     assert pool.asked != first
 
