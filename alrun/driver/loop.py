@@ -153,14 +153,14 @@ class Loop:
     def _write_records_anew(self) -> None:
         """Write the files of the metrology strategies again, where records came from commits since the last time.
 
-        Commits are replayed behind phases that ran again, too.
+        Commits are replayed after phases that ran again, too.
         """
         if self._has_replayed_records:
             self._has_replayed_records = False
             METROLOGY.write_anew(self._experiment)
 
     def _tell_again(self) -> None:
-        """Tell callbacks whose state is that of the last commit what was told behind it, before the run was cut."""
+        """Tell callbacks whose state is that of the last commit what was told after it, before the run was cut."""
         if self._replayed_last is None:
             return
         step, phase = self._replayed_last

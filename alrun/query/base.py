@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem, StrategyError
-from alrun.core.needs import require_samples
+from alrun.core.needs import needs_of, require_samples
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.types import Prediction, QueryReport, Task
@@ -80,7 +80,7 @@ class ScoreQuery(QueryStrategy):
             return
         best = RunningTopK(self.max_samples)
         queued, total, count = queued_rows(query_queue), 0.0, 0
-        for prediction in self.driver.predictor(self.driver.unlabeled_pool, embeddings=self.needs_embeddings):
+        for prediction in self.driver.predictor(self.driver.unlabeled_pool, embeddings=needs_of(self).embeddings):
             scores, rows = self._scores(prediction), prediction.indices.cpu()
             total, count = total + float(scores.sum(dtype=torch.float64)), count + len(scores)
             if len(queued):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from alrun.core.needs import require_samples
+from alrun.core.needs import needs_of, require_samples
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.seeding import Role
@@ -76,7 +76,8 @@ class BatchQuery(QueryStrategy):
         if self.max_samples == 0 or len(self.driver.unlabeled_pool) == 0:
             return
         queued = queued_rows(query_queue)
-        candidates = gather(self.driver, queued, self.features, outputs=self.needs_outputs, labeled=self.needs_labeled)
+        needs = needs_of(self)
+        candidates = gather(self.driver, queued, self.features, outputs=needs.outputs, labeled=needs.labeled)
         require_samples(self, candidates.stochastic, self.strategy_name)
         n = min(self.max_samples, len(candidates))
         if n == 0:
