@@ -21,17 +21,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alrun.testing.cold_start import ColdStartConformance
+    from alrun.testing.inference import InferenceConformance
     from alrun.testing.label import LabelConformance
+    from alrun.testing.learner import LearnerConformance
     from alrun.testing.metrology import MetrologyConformance
     from alrun.testing.query import QueryConformance
+    from alrun.testing.stopping import StoppingConformance
 
-__all__ = ["ColdStartConformance", "LabelConformance", "MetrologyConformance", "QueryConformance"]
+__all__ = [
+    "ColdStartConformance",
+    "InferenceConformance",
+    "LabelConformance",
+    "LearnerConformance",
+    "MetrologyConformance",
+    "QueryConformance",
+    "StoppingConformance",
+]
 
 _HOMES = {
     "ColdStartConformance": "alrun.testing.cold_start",
+    "InferenceConformance": "alrun.testing.inference",
     "LabelConformance": "alrun.testing.label",
+    "LearnerConformance": "alrun.testing.learner",
     "MetrologyConformance": "alrun.testing.metrology",
     "QueryConformance": "alrun.testing.query",
+    "StoppingConformance": "alrun.testing.stopping",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -61,15 +61,24 @@ def supported_task(strategy: Any) -> Task:
     return Task.CLASSIFICATION if Task.CLASSIFICATION in needs_of(strategy).tasks else Task.REGRESSION
 
 
-def _learner(spec: TaskSpec, seeds: Seeds, needs: frozenset[str]) -> Learner:
+def _learner(spec: TaskSpec, needs: frozenset[str]) -> Learner:
+    if "discriminator" in needs:
+        return Adversarial(spec, partial(torch.optim.Adam, lr=0.01), hidden=(16, 16), dropout=0.2)
+    if spec.tasks:
+        body = partial(alrun.backbone.mlp.MLP, hidden=(16, 16), dropout=0.2)
+        return MultiTask(spec, body, partial(torch.optim.Adam, lr=0.01))
+    return MLP(spec, partial(torch.optim.Adam, lr=0.01), hidden=(16, 16), dropout=0.2)
+
+
+def _built(build: Callable[[TaskSpec], Any], spec: TaskSpec, seeds: Seeds, inference: Any) -> Any:
+    """Return what ``build`` makes, or what ``inference`` makes of several, each from initial weights of its own."""
+    combine = getattr(inference, "combine", None)
+    learners = []
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.integer(Role.INIT))
-        if "discriminator" in needs:
-            return Adversarial(spec, partial(torch.optim.Adam, lr=0.01), hidden=(16, 16), dropout=0.2)
-        if spec.tasks:
-            body = partial(alrun.backbone.mlp.MLP, hidden=(16, 16), dropout=0.2)
-            return MultiTask(spec, body, partial(torch.optim.Adam, lr=0.01))
-        return MLP(spec, partial(torch.optim.Adam, lr=0.01), hidden=(16, 16), dropout=0.2)
+        for number in range(1 if combine is None else inference.num_members):
+            torch.manual_seed(seeds.integer(Role.INIT + (f" member {number}" if number else "")))
+            learners.append(build(spec))
+    return learners[0] if combine is None else combine(learners)
 
 
 def _label_some(pools: Pools) -> None:
@@ -99,6 +108,9 @@ def hosted(
     stopping: Sequence[Any] = (),
     data: ArraySource | None = None,
     needs: frozenset[str] = frozenset(),
+    learner: Callable[[TaskSpec], Any] | None = None,
+    inference: Any | None = None,
+    training: Mapping[str, Any] | None = None,
 ) -> Iterator[Driver]:
     """Open an experiment in its query phase: an untrained learner, a pool in chunks of 32 rows.
 
@@ -115,17 +127,21 @@ def hosted(
         stopping: Stopping criteria, for hosts that are run.
         data: Rows to work on, in place of the host's own for ``task``.
         needs: What the learner must have, as ``requires_learner`` of a query strategy names it.
+        learner: Makes the learner, which may draw its weights from torch's global generator; by default a small MLP.
+        inference: How predictions are made, in place of ``stochastic``.
+        training: Fields of ``TrainingSettings`` that differ from the host's.
     """
+    inference = inference or (MCDropout(4) if stochastic else Deterministic())
     data = source(task) if data is None else data
     pools = data.pools(Seeds(seed))
     if not cold:
         _label_some(pools)
     components = Components(
-        learner=_learner(data.spec, Seeds(seed), needs),
+        learner=_built(learner or partial(_learner, needs=needs), data.spec, Seeds(seed), inference),
         pools=pools,
         query_strategies=query,
-        training=TrainingSettings(FabricLoop(accelerator="cpu"), max_epochs=2),
-        inference=MCDropout(4) if stochastic else Deterministic(),
+        training=TrainingSettings(FabricLoop(accelerator="cpu"), **{"max_epochs": 2, **(training or {})}),
+        inference=inference,
         cold_start=cold_start,
         label_strategy=label or Oracle(),
         metrology_strategies=metrology,

@@ -1,0 +1,89 @@
+"""The shipped suites of learners, inference modules and stopping criteria, over every YAML in ``conf/``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+
+from alrun.config.compose import Composer, resolved
+from alrun.config.paths import conf_dir
+from alrun.config.targets import Trust
+from alrun.core.types import Task, TaskPart, TaskSpec
+from alrun.data.source import ArraySource
+from alrun.testing import InferenceConformance, LearnerConformance, StoppingConformance
+from alrun.testing.host import source
+
+SUITES: dict[str, tuple[type, str]] = {
+    "learner": (LearnerConformance, "learner"),
+    "inference": (InferenceConformance, "inference"),
+    "stopping": (StoppingConformance, "criterion"),
+}
+FASTER = {"optimizer": {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 0.01}}
+SMALLER: dict[str, dict[str, Any]] = {"inference/ensemble": {"num_members": 2}, "learner/cnn": {"channels": [4]}}
+
+
+def images() -> ArraySource:
+    """Return the host's rows as images ``[1, 5, 5]``: the outer product of a row with itself."""
+    flat = source(Task.CLASSIFICATION)
+    inputs = flat.inputs(torch.arange(len(flat)))
+    spec = TaskSpec(Task.CLASSIFICATION, (1, 5, 5), flat.spec.num_outputs)
+    return ArraySource(torch.einsum("ni,nj->nij", inputs, inputs)[:, None], flat.targets(torch.arange(len(flat))), spec)
+
+
+def two_tasks() -> ArraySource:
+    """Return the host's rows with their class, and with the sign of their first column."""
+    flat = source(Task.CLASSIFICATION)
+    rows = torch.arange(len(flat))
+    parts = (TaskPart("class", Task.CLASSIFICATION, 3), TaskPart("sign", Task.CLASSIFICATION, 2))
+    targets = torch.stack([flat.targets(rows), (flat.inputs(rows)[:, 0] > 0).long()], dim=1)
+    return ArraySource(flat.inputs(rows), targets, TaskSpec(Task.CLASSIFICATION, (5,), 5, tasks=parts))
+
+
+DATA = {"learner/cnn": images, "learner/multitask": two_tasks}
+
+
+def suite(group: str, path: Path) -> type:
+    option = f"{group}/{path.stem}"
+    words = [f"{group}={path.stem}", *(["backbone=mlp"] if path.stem == "multitask" else [])]
+    node = resolved(Composer(Trust()).compose(words).config)[group]
+    node = {**(node[path.stem] if group == "stopping" else node), **SMALLER.get(option, {})}
+    if group == "learner":
+        node |= {name: value for name, value in FASTER.items() if name in node}
+    base, method = SUITES[group]
+
+    def build(_: Any, spec: TaskSpec | None = None) -> Any:
+        return instantiate({**node, "_partial_": True}, _convert_="all")(**({} if spec is None else {"spec": spec}))
+
+    content: dict[str, Any] = {method: build}
+    if option in DATA:
+        content["data"] = lambda _: DATA[option]()
+    return type("Test" + "".join(word.title() for word in f"{group}_{path.stem}".split("_")), (base,), content)
+
+
+def options() -> list[tuple[str, Path]]:
+    return [(group, path) for group in SUITES for path in sorted((conf_dir() / group).glob("*.yaml"))]
+
+
+globals().update({one.__name__: one for one in (suite(group, path) for group, path in options())})
+
+
+class TestLearnerOfNumbers(LearnerConformance):
+    """A regression, with a variance per row."""
+
+    task = Task.REGRESSION
+
+    def learner(self, spec: TaskSpec) -> Any:
+        from functools import partial
+
+        from alrun.learner.mlp import MLP
+
+        return MLP(spec, partial(torch.optim.Adam, lr=0.01), hidden=(16,))
+
+
+def test_every_option_is_examined() -> None:
+    names = {name for name in globals() if name.startswith("Test")}
+    assert {"TestLearnerMlp", "TestInferenceSwag", "TestStoppingBudget"} <= names
+    assert len(names) == len(options()) + 1
