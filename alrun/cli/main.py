@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, bool] = {
     "status": False,
     "ls": False,
     "report": False,
+    "new": False,
 }
 
 #: Environment variable that has a traceback printed of what alrun did not foresee.
