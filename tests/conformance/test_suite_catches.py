@@ -112,6 +112,16 @@ def test_fault_is_caught(check: str, kind: type[Chooser], choose: Callable[[Choo
         getattr(suite, check)(tmp_path)
 
 
+def test_a_strategy_that_dies_of_nan_for_another_reason_is_caught(tmp_path: Path) -> None:
+    def dies(strategy: Chooser) -> list[int]:
+        by_probability(strategy)
+        raise TypeError("None + 1")
+
+    suite: Any = type("Suite", (QueryConformance,), {"strategy": lambda _, n: Chooser(n, dies)})()
+    with pytest.raises(TypeError, match="None"):
+        suite.test_refuses_predictions_that_are_nan(tmp_path)
+
+
 @pytest.mark.parametrize(("count", "surplus"), [(0, 1), (1, 1), ("all", -1), (7, -1)])
 def test_wrong_counts_are_caught(count: Any, surplus: int, tmp_path: Path) -> None:
     class Miscounting(Chooser):

@@ -12,9 +12,12 @@ from driver_bench import Answer, Choose, opened, run  # type: ignore[import-not-
 from torch import Tensor
 
 from alrun.core.errors import StrategyError
-from alrun.core.types import Annotation, Prediction
+from alrun.core.types import Annotation, Prediction, Task
 from alrun.query.base import ScoreQuery
+from alrun.query.random import Random
+from alrun.stopping.steps import Steps
 from alrun.store.label_lines import LabelLine, LabelReader
+from alrun.testing.host import hosted
 
 
 class NotANumber(ScoreQuery):
@@ -119,13 +122,30 @@ def test_a_label_strategy_that_answers_twice(tmp_path: Path) -> None:
     assert [row["cost"] for row in mended.experiment.ledger.acquisitions][:2] == [2, 1]
 
 
-@pytest.mark.parametrize("together", [True, False])
-def test_a_label_strategy_that_passes_requests_on(tmp_path: Path, together: bool) -> None:
-    with pytest.raises(StrategyError, match=r"PassedOn (returned the requests themselves|gave an answer that)"):
+@pytest.mark.parametrize(
+    ("together", "said"),
+    [
+        (True, "PassedOn returned the requests themselves"),
+        (False, r"PassedOn gave an answer .* label \d+ is not a class"),
+    ],
+    ids=["together", "one by one"],
+)
+def test_a_label_strategy_that_passes_requests_on(tmp_path: Path, together: bool, said: str) -> None:
+    with pytest.raises(StrategyError, match=said):
         run(tmp_path, label=PassedOn(together))
     if together:
         assert {line.annotation.status for line in read(tmp_path)} == {"rejected"}, "garbage was acknowledged"
         assert run(tmp_path).labels_bought == 20
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["together", "one by one"])
+def test_requests_passed_on_are_no_numbers_to_learn(tmp_path: Path, together: bool) -> None:
+    """In a regression any row number would do as a label: that answers are the requests is all that tells."""
+    parts: dict[str, Any] = {"cold_start": Random(5), "label": PassedOn(together), "stopping": [Steps(1)]}
+    with hosted(tmp_path / "run", Task.REGRESSION, cold=True, query=[Random(5)], **parts) as driver:
+        with pytest.raises(StrategyError, match="PassedOn returned the requests themselves"):
+            driver.run()
+        assert len(driver.training_pool) == 0
 
 
 def test_rows_that_are_their_own_labels_are_no_requests_passed_on(tmp_path: Path) -> None:
