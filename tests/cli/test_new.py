@@ -45,7 +45,6 @@ def typed(answer: Answer, word: str) -> list[str]:
     return shlex.split(line)[1:]
 
 
-@pytest.mark.slow
 def test_what_is_written_passes_its_tests_and_runs_as_told(
     written: dict[str, Answer], warm: Warm, tmp_path: Path
 ) -> None:
@@ -74,7 +73,6 @@ def test_what_is_written_passes_its_tests_and_runs_as_told(
     assert names()["metrology"] in run.out
 
 
-@pytest.mark.slow
 def test_what_is_written_into_alrun_needs_no_edit(tmp_path: Path) -> None:
     """In a copy of the checkout: the tests that look at all options, import contracts, ruff and mypy."""
     for folder in ("alrun", "conf", "tests", "scripts"):

@@ -71,7 +71,6 @@ def test_a_strategy_that_falls_over_at_the_end_has_answered(tmp_path: Path) -> N
     assert len(till.sales) == REQUESTS
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in ("threads", "late")])
 def test_deaths_among_bad_answers(way: str, tmp_path: Path) -> None:
     cases = [case for case in CASES if case[0] == way]

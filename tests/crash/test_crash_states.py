@@ -179,13 +179,11 @@ def results(place: Path) -> Mapping[str, Any]:
     return {**found, **records, "answers": answers}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", HISTORIES)
 def test_no_power_cut_changes_anything(name: str, examine: Callable[..., list[Any]]) -> None:
     assert examine(name, STATES) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("forgotten", ["sync_data", "sync_directory", "settle"])
 def test_a_store_that_forgets_to_flush_is_caught(
     forgotten: str, examine: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch

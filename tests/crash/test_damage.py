@@ -48,7 +48,6 @@ def damage(path: Path, kind: str, rng: random.Random) -> str:
     return f"{kind} {path.name} at {where}"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [(), ("seed=1", "training.reset=warm", "learner.dropout=0.2")], ids=["scratch", "warm"]
 )

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from command_line import Warm  # type: ignore[import-not-found]
 from crash_bench import run  # type: ignore[import-not-found]
 
@@ -44,7 +43,6 @@ def bytes_a_step(place: Path) -> dict[str, int]:
     return sizes | {"labels": sum(file.stat().st_size for file in (place / "labels").iterdir())}
 
 
-@pytest.mark.slow
 def test_bytes_do_not_grow_with_the_pool(fresh: Callable[[], Path]) -> None:
     sizes = []
     for rows in (10_000, 1_000_000):
@@ -59,7 +57,6 @@ def test_bytes_do_not_grow_with_the_pool(fresh: Callable[[], Path]) -> None:
     assert sum(large.values()) < 40_000
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_with_the_steps(warm: Warm, fresh: Callable[[], Path], tmp_path: Path) -> None:
     """Resident memory after the last step is at most 15 MB above that after half of them."""
     steps = int(os.environ.get("ALRUN_STEPS", 160))

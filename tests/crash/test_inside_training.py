@@ -48,7 +48,6 @@ class Epochs(Callback):
             raise SimulatedCrash(f"epoch {event.epoch} of step {event.step}")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_resumed_at_each_epoch(case: tuple[str, ...], fresh: Callable[[], Path]) -> None:
     words = (*case, *WORDS)

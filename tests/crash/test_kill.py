@@ -52,7 +52,6 @@ def killed_again_and_again(words: list[str], root: Path, kills: int, warm: Warm)
     assert digests(only_run(root / f"cut{attempt}")) == expected
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_killed_at_random_moments(case: tuple[list[str], int], warm: Warm, tmp_path: Path) -> None:
     words, kills = case
@@ -60,7 +59,6 @@ def test_killed_at_random_moments(case: tuple[list[str], int], warm: Warm, tmp_p
     killed_again_and_again([*COMMON, *words], tmp_path, kills, warm)
 
 
-@pytest.mark.slow
 def test_a_whole_process_is_killed(warm: Warm, tmp_path: Path) -> None:
     """Processes that share nothing, with a hash seed each."""
     assert warm.run(tmp_path, *COMMON, "output_dir=peace").code == 0

@@ -65,7 +65,6 @@ def finish(warm: Warm, root: Path, words: Sequence[str]) -> None:
     wait_for(done)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_killed_sweep_ends_as_if_nothing_had_happened(
     case: tuple[Sequence[str], int, bool], warm: Warm, alone: Mapping[str, Mapping[str, str]], tmp_path: Path

@@ -39,7 +39,6 @@ NEEDS = {
 OPTIONS = sorted(path.stem for path in (conf_dir() / "label").glob("*.yaml"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("option", OPTIONS)
 def test_in_a_whole_run(option: str, fresh: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     words = (f"label={option}", *NEEDS.get(option, ()), "budget=6")

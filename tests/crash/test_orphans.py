@@ -110,7 +110,6 @@ def test_a_process_is_not_taken_for_a_later_one_with_its_number() -> None:
     process.wait()
 
 
-@pytest.mark.slow
 def test_a_sweep_that_is_killed_leaves_no_worker_behind(alrun: Alrun, warm: Warm, tmp_path: Path) -> None:
     words = ("-m", *SMALL, "data.n_samples=3000", "query_size=1", "seed=0,1")
     sweep = warm.start(tmp_path, *words, "budget=2000", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")

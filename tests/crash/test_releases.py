@@ -39,7 +39,6 @@ def release(folder: Path, version: str) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_two_patch_releases_later_a_run_goes_on_and_a_changed_algorithm_is_said(
     finished: Callable[..., Path], fresh: Callable[[], Path], tmp_path: Path
 ) -> None:

@@ -110,7 +110,6 @@ def test_with_other_settings_it_lies_beside(copied: Callable[..., Path], bought:
     assert bought == []
 
 
-@pytest.mark.slow
 def test_it_dies_anywhere(
     copied: Callable[..., Path], fresh: Callable[[], Path], bought: list[Any], newer: None
 ) -> None:

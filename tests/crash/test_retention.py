@@ -87,7 +87,6 @@ def test_weights_without_a_mark_are_lost_not_pruned(fresh: Callable[[], Path]) -
     assert "step 3 training passed over" in (place / "alrun.log").read_text()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("half", [False, True])
 def test_death_while_pruning(half: bool, fresh: Callable[[], Path], finished: Callable[..., Path]) -> None:
     words = (LAST, "budget=6")

@@ -15,7 +15,6 @@ def frame(run: Path, name: str) -> pd.DataFrame:
     return pd.read_parquet(run / f"{name}.parquet")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_that_can_be_resumed(
     number: signal.Signals, code: int, alrun: Alrun, warm: Warm, tmp_path: Path

@@ -183,7 +183,6 @@ class WarmRun(Run):
     words = WARM
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("machine", [Run, WarmRun])
 def test_any_history_ends_the_same(machine: type[Run], finished: Callable[..., Path]) -> None:
     machine.reference = staticmethod(cache(finished))

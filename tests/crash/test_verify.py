@@ -64,7 +64,6 @@ def mended_in_place(place: Path, path: Path, kind: str, rng: random.Random) -> I
     path.write_bytes(data)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), (*WARM, "checkpoint.keep=last")], ids=["scratch", "warm, pruned"])
 def test_every_damage_is_found_and_named(words: tuple[str, ...], copied: Callable[..., Path]) -> None:
     place = copied(*words)
@@ -134,7 +133,6 @@ def test_folders_that_are_gone_are_missed(gone: str, copied: Callable[..., Path]
     assert wrong(examined(place))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("half", [False, True])
 def test_a_run_that_died_anywhere_is_sound(half: bool, fresh: Callable[[], Path]) -> None:
     words = (*WARM, "checkpoint.keep=last", "training.checkpoint_every=1", "budget=6")

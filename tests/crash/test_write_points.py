@@ -31,7 +31,6 @@ def points(fresh: Callable[[], Path], sample: int, offset: int, *words: str) -> 
     return list(range(watch.count)) if EVERY_POINT else list(range(offset, watch.count, watch.count // sample))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "sample", "words"),
     [
@@ -60,7 +59,6 @@ def test_a_death_at_any_point_changes_nothing(
         assert not temporaries(place), point
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "once", "sample", "said"),
     [

@@ -172,7 +172,6 @@ def test_what_is_random_in_a_datum_belongs_to_the_datum_and_the_pass() -> None:
     assert states() == before
 
 
-@pytest.mark.slow
 def test_batches_are_the_same_for_any_number_of_workers() -> None:
     found = []
     for workers in (0, 1, 2):

@@ -105,7 +105,6 @@ def largest_tensor(rows: int) -> int:
     return int(largest.nbytes)
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_with_the_pool() -> None:
     small, large = largest_tensor(100_000), largest_tensor(1_000_000)
     assert max(small, large) < 1 << 17  # a chunk and the buffer of the running best, nothing of the pool's own length

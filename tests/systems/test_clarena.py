@@ -72,7 +72,6 @@ def resumed_to_the_byte(system: Folder, name: str, step: str, *words: str) -> Pa
     return whole
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["fabric", "trainer"])
 def test_joint_learning_resumes_to_the_byte_and_is_recorded_by_task(system: Folder, loop: str) -> None:
     words = (*DIGITS, "query=[multitask,random]", f"training={loop}", PLATEAU, "query_size=20")
@@ -89,7 +88,6 @@ def test_joint_learning_resumes_to_the_byte_and_is_recorded_by_task(system: Fold
         assert label == [label[0], label[0] % 2, int(label[0] > 4)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("query", ["multitask", "random"])
 def test_labels_are_bought_by_the_task_and_resume_to_the_byte(system: Folder, query: str) -> None:
     words = (*DIGITS, f"query={query}", "data.partial_labels=true")
@@ -135,7 +133,6 @@ def test_a_table_with_several_targets_and_a_head_of_ones_own(system: Folder) -> 
     assert set(pd.read_parquet(run / "acquisitions.parquet")["task"]) == {"kind", "is.odd"}
 
 
-@pytest.mark.slow
 def test_numbers_in_units_of_their_own_are_bought_one_at_a_time(system: Folder) -> None:
     generator = np.random.default_rng(1)
     table = pd.DataFrame(generator.normal(size=(250, 3)), columns=list("abc"))

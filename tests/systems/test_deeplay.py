@@ -66,7 +66,6 @@ def system(warm_process: Warm, tmp_path_factory: pytest.TempPathFactory) -> Fold
     return Folder(warm_process, tmp_path_factory.mktemp("deeplay"), {"my_adversary.py": PACKAGE}, [*COMMON, *KNOBS])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("own", [(), OWN], ids=["defaults", "own modules"])
 def test_the_adversary_runs_on_both_loops_and_resumes_exactly(system: Folder, own: tuple[str, ...]) -> None:
     tables = []
@@ -84,7 +83,6 @@ def test_the_adversary_runs_on_both_loops_and_resumes_exactly(system: Folder, ow
     assert {"classification_loss", "discriminator_loss", "gradient_penalty"} <= set(tables[0]["metric"])
 
 
-@pytest.mark.slow
 def test_criteria_combine_on_the_command_line(system: Folder) -> None:
     by_name = system.finish_named("by_name", "query=entropy", "budget=40")
     picks = {
@@ -106,7 +104,6 @@ def test_criteria_combine_on_the_command_line(system: Folder) -> None:
     assert [one == expected for one in chosen] == [True, True, False, True]
 
 
-@pytest.mark.slow
 def test_validation_is_labelled_from_the_budget(system: Folder) -> None:
     words = ("validation_from_budget=true", *EARLY, "training.max_epochs=8", "query=margin")
     whole = system.finish_named("validation_whole", *words)
@@ -121,7 +118,6 @@ def test_validation_is_labelled_from_the_budget(system: Folder) -> None:
     assert rows[0]["index"].tolist() == rows[1]["index"].tolist()
 
 
-@pytest.mark.slow
 def test_what_cannot_be_is_told_before_anything_is_bought(system: Folder) -> None:
     cases = {
         ("query=adversarial",): "learner=adversarial",
@@ -148,7 +144,6 @@ def opened(place: Path, *words: str) -> tuple[Driver, RunStore]:
     return Driver(Builder(config).components(), settings_from(config), store), store
 
 
-@pytest.mark.slow
 def test_its_python_methods(tmp_path: Path) -> None:
     """``query_and_update``, train, ``query``, ``reset_model``, and all of it again from what is on disk."""
     words = (*ADVERSARIAL, "validation_from_budget=true")

@@ -174,7 +174,6 @@ def logged(run: Path) -> pd.DataFrame:
     return own.pivot(index="labels", columns=["split", "metric"], values="value")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("learner", ["classifier", "two_players"])
 def test_a_plain_module_runs_on_both_loops_and_resumes_exactly(system: Folder, learner: str) -> None:
     tables = []
@@ -198,7 +197,6 @@ def test_a_plain_module_runs_on_both_loops_and_resumes_exactly(system: Folder, l
         assert tables[0]["training", "updates"].tolist() == [2 * 4 * batches for batches in (1, 2, 2)]
 
 
-@pytest.mark.slow
 def test_a_schedule_by_step_knows_how_long_training_will_be(system: Folder) -> None:
     runs = [
         system.finish_named(
@@ -211,7 +209,6 @@ def test_a_schedule_by_step_knows_how_long_training_will_be(system: Folder) -> N
     assert (code, "configures 2 optimisers" in told) == (1, True)
 
 
-@pytest.mark.slow
 def test_callbacks_loggers_and_strategies_of_lightning_come_from_the_config(system: Folder) -> None:
     words = ("learner=classifier", *EXTRAS, "training.checkpoint_every=2", "training.max_epochs=8")
     whole = system.finish_named("extras_whole", *words)
@@ -224,7 +221,6 @@ def test_callbacks_loggers_and_strategies_of_lightning_come_from_the_config(syst
     assert seen.tolist() == [count * batches for count, batches in zip(epochs, (1, 2, 2), strict=True)]
 
 
-@pytest.mark.slow
 def test_every_acquisition_works_over_mc_dropout_whose_probability_may_be_set(system: Folder) -> None:
     chosen = {}
     for query in ("bald", "entropy", "least_confidence", "margin", "random"):
@@ -240,7 +236,6 @@ def test_every_acquisition_works_over_mc_dropout_whose_probability_may_be_set(sy
     assert "MC dropout needs a learner with dropout layers" in told
 
 
-@pytest.mark.slow
 def test_the_knobs_of_its_loop(system: Folder) -> None:
     """Labels a step and in all, epochs between them, what training starts from; a last fit and test at the end."""
     common = ("learner=classifier", "training.max_epochs=2", "query_size=15", "budget=65", "query=margin")
@@ -259,7 +254,6 @@ def test_the_knobs_of_its_loop(system: Folder) -> None:
     assert losses["warm"] < losses["scratch"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["fabric", "trainer"])
 def test_several_losses_and_any_torchmetrics_metric_are_in_the_records(system: Folder, loop: str) -> None:
     words = [

@@ -293,7 +293,6 @@ GRAPHS = (
 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["fabric", "trainer"])
 def test_graphs_with_their_own_collate_and_uuid_resume_to_the_byte(system: Folder, loop: str) -> None:
     words = (*GRAPHS, f"training={loop}")
@@ -316,7 +315,6 @@ def test_graphs_with_their_own_collate_and_uuid_resume_to_the_byte(system: Folde
     assert records.loc[records["metric"] == "accuracy", "value"].iloc[-1] > 0.6
 
 
-@pytest.mark.slow
 def test_posterior_samples_of_graphs_and_answers_by_uuid(system: Folder) -> None:
     graphs = [word for word in GRAPHS if not word.startswith(("query=", "label", "budget="))]
     choices = ("query=[bald,invent]", "label=archive", "inference=mc_dropout", "inference.num_passes=4")
@@ -329,7 +327,6 @@ def test_posterior_samples_of_graphs_and_answers_by_uuid(system: Folder) -> None
     assert all(int(label) == int(uuid[1:]) % 3 for uuid, label in zip(acquired["uuid"], acquired["label"], strict=True))
 
 
-@pytest.mark.slow
 def test_data_in_another_order_are_refused(system: Folder) -> None:
     words = (*GRAPHS, "name=renamed", "training.max_epochs=1", "budget=14")
     system.finish(*words)
@@ -372,7 +369,6 @@ FIELDS = (
 FIELD_BYTES = 4_000_000
 
 
-@pytest.mark.slow
 def test_fields_of_a_million_values_are_written_once(system: Folder) -> None:
     system.finish(*FIELDS, "name=fields")
     assert system.start(*FIELDS, "name=torn", die_at="outputs/torn/*/labels/2-1.safetensors")[0] == -9
@@ -398,7 +394,6 @@ def folder_digest(folder: Path) -> Mapping[str, str]:
     return {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "suffix"), [("numpy", "npz"), ("parquet", "parquet")])
 def test_a_training_pool_that_writes_gets_what_is_missing_after_a_kill(system: Folder, kind: str, suffix: str) -> None:
     def words(name: str) -> tuple[str, ...]:

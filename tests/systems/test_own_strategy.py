@@ -40,7 +40,6 @@ def tables(run: Path) -> list[bytes]:
     return [(run / f"{name}.parquet").read_bytes() for name in ("records", "acquisitions")]
 
 
-@pytest.mark.slow
 def test_it_runs_and_a_larger_budget_continues_it(folder: Folder) -> None:
     words = [*readme_words("alrun --config-dir conf"), *WORDS, "name=default"]
     run = folder.finish(*words, "budget=40")
@@ -51,7 +50,6 @@ def test_it_runs_and_a_larger_budget_continues_it(folder: Folder) -> None:
     assert tables(folder.finish(*words[:-1], "name=whole")) == tables(run)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("start", ["python -m pytest", "pytest --pyargs"])
 def test_it_passes_the_conformance_suite(folder: Folder, start: str) -> None:
     words = readme_words(start)

@@ -141,7 +141,6 @@ def system(warm_process: Warm, tmp_path_factory: pytest.TempPathFactory) -> Fold
     return Folder(warm_process, tmp_path_factory.mktemp("physicsnemo"), files, COMMON)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["fabric", "trainer"])
 def test_strategies_written_to_the_protocols_alone_run_and_resume(system: Folder, loop: str) -> None:
     whole = system.finish_named(f"whole-{loop}", f"training={loop}")

@@ -243,7 +243,6 @@ def states_at(place: Path, step: int, phase: str) -> dict[str, Any]:
     return {name.removeprefix("callbacks."): state for name, state in states["state"]["callback_states"].items()}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("loop", "labels"), [("fabric", [10, 18, 26, 34]), ("trainer", [10, 18])])
 def test_side_effects_with_state_are_resumed_to_the_byte(system: Folder, loop: str, labels: list[int]) -> None:
     words = [*MOONS, f"training={loop}", "callbacks=[progress,best]", f"budget={labels[-1]}"]
@@ -284,7 +283,6 @@ def check_losses_and_metrics(records: pd.DataFrame, steps: int) -> None:
     assert last["train/loss"] == pytest.approx(last["train/ce_weighted"] + last["train/smooth_weighted"], rel=1e-6)
 
 
-@pytest.mark.slow
 def test_a_side_effect_sees_data_by_their_uuid(system: Folder) -> None:
     words = ["data=dataset", "data.dataset._target_=my_pkg.Shapes", "data.num_outputs=2"]
     place = system.finish_named("uuid", *words, "callbacks=asked", "budget=18")
@@ -293,7 +291,6 @@ def test_a_side_effect_sees_data_by_their_uuid(system: Folder) -> None:
     assert states_at(place, 1, "labeling")["asked"]["uuids"] == acquired["uuid"].tolist()
 
 
-@pytest.mark.slow
 def test_a_side_effect_that_fails_ends_the_run_unless_it_may(system: Folder) -> None:
     words = [*MOONS, "name=fragile", "callbacks=fragile"]
     code, said = system.start(*words)
@@ -312,7 +309,6 @@ def test_a_side_effect_that_fails_ends_the_run_unless_it_may(system: Folder) -> 
     assert json.loads((place / "run.json").read_text())["status"] == "finished"
 
 
-@pytest.mark.slow
 def test_only_rank_0_calls_side_effects_that_are_not_distributed(system: Folder) -> None:
     code, said = system.start(*MOONS, "name=rank", "callbacks=ranked", "budget=10", code=RANK_1)
     assert code == 0, said
@@ -320,7 +316,6 @@ def test_only_rank_0_calls_side_effects_that_are_not_distributed(system: Folder)
     assert written == ["distributed-True.txt"]
 
 
-@pytest.mark.slow
 def test_what_is_no_side_effect_is_refused_before_anything_runs(system: Folder) -> None:
     wrong = {"a": "lightning.pytorch.callbacks.Timer", "b": "my_pkg.Smooth", "c": "my_pkg.Prgress"}
     words = [f"+callbacks.{name}._target_={target}" for name, target in wrong.items()]
