@@ -99,7 +99,7 @@ def test_the_development_container_parses() -> None:
 
 
 def test_the_changelog_has_the_form() -> None:
-    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    text = (ROOT / ".github/CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (.*)$", text, flags=re.MULTILINE)[0] == "[Unreleased]"
     kinds = set(re.findall(r"^### (.*)$", text, flags=re.MULTILINE))
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
