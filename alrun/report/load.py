@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StoreError
-from alrun.core.metrics import ambiguous_metrics, metric_recorders
+from alrun.core.metrics import LOGGED, ambiguous_metrics, metric_recorders
 from alrun.report.runs import Run
 from alrun.report.variants import Variant, read_configs, variants
 from alrun.store.records import read_records
@@ -57,23 +57,40 @@ class Records:
         return Records(runs, configs, tables, self.unreadable)  # type: ignore[arg-type]
 
     @cached_property
-    def recorders(self) -> Sequence[Mapping[str, Sequence[str]]]:
-        """For each run, the strategies whose records the name of a metric stands for."""
-        return [metric_recorders(_pairs(table)) for table in self.tables]
+    def _recorders(self) -> Sequence[Mapping[str, Sequence[str]]]:
+        """For each kind of run, the strategies whose records the name of a metric stands for."""
+        import numpy as np
+        import pyarrow as pa
+
+        packed = pa.concat_tables([table.select(["strategy", "metric"]) for table in self.tables]).unify_dictionaries()
+        columns = [packed[name].combine_chunks() for name in ("strategy", "metric")]
+        strategies, metrics = (column.dictionary.to_pylist() for column in columns)
+        strategy, metric = (column.indices.to_numpy() for column in columns)
+        runs = np.repeat(np.arange(len(self.tables)), [table.num_rows for table in self.tables])
+        kinds = len(strategies) * len(metrics)
+        found = np.unique((runs * len(strategies) + strategy) * len(metrics) + metric) if kinds else np.empty(0, int)
+        of_run = np.split(found % kinds, np.flatnonzero(np.diff(found // kinds)) + 1) if kinds else []
+        distinct = {pairs.tobytes(): np.divmod(pairs, len(metrics)) for pairs in of_run}.values()
+        return [metric_recorders((strategies[s], metrics[m]) for s, m in zip(*pair, strict=True)) for pair in distinct]
 
     @cached_property
     def ambiguous(self) -> Mapping[str, Sequence[str]]:
         """The metrics that several strategies of one run record, with the names that they go by instead."""
-        several: dict[str, Sequence[str]] = {}
-        for recorders in self.recorders:
-            several |= ambiguous_metrics(recorders)
-        return several
+        several: dict[str, dict[str, None]] = {}
+        for recorders in self._recorders:
+            for metric, names in ambiguous_metrics(recorders).items():
+                several.setdefault(metric, {}).update(dict.fromkeys(names))
+        return {metric: list(names) for metric, names in several.items()}
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """The metrics by themselves, of whatever strategy."""
+        return frozenset(name for recorders in self._recorders for name in recorders)
 
     @property
     def metrics(self) -> frozenset[str]:
         """The names of all metrics; ``strategy/metric`` in place of those that are ambiguous."""
-        unambiguous = {name for recorders in self.recorders for name in recorders} - self.ambiguous.keys()
-        return frozenset(unambiguous.union(*self.ambiguous.values()))
+        return (self._names - self.ambiguous.keys()).union(*self.ambiguous.values())
 
     def frame(self, metric: str) -> pd.DataFrame:
         """Return the records of ``metric``, one of ``metrics`` or any ``strategy/metric``, one row a record.
@@ -85,11 +102,8 @@ class Records:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        chosen = []
-        for table, recorders in zip(self.tables, self.recorders, strict=True):
-            strategies, name = (recorders[metric], metric) if metric in recorders else _divided(metric)
-            is_wanted = pc.is_in(table["strategy"].cast(pa.string()), pa.array(strategies, pa.string()))
-            chosen.append(table.filter(pc.and_(pc.equal(table["metric"], name), is_wanted)))
+        strategy, name = ("", metric) if metric in self._names else _divided(metric)
+        chosen = [table.filter(pc.equal(table["metric"], name)) for table in self.tables]
         packed = pa.concat_tables(chosen).unify_dictionaries()
         texts = {name: packed[name].cast(pa.string()) for name in TEXTS}
         frame = pd.DataFrame({name: texts.get(name, packed[name]).to_pandas() for name in COLUMNS})
@@ -100,19 +114,16 @@ class Records:
         of_run = pd.DataFrame(described, columns=["run", *CHOICES, "seed"])
         numbers = np.repeat(np.arange(len(chosen)), [table.num_rows for table in chosen])
         frame["metric"] = metric
-        return pd.concat([of_run.iloc[numbers].reset_index(drop=True), frame], axis=1)
+        whole = pd.concat([of_run.iloc[numbers].reset_index(drop=True), frame], axis=1)
+        is_logged = whole["strategy"] == LOGGED
+        measured = whole["run"].isin(whole.loc[~is_logged, "run"])
+        return whole[whole["strategy"] == strategy if strategy else ~(is_logged & measured)].reset_index(drop=True)
 
 
-def _pairs(table: pa.Table) -> list[tuple[str, str]]:
-    """Return strategy and metric of the records, each pair once."""
-    found = table.select(["strategy", "metric"]).group_by(["strategy", "metric"], use_threads=False).aggregate([])
-    return [(row["strategy"], row["metric"]) for row in found.to_pylist()]
-
-
-def _divided(name: str) -> tuple[list[str], str]:
+def _divided(name: str) -> tuple[str, str]:
     """Return the strategy and the metric of ``strategy/metric``."""
     strategy, _, metric = name.partition("/")
-    return [strategy], metric
+    return strategy or name, metric
 
 
 def load_records(runs: Sequence[Run]) -> Records:
