@@ -11,9 +11,12 @@ from alrun.core.types import QueryReport, Task, TaskSpec
 
 __all__ = [
     "Needs",
+    "arguments_of",
+    "can_sample",
     "declared_metrics",
     "is_metric",
     "is_stateful",
+    "kind_of",
     "monitor_of",
     "needs_of",
     "report_of",
@@ -147,6 +150,22 @@ def several_tasks_problems(parts: Mapping[str, Any], spec: TaskSpec, group: str)
     for name, part in parts.items():
         if not needs_of(part).multi_task:
             yield Problem(f"{name} does not fit data with {len(spec.tasks)} tasks", group, f"{group}=multitask")
+
+
+def kind_of(strategy: Any) -> str | None:
+    """Return the phase that a strategy is for; ``None`` where ``strategy`` is none."""
+    return getattr(strategy, "__protocol_type__", None)
+
+
+def can_sample(strategy: Any) -> bool:
+    """Return whether ``strategy`` can choose what to label."""
+    return callable(getattr(strategy, "sample", None))
+
+
+def arguments_of(strategy: Any) -> Mapping[str, Any]:
+    """Return the arguments that a strategy was made with; empty where it does not remember them."""
+    arguments: Mapping[str, Any] = getattr(strategy, "_args", {}).get("__args__", {})
+    return arguments
 
 
 def report_of(strategy: Any) -> QueryReport:

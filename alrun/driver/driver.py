@@ -29,22 +29,12 @@ __all__ = ["Driver"]
 class Driver:
     """Runs one experiment to its end, from wherever its run directory says that it is; the host of its strategies.
 
+    What strategies see of it are the attributes of ``StrategyHost``.
+
     Attributes:
         experiment: The objects and services.
         state: What may change between phases.
         threads: Threads that torch computes with.
-        learner: The model; this and what follows are what strategies see, see ``StrategyHost``.
-        query_strategies: Run in order into one queue.
-        metrology_strategies: Run in order after training.
-        training_pool: What is labeled.
-        validation_pool: Never changed, unless its labels are bought from the budget; or ``None``.
-        unlabeled_pool: What may be queried, or ``None``.
-        test_pool: What metrology measures on, or ``None``.
-        device: Where predictions are made.
-        log_dir: The run directory.
-        logger: The run's logger.
-        spec: What the data are, where they say so.
-        predictor: The streamed pass over a pool.
     """
 
     #: Counts up when the loop, a phase or the predictor comes to other results; see ``alrun.core.algorithms``.

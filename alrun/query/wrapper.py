@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.names import named
-from alrun.core.needs import Needs, is_stateful, needs_of, report_of
+from alrun.core.needs import Needs, arguments_of, can_sample, is_stateful, needs_of, report_of
 from alrun.core.protocols.driver import StrategyHost
 from alrun.core.protocols.strategies import QueryStrategy, name_strategies
 from alrun.core.types import QueryReport, Task, TaskSpec
@@ -74,7 +74,7 @@ class Wrapper(QueryStrategy):
             ConfigError: There is none, or something that is no strategy.
         """
         self.max_samples = checked_max_samples(max_samples)
-        wrong = [name for name, inner in strategies.items() if not hasattr(inner, "sample")]
+        wrong = [name for name, inner in strategies.items() if not can_sample(inner)]
         if wrong or not strategies:
             what = f"{wrong[0]!r} is no query strategy" if wrong else "names no strategy"
             raise ConfigError(Problem(what, f"query.*.{'.'.join(wrong[:1])}".rstrip("."), "see: alrun ls query"))
@@ -125,7 +125,7 @@ class Wrapper(QueryStrategy):
 
 def _informed(strategy: QueryStrategy, spec: TaskSpec | None) -> QueryStrategy:
     """Return ``strategy``, made anew with the ``spec`` where it takes one and was given none."""
-    arguments = getattr(strategy, "_args", {}).get("__args__", {})
+    arguments = arguments_of(strategy)
     if spec is None or "spec" not in arguments or arguments["spec"] is not None:
         return strategy
     return type(strategy)(**{**arguments, "spec": spec})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from alrun.core.needs import needs_of
+from alrun.core.needs import kind_of, needs_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.seeding import Seeds
 from alrun.testing.cold_start import ColdStartConformance
@@ -34,7 +34,7 @@ def suite_for(strategy: type, build: Callable[..., Any]) -> type:
         strategy: A class whose ``__protocol_type__`` tells its kind.
         build: Makes a new strategy; called with ``max_samples`` for query strategies.
     """
-    kind = getattr(strategy, "__protocol_type__", None)
+    kind = kind_of(strategy)
     if kind == ActiveLearningPhase.QUERY:
         needs = needs_of(strategy)
         base: type = QueryConformance if needs.model else ColdStartConformance

@@ -101,7 +101,7 @@ def _by_task(
     earlier = set(items[:before])
     chosen = zip(items[before:], scores, strict=True)
     pairs = [(pair, score) for item, score in chosen for pair in pool.requests(item) if pair not in earlier]
-    pairs = pairs[: getattr(strategy, "max_samples", len(pairs))]
+    pairs = pairs[: strategy.max_samples]
     state.query_queue.from_list([*items[:before], *(pair for pair, _ in pairs)])
     return [score for _, score in pairs]
 
