@@ -76,7 +76,7 @@ def _name_problems(components: Components) -> Iterator[Problem]:
     strategies = components.strategies
     for group, chosen, name in (("query", strategies.query, VALIDATION), ("metrology", strategies.metrology, LOGGED)):
         if name in chosen and (sold or group != "query"):
-            hint = f"'~{group}.{name}' '+{group}.my_{name}={{_target_: …}}'"
+            hint = f"give it another key: {group}.my_{name}"
             yield Problem(f"the name {name!r} is taken: the records have it for another use", f"{group}.{name}", hint)
 
 

@@ -19,7 +19,7 @@ BROKEN: list[str] = []
 
 def broken(strategy: Any) -> str:
     how, _, seed = BROKEN[0].partition(" seed ") if BROKEN else ("", "", "")
-    return how if not seed or int(seed) == strategy.driver.settings.seed else ""
+    return how if not seed or int(seed) == strategy.driver.seeds.seed else ""
 
 
 def fail(how: str) -> Any:

@@ -42,14 +42,14 @@ def last_commit(place: Path) -> str:
 @pytest.mark.parametrize(
     ("words", "how", "before", "said"),
     [
-        (QUERY, "raises", "1 metrology", "query of step 1: Query: ZeroDivisionError: the reason"),
-        (QUERY, "nan", "1 metrology", "Query scored row"),
-        (QUERY, "hangs", "1 metrology", "query of step 1: Query took more than 3 s in one call"),
-        (LABELS, "raises", "1 query", "labeling of step 1: Labels: ZeroDivisionError: the reason"),
-        (LABELS, "nan", "1 query", "Labels gave an answer that cannot be used"),
-        (LABELS, "hangs", "1 query", "labeling of step 1: Labels took more than 3 s without an answer"),
-        (METROLOGY, "raises", "1 training", "metrology of step 1: Metrology: ZeroDivisionError: the reason"),
-        (METROLOGY, "hangs", "1 training", "metrology of step 1: Metrology took more than 3 s in one call"),
+        (QUERY, "raises", "1 metrology", "query of step 1: random: ZeroDivisionError: the reason"),
+        (QUERY, "nan", "1 metrology", "random scored row"),
+        (QUERY, "hangs", "1 metrology", "query of step 1: random took more than 3 s in one call"),
+        (LABELS, "raises", "1 query", "labeling of step 1: oracle: ZeroDivisionError: the reason"),
+        (LABELS, "nan", "1 query", "oracle gave an answer that cannot be used"),
+        (LABELS, "hangs", "1 query", "labeling of step 1: oracle took more than 3 s without an answer"),
+        (METROLOGY, "raises", "1 training", "metrology of step 1: mine: ZeroDivisionError: the reason"),
+        (METROLOGY, "hangs", "1 training", "metrology of step 1: mine took more than 3 s in one call"),
     ],
     ids=["query raises", "NaN", "query hangs", "label raises", "label NaN", "label hangs", "metrology raises", "hangs"],
 )
@@ -108,7 +108,7 @@ def test_an_error_that_a_strategy_keeps_to_itself_ends_the_run(mended: list[str]
     mended.append("is wrong")
     words = [*TRUST, *WORDS, "label._target_=failing_strategies.Swallows", f"output_dir={tmp_path}"]
     assert main(words) == 1
-    assert "Swallows gave an answer that cannot be used" in RunDirectory(only_run(tmp_path)).info()["reason"]
+    assert "oracle gave an answer that cannot be used" in RunDirectory(only_run(tmp_path)).info()["reason"]
     mended.clear()
     assert main(words) == 0
 
@@ -123,7 +123,7 @@ def test_in_a_sweep_the_others_go_on(
     said = capsys.readouterr().out
     assert "2 jobs: 1 failed, 1 finished (0 before, not run again)" in said
     (failed,) = (run for run in runs(tmp_path) if "-s1-" in run.name)
-    assert f"failed: {failed}: query of step 1: Query" in said
+    assert f"failed: {failed}: query of step 1: random" in said
     mended.clear()
     assert main(words) == 0
     assert "2 jobs: 2 finished (1 before, not run again)" in capsys.readouterr().out

@@ -167,7 +167,7 @@ def test_images_go_through_convolutions(system: Folder) -> None:
         (["data=digits_multitask", "backbone=cnn"], ["a cnn needs images", "backbone=mlp"]),
         ([*DIGITS, PLATEAU, "learner.scheduler_monitor=accuracy"], ["learner.scheduler_monitor", "'accuracy'"]),
         ([*DIGITS, PLATEAU, "data.validation_size=0"], ["no validation pool to monitor", "data.validation_size=0.1"]),
-        (["data=digits_multitask", "learner=mlp", "query=[entropy,random]"], ["Entropy does not", "learner=multitask"]),
+        (["data=digits_multitask", "learner=mlp", "query=[entropy,random]"], ["entropy does not", "learner=multitask"]),
         (["data=digits", "backbone=mlp"], ["unknown key 'learner.backbone'"]),
         ([*DIGITS, "query.multitask.weights={digits: 2}"], ["no task 'digits'", "digit, parity, above_four"]),
         ([*DIGITS, "stopping=target_metric", "stopping.target_metric.monitor=accuracy/party"], ["accuracy/parity"]),
