@@ -6,7 +6,9 @@ Equal content gives equal bytes; wall-clock time goes to ``timing.csv`` alone.
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +78,47 @@ def _parquet(rows: Rows, schema: pa.Schema) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    columns = [_column([row.get(field.name) for row in rows], field.type) for field in schema]
+    table = pa.Table.from_arrays(columns, schema=schema)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     data: bytes = sink.getvalue().to_pybytes()
     return data
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Return ``pa.array(values, kind)``, which would import pandas: half a second of each run.
+
+    Raises:
+        TypeError: A value is of another kind.
+        OverflowError: A number is larger than the kind can hold.
+    """
+    import pyarrow as pa
+
+    if kind == pa.string():
+        texts = [b"" if value is None else str.encode(value) for value in values]
+        data = [array("i", accumulate(map(len, texts), initial=0)), b"".join(texts)]
+    elif kind == pa.bool_():
+        data = [_bits([value is not None and _truth(value) for value in values])]
+    else:
+        data = [array("q" if kind == pa.int64() else "d", [0 if value is None else value for value in values])]
+    valid = _bits([value is not None for value in values])
+    return pa.Array.from_buffers(kind, len(values), [pa.py_buffer(buffer) for buffer in (valid, *data)])
+
+
+def _truth(value: Any) -> bool:
+    import numpy as np
+
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return bool(value)
+
+
+def _bits(values: Sequence[bool]) -> bytes:
+    """Return ``values`` as bits, the first the lowest of the first byte."""
+    import numpy as np
+
+    return np.packbits(np.array(values, dtype=bool), bitorder="little").tobytes()
 
 
 def write_records(path: Path, rows: Rows) -> None:
