@@ -42,7 +42,7 @@ def test_a_failing_job_does_not_end_the_others(alrun: Alrun, tmp_path: Path) -> 
         "from alrun.query.random import Random\n\n"
         "class Fragile(Random):\n"
         "    def sample(self, queue):\n"
-        "        if self.driver.settings.seed == 0:\n"
+        "        if self.driver.seeds.seed == 0:\n"
         "            raise RuntimeError('broken on purpose')\n"
         "        super().sample(queue)\n"
     )
