@@ -118,8 +118,10 @@ def test_a_run_that_was_begun_while_values_counted_goes_on(
     from alrun.config.environment import resolve
     from alrun.config.identity import identity_hash
     from alrun.config.targets import Trust
+    from alrun.driver.driver import Driver
     from alrun.store.rundir import RunDirectory
 
+    monkeypatch.setattr(Driver, "__algorithm__", 1)  # as then
     monkeypatch.setenv("TOKEN", "tok-first-one")
     words = [*WORDS, *WORD]
     assert alrun("--trust", "keyed", *words, "budget=6").code == 0
