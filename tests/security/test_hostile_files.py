@@ -1,4 +1,7 @@
-"""R12: a file that alrun loads may be anything; it is read as data, or refused, and never run or blown up."""
+"""R12: a file that alrun loads may be anything; it is read as data, or refused, and never run or blown up.
+
+``ALRUN_HOSTILE=1`` takes all files of a format, not one of each.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import pickle
 import resource
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +40,7 @@ def torch_pickled() -> bytes:
     return buffer.getvalue()
 
 
+@cache
 def zip_bomb() -> bytes:
     """Return a few megabytes that unpack to many gigabytes."""
     buffer = io.BytesIO()
@@ -73,10 +78,9 @@ LOADED = (
     "labels/labels.jsonl",
     "timing.csv",
     "records.parquet",
-    "acquisitions.parquet",
     "checkpoints/step_1/training/weights.safetensors",
-    "checkpoints/step_1/training/MANIFEST.json",
     "checkpoints/step_1/query/MANIFEST.json",
+    *(("acquisitions.parquet", "checkpoints/step_1/training/MANIFEST.json") if os.environ.get("ALRUN_HOSTILE") else ()),
 )
 
 

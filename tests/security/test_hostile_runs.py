@@ -1,6 +1,6 @@
 """R5, R11, R12: whatever a received run directory holds, each command says what it is, and shows the runs beside it.
 
-``ALRUN_HOSTILE=1`` takes all places for all kinds of things, some 175 runs in all.
+``ALRUN_HOSTILE=1`` takes all places for all kinds of things, some 175 runs in all, and more of what has no end.
 """
 
 from __future__ import annotations

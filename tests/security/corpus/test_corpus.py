@@ -193,11 +193,11 @@ def test_in_a_config_folder(name: str, alrun: Command, watch: Watch) -> None:
 def test_in_a_received_run(stored: Path, alrun: Command, watch: Watch) -> None:
     """Each is resumed alone; all of them are verified, listed and reported at once."""
     received = watch.home / "many"
-    wrong = []
+    sent, wrong = OmegaConf.load(stored / "config.yaml"), []
     for number, (name, changes) in enumerate(stored_configs()):
         run = received / str(number)
         shutil.copytree(stored, run)
-        config = OmegaConf.load(run / "config.yaml")
+        config = copy.deepcopy(sent)
         for key, value in changes.items():
             OmegaConf.update(config, key, value, merge=False, force_add=True)
         (run / "config.yaml").write_text(dumped(OmegaConf.to_container(config)))
