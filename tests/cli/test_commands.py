@@ -26,6 +26,14 @@ from alrun import __version__
 LIGHT = "import sys; from alrun.cli.main import main; code = main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
 
 
+@pytest.fixture
+def finished(small_run: Path, tmp_path: Path) -> Path:
+    """The run of ``SMALL`` where that command finds it."""
+    place = tmp_path / "outputs/default" / small_run.name
+    shutil.copytree(small_run, place)
+    return place
+
+
 def frame(run: Path, name: str) -> pd.DataFrame:
     return pd.read_parquet(run / f"{name}.parquet")
 
@@ -94,9 +102,8 @@ def test_validate_builds_nothing(alrun: Alrun, tmp_path: Path) -> None:
     assert contents(tmp_path) == set()
 
 
-def test_a_larger_budget_continues_and_keeps_the_prefix(alrun: Alrun, tmp_path: Path) -> None:
-    assert alrun(*SMALL).code == 0
-    run = only_run(tmp_path)
+def test_a_larger_budget_continues_and_keeps_the_prefix(alrun: Alrun, finished: Path, tmp_path: Path) -> None:
+    run = finished
     records, acquired, committed = frame(run, "records"), frame(run, "acquisitions"), commits(tmp_path)
     assert alrun(*SMALL, "budget=50").code == 0
     assert only_run(tmp_path) == run
@@ -113,8 +120,8 @@ def test_a_larger_budget_continues_and_keeps_the_prefix(alrun: Alrun, tmp_path: 
     assert results(only_run(straight)) == results(run)
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_smaller_budget_is_answered(alrun: Alrun, tmp_path: Path) -> None:
-    assert alrun(*SMALL).code == 0
     before = commits(tmp_path)
     answer = alrun(*SMALL, "budget=20")
     assert answer.code == 0
@@ -122,13 +129,11 @@ def test_a_smaller_budget_is_answered(alrun: Alrun, tmp_path: Path) -> None:
     assert commits(tmp_path) == before
 
 
-def test_fresh_sets_aside(alrun: Alrun, tmp_path: Path) -> None:
-    assert alrun(*SMALL).code == 0
-    run = only_run(tmp_path)
-    before = results(run)
+def test_fresh_sets_aside(alrun: Alrun, finished: Path) -> None:
+    before = results(finished)
     assert alrun(*SMALL, "fresh=true").code == 0
-    (aside,) = run.parent.glob("*.aside-*")
-    assert results(aside) == results(run) == before
+    (aside,) = finished.parent.glob("*.aside-*")
+    assert results(aside) == results(finished) == before
 
 
 def test_fresh_sets_nothing_aside_for_a_command_that_is_refused(alrun: Alrun, tmp_path: Path) -> None:
@@ -142,7 +147,7 @@ def test_fresh_sets_nothing_aside_for_a_command_that_is_refused(alrun: Alrun, tm
     assert contents(tmp_path) == before - {"table.csv"}
 
 
-def test_resume_from_a_moved_directory(alrun: Alrun, tmp_path: Path) -> None:
+def test_resume_from_a_moved_directory(alrun: Alrun, tmp_path: Path, small_run: Path) -> None:
     assert alrun(*SMALL, "budget=20").code == 0
     moved = tmp_path / "elsewhere" / "my run"
     moved.parent.mkdir()
@@ -152,8 +157,7 @@ def test_resume_from_a_moved_directory(alrun: Alrun, tmp_path: Path) -> None:
     assert answer.code == 0, answer
     assert info(moved)["labels"] == 30
     assert not (tmp_path / "outputs").exists()
-    assert alrun(*SMALL).code == 0
-    assert results(moved) == results(only_run(tmp_path / "outputs"))
+    assert results(moved) == results(small_run)
 
 
 def test_a_stored_config_builds_nothing_by_itself(alrun: Alrun, tmp_path: Path, small_run: Path) -> None:
