@@ -10,13 +10,14 @@ What happens, from the command line to the disk::
 A folder is a room. It imports the rooms in the last column, never one beside it::
 
     cli         argv to a command, one file a command           every room below
-    runner      config to objects; place, lock, resume          config  driver  store  core
+    runner      config to objects; place, lock, resume          config  driver  store  pool  core
     report      records of many runs to tables; no torch        store  core
     config      compose, check, did-you-mean, trust             core
-    driver      the loop and its five phases                    store  core
+    driver      the loop and its five phases                    store  pool  core
     backbone    what the heads of a multi-task learner share    learner  core
     data  learner  training  inference  query  cold_start  label  metrology  stopping  callbacks
-                strategies, one a file                          core
+                strategies, one a file                          pool  core
+    pool        who is labeled, subsets of a source, training   core
     store       checkpoints, label log, records, lock           core
     core        protocols, plain types, seeds, errors           no room
     testing     shipped: conformance suite, faults              every room above

@@ -35,13 +35,14 @@ def measure(rows: int) -> None:
     from alrun.driver.supply.predictor import StreamedPredictor
     from alrun.inference.deterministic import Deterministic
     from alrun.learner.adversarial import Adversarial as Learner
+    from alrun.pool.pools import pools
     from alrun.query.adversarial import Adversarial
 
     torch.set_num_threads(1)
     inputs = torch.randn(rows, FEATURES, generator=torch.Generator().manual_seed(0))
     spec = TaskSpec(Task.CLASSIFICATION, (FEATURES,), 10)
     data = ArraySource(inputs, torch.arange(rows) % 10, spec, validation_size=0, test_size=10)
-    pool: Any = data.pools(Seeds(0)).unlabeled
+    pool: Any = pools(data, Seeds(0)).unlabeled
     learner = Learner(spec, partial(torch.optim.Adam, lr=1e-3))
     seeds = Seeds(0, 1, "query")
     cpu = torch.device("cpu")

@@ -26,6 +26,7 @@ from alrun.driver.supply.loader import BatchLoader
 from alrun.inference.ensemble import Ensemble
 from alrun.inference.members.members import Members
 from alrun.learner.mlp import MLP
+from alrun.pool.pools import pools
 from alrun.training.fabric import FabricLoop
 from alrun.training.trainer import TrainerLoop
 
@@ -64,7 +65,7 @@ class Comparison:
         """Make the data."""
         self.options = options
         self.source = labelled()
-        self.pool = self.source.pools(SEEDS).training
+        self.pool = pools(self.source, SEEDS).training
         everything = torch.arange(ROWS)
         targets = self.source.targets(everything).tolist()
         self.pool.extend([Annotation(row, target) for row, target in enumerate(targets)])  # type: ignore[attr-defined]

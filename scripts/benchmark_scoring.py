@@ -32,12 +32,13 @@ from torch.utils.data import DataLoader, TensorDataset
 from alrun.core.seeding import Seeds
 from alrun.core.types import Split, Task, TaskSpec
 from alrun.data.source import ArraySource
-from alrun.data.unlabeled_pool import UnlabeledPool
 from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.inference.deterministic import Deterministic
 from alrun.inference.mc_dropout import MCDropout
 from alrun.learner.cnn import CNN
 from alrun.learner.mlp import MLP
+from alrun.pool.status import StatusTable
+from alrun.pool.unlabeled import UnlabeledPool
 
 ROWS, CLASSES, PASSES, BATCH = 60_000, 10, 20, 1024
 
@@ -109,7 +110,8 @@ def scores_of(learner: Any, source: ArraySource, inference: Any, labelled: int =
     """Return the outputs of all rows of an unlabeled pool, by alrun's predictor; every so many rows are labelled."""
     everything, none = torch.arange(len(source)), torch.empty(0, dtype=torch.int64)
     given = everything[:: len(source) // labelled] if labelled else none
-    pool = UnlabeledPool(source, Split(everything, none, none, given))
+    status = StatusTable(source.spec, Split(everything, none, none, given), len(source))
+    pool = UnlabeledPool(source, status)
     device = torch.device("cpu")
     predictor = StreamedPredictor(
         learner, inference, batch_size=BATCH, device=device, seeds=lambda: Seeds(0), progress=lambda *_: None

@@ -23,6 +23,7 @@ from alrun.driver.settings import Components, Settings, TrainingSettings
 from alrun.inference.deterministic import Deterministic
 from alrun.label.oracle import Oracle
 from alrun.learner.mlp import MLP
+from alrun.pool.pools import pools
 from alrun.query.random import Random
 from alrun.store.run_store import RunStore
 from alrun.store.rundir import RunDirectory
@@ -139,6 +140,7 @@ def opened(
     initial_size: int = 6,
     seed: int = 0,
     cold_start: bool = True,
+    sell_validation: bool = False,
     **training: Any,
 ) -> Iterator[Driver]:
     """Open an experiment at ``place``, new or begun."""
@@ -148,7 +150,7 @@ def opened(
         learner = MLP(data.spec, partial(torch.optim.SGD, lr=0.1), hidden=(4,))
     components = Components(
         learner=learner,
-        pools=data.pools(Seeds(seed)),
+        pools=pools(data, Seeds(seed), sell_validation=sell_validation),
         query_strategies=[Random(query_size)] if query is None else query,
         training=TrainingSettings(loop or PlainLoop(), batch_size=4, **training),
         inference=Deterministic(),

@@ -48,6 +48,9 @@ def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a resolved config that can change a result."""
     kept = {key: value for key, value in config.items() if key not in EXTENDING and key not in PRESENTATION}
     kept = {key: value for key, value in kept.items() if value is not None or key not in ONLY_WHEN_SET}
+    if "tasks" in (kept.get("data") or {}) and kept["data"]["tasks"] is None:
+        # Without tasks there is no label of one of them either.
+        kept["data"] = {key: value for key, value in kept["data"].items() if key not in ("tasks", "partial_labels")}
     for group, key in WITHOUT_EFFECT:
         if isinstance(kept.get(group), Mapping):
             kept[group] = {name: value for name, value in kept[group].items() if name != key}

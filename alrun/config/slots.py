@@ -59,7 +59,7 @@ class Slot:
         return _matches(self.place.split("."), path)
 
 
-POOLS = (("pools",), ("__getitem__", "__len__"))
+POOLS = (("split", "inputs", "targets"), ("pools",), ("__getitem__", "__len__"))
 STRATEGY = (("attach", "sample"),)
 METROLOGY = (("attach", "compute"), ("update", "compute", "reset"))
 LISTENING = tuple((hook,) for hook in HOOKS)

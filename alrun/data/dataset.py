@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from alrun.core.batches import collated
 from alrun.core.errors import StrategyError
-from alrun.core.protocols.pool import Pools
 from alrun.core.reading import read
+from alrun.core.request import Request
 from alrun.core.seeding import Seeds
-from alrun.core.types import Split, Task, TaskSpec
+from alrun.core.types import Split, Task, TaskPart, TaskSpec
+from alrun.data.custom_checks import cheap_embeddings, cheap_targets, check_classes, check_dataset
 from alrun.data.datum import MISSING, DatumForm
+from alrun.data.embeddings import Embeddings
 from alrun.data.fingerprint import update_dataset
-from alrun.data.labels import encode_targets
-from alrun.data.own_checks import cheap_targets, check_classes, check_dataset
-from alrun.data.own_pools import OwnEvaluationPool, OwnUnlabeledPool
-from alrun.data.own_training_pool import OwnTrainingPool
 from alrun.data.problems import fail, parse_task
-from alrun.data.rows import as_rows
 from alrun.data.split import check_sizes, split_rows
 from alrun.data.uuids import Names
+from alrun.pool.labels import encode_targets
+from alrun.pool.rows import Rows, as_rows
+from alrun.pool.targets import is_large
 
 __all__ = ["OwnDataset"]
 
 SAMPLED_ROWS = 64
+TARGETS_READ = 256
 
 
 class OwnDataset:
@@ -40,8 +42,8 @@ class OwnDataset:
     * A minibatch is made by ``collate``: the config's, else the data set's, else that of the data's type, else torch's.
     * A datum may have a ``uuid``: an attribute, a key, or the data set's method ``uuid(index)``; else its index serves.
       ``from_uuid(uuid)`` of the data set, or of the data's type, makes data that the data set does not hold.
-    * The data set may have ``targets`` (one a datum: cheap classes for the split), ``fingerprint`` (text, or a method),
-      ``with_target(datum, label)`` and ``inputs_of(batch)``.
+    * The data set may have ``targets`` (one a datum: cheap classes for the split), ``embeddings`` (``[N, d]``, to
+      compare data by), ``fingerprint`` (text, or a method), ``with_target(datum, label)`` and ``inputs_of(batch)``.
 
     Attributes:
         task: ``None``: only the config tells.
@@ -51,6 +53,7 @@ class OwnDataset:
         form: How a datum is taken apart.
         names: The uuids of the data.
         workers: Processes that read and collate; 0 for none beside this one.
+        partial_labels: Whether labels are bought one task at a time.
     """
 
     task: ClassVar[Task | None] = None
@@ -68,6 +71,8 @@ class OwnDataset:
         labeled: Sequence[int] | None = None,
         validation_size: float = 0.1,
         test_size: float = 0.2,
+        tasks: Mapping[str, int] | None = None,
+        partial_labels: bool = False,
     ) -> None:
         """Look at the first datum, and at ``dataset.targets`` where there are such.
 
@@ -81,6 +86,10 @@ class OwnDataset:
             fingerprint: How a change of the data is noticed when a run goes on, unless the data set brings its own:
                 ``sample`` looks at up to 64 data, ``all`` at each.
             labeled: Rows whose labels are known from the start.
+            tasks: Several tasks of the same inputs, by name, each with the number of its classes, or 1 for a number.
+                Without a ``target_field`` the fields of a datum that is no pair are called like them; else a target
+                has one value a task, in this order.
+            partial_labels: Whether requests name a row and one of several tasks, rather than all tasks of a row.
             validation_size: Rows for validation: a fraction below 1 or a count; 0 for no validation pool.
             test_size: Rows for test, likewise.
 
@@ -92,18 +101,23 @@ class OwnDataset:
         self._collate, self._sampled = collate, fingerprint == "sample"
         self.validation_size, self.test_size = validation_size, test_size
         self._labeled = np.asarray([] if labeled is None else list(labeled), dtype=np.int64)
+        self.partial_labels = partial_labels
         first = self.data([0])[0]
-        self.form = DatumForm(dataset, first, target_field)
+        self.form = DatumForm(dataset, first, target_field, tuple(tasks or ()))
         self._targets = cheap_targets(dataset)
-        self.spec = self._spec(parse_task(task) or Task.CLASSIFICATION, num_outputs, first)
+        self.spec = self._spec(parse_task(task) or Task.CLASSIFICATION, num_outputs, tasks or {}, first)
         self.names = Names(dataset, self.form, self.data)
+        vectors = cheap_embeddings(dataset)
+        self._vectors = None if vectors is None else Embeddings(vectors, len(dataset))
+        self._read: Tensor | None = None
+        self._is_read = torch.zeros(0, dtype=torch.bool)
         self._check_rows()
 
     def __len__(self) -> int:
         """Return the number of data."""
         return len(self.dataset)
 
-    def data(self, rows: Sequence[int] | Tensor, key: int = 0) -> list[Any]:
+    def data(self, rows: Rows, key: int = 0) -> list[Any]:
         """Return the data at ``rows``; whatever is random in them is a function of ``key`` and the row."""
         return list(read(self.dataset, as_rows(rows).tolist(), key)) if len(rows) else []
 
@@ -119,12 +133,14 @@ class OwnDataset:
             return self.form.inputs(self.collate(data))
         return self.collate([self.form.inputs(datum) for datum in data])
 
-    def inputs(self, rows: Sequence[int] | Tensor) -> Any:
+    def inputs(self, rows: Rows) -> Any:
         """Return one minibatch of the inputs of ``rows``."""
         return self.inputs_of(self.data(rows))
 
-    def targets(self, rows: Sequence[int] | Tensor) -> Tensor:
-        """Return the data set's own targets of ``rows``: ``[n]`` ``int64`` classes or ``[n, T]`` ``float32``.
+    def targets(self, rows: Rows) -> Tensor:
+        """Return the data set's own targets of ``rows``, ``[n]`` ``int64`` classes, or ``[n, T]``.
+
+        They are read once and kept, unless they are large.
 
         Raises:
             StrategyError: A datum has no target, or it is not what the task asks for.
@@ -132,38 +148,88 @@ class OwnDataset:
         chosen = as_rows(rows)
         if self._targets is not None:
             return encode_targets(list(self._targets[chosen.numpy()]), self.spec)
-        return self.targets_of(self.data(chosen))
+        if is_large(self.spec) or len(chosen) == 0:
+            return self.targets_of(self.data(chosen))
+        for part in self._unread(chosen).split(TARGETS_READ):
+            found = self.targets_of(self.data(part))
+            if self._read is None:
+                self._read = torch.zeros((len(self), *found.shape[1:]), dtype=found.dtype)
+                self._is_read = torch.zeros(len(self), dtype=torch.bool)
+            self._read[part], self._is_read[part] = found, True
+        kept: Tensor = self.targets_of([]) if self._read is None else self._read.index_select(0, chosen)
+        return kept
+
+    def _unread(self, rows: Tensor) -> Tensor:
+        unread: Tensor = (rows if self._read is None else rows[~self._is_read[rows]]).unique()
+        return unread
 
     def targets_of(self, data: Sequence[Any]) -> Tensor:
         """Return the targets that ``data`` ship with, as ``targets`` does."""
         found = [self.form.target(datum) for datum in data]
         if any(target is MISSING for target in found):
             raise StrategyError("a datum has no target of its own\n    → label=function, or another strategy that asks")
-        return encode_targets(found, self.spec)
+        targets: Tensor = encode_targets(found, self.spec)
+        return targets
+
+    def embeddings(self, rows: Rows) -> Tensor | None:
+        """Return the vectors ``[n, d]`` ``float32`` that ``rows`` come with; ``None`` where there are none."""
+        return None if self._vectors is None else self._vectors.read(as_rows(rows))
+
+    def batch(self, rows: Rows, key: int = 0) -> Any:
+        """Return one minibatch of the data at ``rows``; whatever is random in them is a function of ``key``."""
+        return self.collate(self.data(rows, key))
+
+    def without_target(self, datum: Any) -> Any:
+        """Return ``datum`` as a query may see it."""
+        return self.form.inputs(datum)
+
+    def labeled(self, datum: Any, label: Any) -> Any:
+        """Return ``datum`` with ``label`` in the place of its target."""
+        return self.form.labelled(datum, label)
+
+    def made(self, requests: Sequence[Request]) -> list[Any]:
+        """Return the data that ``requests`` ask for: rows, uuids of new data, inputs of new points.
+
+        Raises:
+            StrategyError: A new point, where a datum is more than its inputs and their target.
+        """
+        rows = iter(self.data([one.row for one in requests if one.row is not None]))
+        return [next(rows) if one.row is not None else self.names.new(one) for one in requests]
+
+    def uuids(self, rows: Sequence[int]) -> list[str]:
+        """Return the uuids of ``rows``; the row numbers as text where the data have none."""
+        return self.names.uuids(rows)
+
+    def uuid_of(self, datum: Any) -> str | None:
+        """Return the uuid that ``datum`` brings along; ``None`` where it has none."""
+        return self.form.uuid(datum)
+
+    def row_of(self, uuid: str) -> int | None:
+        """Return the row whose uuid this is; ``None`` where there is none. The first call asks for all uuids."""
+        return self.names.row_of(uuid)
+
+    def rebuilt(self, uuid: str) -> Any:
+        """Return the datum of ``uuid``, which the data set need not hold; see ``Names.rebuilt``."""
+        return self.names.rebuilt(uuid)
 
     def split(self, seeds: Seeds) -> Split:
         """Return the rows of each pool, from the split stream of ``seeds``; stratified where classes are known."""
         return split_rows(self._strata(), self.validation_size, self.test_size, seeds, self._labeled)
 
-    def pools(self, seeds: Seeds) -> Pools:
-        """Split the rows and return the pools that view them; ``None`` for validation or test without rows."""
-        split = self.split(seeds)
-        return Pools(
-            training=OwnTrainingPool(self, split.labeled),
-            unlabeled=OwnUnlabeledPool(self, split),
-            validation=OwnEvaluationPool(self, split.validation) if len(split.validation) else None,
-            test=OwnEvaluationPool(self, split.test) if len(split.test) else None,
-        )
-
     def fingerprint(self) -> str:
         """Return a SHA-256 of the data: the data set's own fingerprint, or else the data looked at, one by one."""
-        digest = hashlib.sha256(repr((self.spec, len(self), self._labeled.tolist())).encode())
+        digest = hashlib.sha256(repr((self.spec, len(self), self._labeled.tolist(), *self.spec.tasks)).encode())
         update_dataset(digest, self.dataset, self._targets, SAMPLED_ROWS if self._sampled else None)
+        for part in self._vectors.content() if self._vectors else ():
+            digest.update(part)
         return digest.hexdigest()
 
-    def _spec(self, task: Task, num_outputs: int | None, first: Any) -> TaskSpec:
+    def _spec(self, task: Task, num_outputs: int | None, tasks: Mapping[str, int], first: Any) -> TaskSpec:
         inputs = self.form.inputs(first)
         shape = tuple(inputs.shape) if isinstance(inputs, Tensor) else ()
+        if tasks:
+            parts = tuple(TaskPart(str(name), task, int(count)) for name, count in tasks.items())
+            return TaskSpec(task, shape, sum(part.num_outputs for part in parts), tasks=parts)
         return TaskSpec(task, shape, num_outputs or self._counted(task, self.form.target(first)))
 
     def _counted(self, task: Task, target: Any) -> int:
@@ -176,12 +242,13 @@ class OwnDataset:
 
     def _strata(self) -> npt.NDArray[np.int64]:
         if self.spec.task is Task.CLASSIFICATION and self._targets is not None:
-            return self._targets.astype(np.int64)
+            first: npt.NDArray[np.int64] = self._targets.reshape(len(self), -1)[:, 0].astype(np.int64)
+            return first
         return np.zeros(len(self), dtype=np.int64)
 
     def _check_rows(self) -> None:
         if self.spec.task is Task.CLASSIFICATION and self._targets is not None:
-            check_classes(self._targets, self.spec.num_outputs)
+            check_classes(self._targets, [part.num_outputs for part in self.spec.tasks] or [self.spec.num_outputs])
         outside = self._labeled[(self._labeled < 0) | (self._labeled >= len(self))]
         if len(outside):
             raise fail(f"there is no row {outside[0]} among {len(self)}", "data.labeled", "rows count from 0")

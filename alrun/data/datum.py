@@ -21,15 +21,25 @@ _VALUES = (Tensor, np.ndarray, np.generic, str, bytes, int, float, complex, tupl
 
 
 def like(example: Any, label: Any) -> Any:
-    """Return ``label`` in the form of ``example``, a target of the same data set: its type, dtype and shape."""
+    """Return ``label`` in the form of ``example``, a target of the same data set: its type, dtype and shape.
+
+    A label that is missing (-1 or NaN) keeps its own type where the other cannot hold it.
+    """
     if isinstance(example, Tensor):
-        return torch.as_tensor(label).to(example.dtype).reshape(example.shape)
+        given = torch.as_tensor(label)
+        return given.to(given.dtype if _is_missing(given) else example.dtype).reshape(example.shape)
     if isinstance(example, np.ndarray):
-        return np.asarray(label, dtype=example.dtype).reshape(example.shape)
+        given = torch.as_tensor(label)
+        dtype = None if _is_missing(given) else example.dtype
+        return np.asarray(label, dtype=dtype).reshape(example.shape)
     if isinstance(example, bool | int | float) and _size(label) == 1:
         value = label.item() if hasattr(label, "item") else label
-        return type(example)(value)
+        return value if _is_missing(torch.as_tensor(value)) else type(example)(value)
     return label
+
+
+def _is_missing(label: Tensor) -> bool:
+    return bool((label.isnan() if label.is_floating_point() else label < 0).any()) if not label.is_complex() else False
 
 
 def _is_pair(datum: Any) -> bool:
@@ -48,8 +58,8 @@ class DatumForm:
     ``inputs_of(batch)`` and ``uuid(index)``.
     """
 
-    def __init__(self, dataset: Any, first: Any, field: str | None) -> None:
-        """Look at the ``first`` datum.
+    def __init__(self, dataset: Any, first: Any, field: str | None, tasks: tuple[str, ...] = ()) -> None:
+        """Look at the ``first`` datum; without a ``field``, one that is no value has a field for each of ``tasks``.
 
         Raises:
             DataError: A mapping or an object, and nobody says which field is the target.
@@ -57,8 +67,10 @@ class DatumForm:
         self._dataset = dataset
         self._field = field
         self._is_pair = field is None and _is_pair(first)
+        self._fields = tasks if field is None and not isinstance(first, _VALUES) else ()
         self._own = {name: getattr(dataset, name, None) for name in ("with_target", "inputs_of", "uuid")}
-        if field is None and self._own["with_target"] is None and not isinstance(first, _VALUES):
+        named = field is not None or bool(self._fields)
+        if not named and self._own["with_target"] is None and not isinstance(first, _VALUES):
             raise fail(
                 f"a datum is a {type(first).__name__}: which field is the target?", "data.target_field", _hint(first)
             )
@@ -66,12 +78,11 @@ class DatumForm:
 
     def target(self, datum: Any) -> Any:
         """Return the target that a datum ships with; ``MISSING`` where it has none (or ``None``)."""
-        if self._is_pair:
-            found = datum[1]
-        elif isinstance(datum, Mapping):
-            found = datum.get(self._field, MISSING)
-        else:
-            found = MISSING if self._field is None else getattr(datum, self._field, MISSING)
+        if self._fields:
+            values = [_value(datum, name) for name in self._fields]
+            missing = any(value is MISSING for value in values)
+            return MISSING if missing else torch.stack([torch.as_tensor(value).reshape(()) for value in values])
+        found = datum[1] if self._is_pair else _value(datum, self._field)
         return MISSING if found is None else found
 
     def inputs(self, batch: Any) -> Any:
@@ -83,26 +94,23 @@ class DatumForm:
             return self._own["inputs_of"](batch)
         if self._is_pair and _is_pair(batch):
             return batch[0]
-        if isinstance(batch, Mapping) and self._field in batch:
-            return {key: value for key, value in batch.items() if key != self._field}
+        hidden = self._fields or (self._field,)
+        if isinstance(batch, Mapping) and any(name in batch for name in hidden):
+            return {key: value for key, value in batch.items() if key not in hidden}
         return batch
 
     def labelled(self, datum: Any, label: Any) -> Any:
         """Return ``datum`` with ``label`` for its target, in the form that the data set's own targets have."""
         if self._own["with_target"] is not None:
             return self._own["with_target"](datum, label)
+        if self._fields:
+            return _with(
+                datum, {name: like(_value(datum, name), one) for name, one in zip(self._fields, label, strict=True)}
+            )
         target = label if self._example is MISSING else like(self._example, label)
         if self._field is None:
             return (datum[0] if self._is_pair else datum, target)
-        if isinstance(datum, Mapping):
-            return {**datum, self._field: target}
-        if dataclasses.is_dataclass(datum) and not isinstance(datum, type):
-            return dataclasses.replace(datum, **{self._field: target})
-        if hasattr(datum, "_replace"):
-            return datum._replace(**{self._field: target})
-        same = copy(datum)
-        setattr(same, self._field, target)
-        return same
+        return _with(datum, {self._field: target})
 
     def of_inputs(self, inputs: Tensor) -> Any:
         """Return the datum of a new point, which has no target yet.
@@ -110,7 +118,7 @@ class DatumForm:
         Raises:
             StrategyError: A datum is more than a tensor of inputs and a target.
         """
-        if self._field is not None:
+        if self._field is not None or self._fields:
             raise StrategyError(
                 "a new point was chosen, but a datum has fields: choose a datum with a uuid in its place"
             )
@@ -123,6 +131,28 @@ class DatumForm:
             if found is not None:
                 return str(found)
         return None
+
+
+def _value(datum: Any, field: str | None) -> Any:
+    """Return what a field of a datum holds; ``MISSING`` where there is none, or nothing in it."""
+    if field is None:
+        return MISSING
+    found = datum.get(field) if isinstance(datum, Mapping) else getattr(datum, field, None)
+    return MISSING if found is None else found
+
+
+def _with(datum: Any, values: dict[str, Any]) -> Any:
+    """Return ``datum`` with other ``values`` in some fields."""
+    if isinstance(datum, Mapping):
+        return {**datum, **values}
+    if dataclasses.is_dataclass(datum) and not isinstance(datum, type):
+        return dataclasses.replace(datum, **values)
+    if hasattr(datum, "_replace"):
+        return datum._replace(**values)
+    same = copy(datum)
+    for name, value in values.items():
+        setattr(same, name, value)
+    return same
 
 
 def _hint(first: Any) -> str:

@@ -12,17 +12,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Seeds
 from alrun.core.types import Split, Task, TaskSpec
 from alrun.data.embeddings import Embeddings
-from alrun.data.labels import num_classes
-from alrun.data.partial import PartialTrainingPool, PartialUnlabeledPool
-from alrun.data.pools import EvaluationPool, TrainingPool, UnlabeledPool
 from alrun.data.problems import fail
-from alrun.data.rows import as_rows
-from alrun.data.sold_validation import SoldValidationPool
 from alrun.data.split import check_sizes, split_rows
+from alrun.pool.labels import num_classes
+from alrun.pool.rows import as_rows
 
 __all__ = ["ArraySource"]
 
@@ -77,7 +73,7 @@ class ArraySource:
         self.validation_size, self.test_size, self._scale = validation_size, test_size, scale
         self._labeled = np.asarray([] if labeled is None else list(labeled), dtype=np.int64)
         self.partial_labels = partial_labels
-        self.embeddings = None if embeddings is None else Embeddings(embeddings, len(targets))
+        self._vectors = None if embeddings is None else Embeddings(embeddings, len(targets))
         self._fingerprint: str | None = None
         self._check()
 
@@ -93,33 +89,13 @@ class ArraySource:
         """Return the targets of ``rows``: ``[n]`` ``int64`` classes or ``[n, T]`` ``float32``."""
         return self._targets.index_select(0, as_rows(rows))
 
-    def shipped_embeddings(self, rows: Sequence[int] | Tensor) -> Tensor | None:
+    def embeddings(self, rows: Sequence[int] | Tensor) -> Tensor | None:
         """Return the vectors ``[n, d]`` ``float32`` that ``rows`` come with; ``None`` where there are none."""
-        return None if self.embeddings is None else self.embeddings.read(as_rows(rows))
+        return None if self._vectors is None else self._vectors.read(as_rows(rows))
 
     def split(self, seeds: Seeds) -> Split:
         """Return the rows of each pool, drawn from the split stream of ``seeds``; stratified where classes exist."""
         return split_rows(self._strata(), self.validation_size, self.test_size, seeds, self._labeled)
-
-    def pools(self, seeds: Seeds, *, validation_from_budget: bool = False) -> Pools:
-        """Split the rows and return the pools that view them; ``None`` for validation or test without rows.
-
-        With ``validation_from_budget`` the validation rows start without labels, for sale like those of training.
-        """
-        split = self.split(seeds)
-        partial = self.partial_labels
-        if validation_from_budget and partial:
-            what = "labels of validation rows are bought by the row, those of training by the task"
-            raise fail(what, "validation_from_budget", "validation_from_budget=false or data.partial_labels=false")
-        if validation_from_budget and len(split.validation):
-            test = EvaluationPool(self, split.test) if len(split.test) else None
-            return Pools(TrainingPool(self, split.labeled), SoldValidationPool(self, split), TrainingPool(self), test)
-        return Pools(
-            training=PartialTrainingPool(self, split.labeled) if partial else TrainingPool(self, split.labeled),
-            unlabeled=PartialUnlabeledPool(self, split) if partial else UnlabeledPool(self, split),
-            validation=EvaluationPool(self, split.validation) if len(split.validation) else None,
-            test=EvaluationPool(self, split.test) if len(split.test) else None,
-        )
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of all bytes of inputs, targets and their description, read once, chunk by chunk."""
@@ -131,7 +107,7 @@ class ArraySource:
             for block in chain((self.array[chunk] for chunk in self._chunks()), [self._targets]):
                 raw = np.ascontiguousarray(block.numpy() if isinstance(block, Tensor) else block)
                 digest.update(raw.reshape(-1).view(np.uint8).data)
-            for part in self.embeddings.content() if self.embeddings else ():
+            for part in self._vectors.content() if self._vectors else ():
                 digest.update(part)
             self._fingerprint = digest.hexdigest()
         return self._fingerprint

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from numbers import Integral
 from typing import Any
 
 import torch
 
 from alrun.core.errors import StrategyError
+from alrun.core.request import Request
 from alrun.data.datum import DatumForm
 
 __all__ = ["Names"]
@@ -50,14 +50,12 @@ class Names:
             f"a new datum was chosen, {uuid!r}, and {type(self._dataset).__name__} has no from_uuid to make it again"
         )
 
-    def asked_for(self, items: Sequence[Any]) -> list[Any]:
-        """Return the data of requests: rows, uuids of new data, inputs of new points.
+    def new(self, request: Request) -> Any:
+        """Return the datum of a request for what the data set does not hold: by its uuid, or a new point.
 
         Raises:
             StrategyError: A new point, where a datum is more than its inputs and their target.
         """
-        rows = iter(self._data([int(item) for item in items if isinstance(item, Integral)]))
-        return [next(rows) if isinstance(item, Integral) else self._new(item) for item in items]
-
-    def _new(self, item: Any) -> Any:
-        return self.rebuilt(item) if isinstance(item, str) else self._form.of_inputs(torch.as_tensor(item))
+        if request.uuid is not None:
+            return self.rebuilt(request.uuid)
+        return self._form.of_inputs(torch.as_tensor(request.point))

@@ -12,10 +12,9 @@ from alrun.core.seeding import Role, Seeds
 from alrun.core.types import QueryReport
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from alrun.driver.experiment import Experiment
     from alrun.driver.state import State
+    from alrun.pool.unlabeled import UnlabeledPool
 
 __all__ = ["VALIDATION", "Validation", "apportioned", "sells_validation", "shared", "split_between"]
 
@@ -24,29 +23,30 @@ VALIDATION = "validation"
 
 
 class Validation(QueryStrategy):
-    """Draws validation rows without labels, uniformly and without replacement.
+    """Draws requests for validation rows, uniformly and without replacement.
 
     A row's chance is a function of seed, step and row number, whatever the other strategies do.
     """
 
-    def __init__(self, max_samples: int, rows: Tensor, seeds: Seeds) -> None:
-        """Draw ``max_samples`` of ``rows`` ``[n]`` ``int64``, or as many as there are, by the streams of ``seeds``."""
+    def __init__(self, max_samples: int, pool: UnlabeledPool, seeds: Seeds) -> None:
+        """Draw ``max_samples`` requests of ``pool``, or as many as there are, by the streams of ``seeds``."""
         self.max_samples = max_samples
-        self._rows, self._seeds = rows, seeds
+        self._pool, self._seeds = pool, seeds
         self.report = QueryReport()
 
     def sample(self, query_queue: Any, *args: Any, **kwargs: Any) -> None:
-        """Put the rows in ``query_queue``, as python ints."""
-        chances = row_uniforms(self._rows, self._seeds.integer(Role.QUERY, VALIDATION))
-        drawn = self._rows[chances.argsort(kind="stable")[: self.max_samples]].tolist()
-        for row in drawn:
-            query_queue.put(row)
+        """Put the rows in ``query_queue``, as python ints, or pairs ``(row, task name)``."""
+        keys = self._pool.validation_keys
+        chances = row_uniforms(keys, self._seeds.integer(Role.QUERY, VALIDATION))
+        drawn = keys[chances.argsort(kind="stable")[: self.max_samples]].tolist()
+        for key in drawn:
+            query_queue.put(self._pool.request(key))
         self.report = QueryReport([float("nan")] * len(drawn))
 
 
 def sells_validation(experiment: Experiment) -> bool:
     """Return whether labels of validation rows are bought from the budget."""
-    return hasattr(experiment.pools.unlabeled, "validation_indices")
+    return experiment.status is not None and experiment.status.sells_validation
 
 
 def split_between(count: int, training: int, validation: int, first: bool) -> tuple[int, int]:
@@ -108,8 +108,8 @@ def shared(
     if validate and sells_validation(experiment):
         pool: Any = experiment.pools.unlabeled
         first = experiment.pools.validation is not None and len(experiment.pools.validation) == 0
-        count, drawn = split_between(count, len(pool), len(pool.validation_indices), first)
-        asked[VALIDATION] = Validation(drawn, pool.validation_indices, experiment.seeds(state))
+        count, drawn = split_between(count, len(pool.open_keys), len(pool.validation_keys), first)
+        asked[VALIDATION] = Validation(drawn, pool, experiment.seeds(state))
     try:
         for strategy, share in zip(strategies.values(), apportioned(count, wanted), strict=True):
             strategy.max_samples = share

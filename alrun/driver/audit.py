@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alrun.core.phases import ActiveLearningPhase
-from alrun.core.requests import is_pair
+from alrun.core.request import Request, restored_key
 from alrun.core.types import LabelStatus
 from alrun.driver.ledger import Ledger
 from alrun.store.audit import Chain, Finding, Labels, place
@@ -73,15 +73,16 @@ class LedgerAudit:
         counts = {len(state[name]) for name in ("items", "strategies", "scores")}
         if len(counts) != 1:
             yield Finding(place(step, QUERY), f"items, strategies and scores are {sorted(counts)} long", BUG)
-        for order, key in enumerate(self._keys(state["items"])):
+        requests = self.ledger.requests(step)
+        for order, key in enumerate(self._keys(requests)):
             if key is not None and (key in self._labelled or key in self._pending):
                 had = "has a label already" if key in self._labelled else "is asked for twice"
-                yield Finding(place(step, QUERY), f"request {order} ({_told(key)}) {had}", BUG)
+                yield Finding(place(step, QUERY), f"request {order} ({requests[order].name}) {had}", BUG)
             self._pending |= {key} - {None}
 
-    def _keys(self, items: Sequence[Any]) -> list[Any]:
+    def _keys(self, requests: Sequence[Request]) -> list[Any]:
         """Return what a request is for; ``None`` where it may be made again: a point, or data without account."""
-        return [_key(item) if self._by_row else None for item in items]
+        return [request.key if self._by_row else None for request in requests]
 
     def _labeling(self, step: int, state: Mapping[str, Any]) -> Iterator[Finding]:
         items = self._requests[step]["items"]
@@ -99,24 +100,27 @@ class LedgerAudit:
             self.is_whole = False
             what = "the label log holds other answers than were committed"
             yield Finding(place(step, LABELING), what, "the phase is committed again, with the answers that are there")
-        yield from self._strangers(step, items)
+        yield from self._strangers(step)
 
-    def _strangers(self, step: int, items: Sequence[Any]) -> Iterator[Finding]:
+    def _strangers(self, step: int) -> Iterator[Finding]:
         """Yield answers that belong to no request."""
+        requests = self.ledger.requests(step)
         for order, answer in sorted(self._labels.book.answers(step).items()):
-            key = _key(answer.item)
-            if not 0 <= order < len(items) or (key is not None and key != _key(items[order])):
+            key = restored_key(answer.item)
+            if not 0 <= order < len(requests) or (key is not None and key != restored_key(requests[order].item)):
                 what = f"answer {order} of the label log belongs to no request"
                 yield Finding(place(step, LABELING), what, BUG)
 
     def _integration(self, step: int, state: Mapping[str, Any]) -> Iterator[Finding]:
         answers = self._labels.book.answers(step)
-        labelled = [answer.item for answer in answers.values() if answer.status is LabelStatus.LABELLED]
+        labelled = [order for order, answer in answers.items() if answer.status is LabelStatus.LABELLED]
         if len(labelled) != state["labelled"] and self.is_whole:
             what = f"{state['labelled']} labels were integrated, the label log has {len(labelled)}"
             yield Finding(place(step, ActiveLearningPhase.DATA_INTEGRATION), what, BUG)
         self.bought += state["labelled"]
-        self._labelled |= set(self._keys(labelled)) - {None}
+        requests = self.ledger.requests(step)
+        bought = [requests[order] for order in labelled if 0 <= order < len(requests)]
+        self._labelled |= set(self._keys(bought)) - {None}
         self._pending.clear()
 
     def _under_way(self, chain: Chain) -> int | None:
@@ -131,7 +135,7 @@ class LedgerAudit:
                 what = "the label log has answers, but no query is committed"
                 yield Finding(place(step, QUERY), what, "run again; answers to the same requests count")
         if under_way is not None:
-            yield from self._strangers(under_way, self._requests[under_way]["items"])
+            yield from self._strangers(under_way)
 
     def _damaged_lines(self, under_way: int | None) -> Iterator[Finding]:
         """Yield lines that do not hold. Where every answer is there all the same, they were given again."""
@@ -141,16 +145,6 @@ class LedgerAudit:
         for line in self._labels.damaged:
             remedy = "its answer was given again since" if whole else "its label is asked for again"
             yield Finding(f"label log line {line.number}", line.why, remedy, harmless=whole)
-
-
-def _key(item: Any) -> Any:
-    if is_pair(item):
-        return (int(item[0]), str(item[1])) if isinstance(item[0], int) else None
-    return item if isinstance(item, int | str) else None
-
-
-def _told(key: Any) -> str:
-    return f"task {key[1]!r} of row {key[0]}" if isinstance(key, tuple) else f"row {key}"
 
 
 def _listed(orders: Sequence[int]) -> str:

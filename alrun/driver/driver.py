@@ -129,7 +129,7 @@ class Driver:
         queue = FifoQueue()
         if sells_validation(self.experiment):
             seeds = self.experiment.seeds(replace(self.state, phase=ActiveLearningPhase.QUERY))
-            Validation(min(count, self.remaining_budget), self.unlabeled_pool.validation_indices, seeds).sample(queue)
+            Validation(min(count, self.remaining_budget), self.unlabeled_pool, seeds).sample(queue)
         return queue.to_list()
 
     def _previewed(self, count: int, *, validate: bool = True) -> dict[str, list[Any]]:

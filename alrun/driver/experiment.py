@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from alrun.driver.state import State
 from alrun.driver.supply.calibration import CalibratedPredictor
 from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.driver.weights import copy_weights
+from alrun.pool.foreign import keeps_account
 from alrun.store.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from alrun.core.protocols import InferenceModule, Predictor
-    from alrun.core.protocols.pool import Pools
+    from alrun.core.protocols.pool import Pools, Source
     from alrun.core.types import TaskSpec
+    from alrun.pool.status import StatusTable
 
 __all__ = ["Experiment", "assembled"]
 
@@ -87,24 +89,14 @@ class Experiment:
         return len(self.pools.training) == 0
 
     @property
-    def pools_own_their_labels(self) -> bool:
-        """Whether the training pool takes answers as they come, rather than annotations of rows."""
-        return not hasattr(self.pools.training, "extend") or self.pools.unlabeled is None
+    def source(self) -> Source | None:
+        """What pools are made of; ``None`` of pools that other people wrote."""
+        return self.pools.unlabeled.source if keeps_account(self.pools.unlabeled) else None
 
-    def pool_rows(self, items: Sequence[Any]) -> Tensor | None:
-        """Return the source rows among queue items, ``[n]`` ``int64``; ``None`` when no pool keeps account of rows.
-
-        Where the pool keeps account of the tasks of a row, these are the keys that it gives to the requests.
-        """
-        pool: Any = self.pools.unlabeled
-        if not hasattr(pool, "take"):
-            return None
-        if hasattr(pool, "request_keys"):
-            keys: Tensor = pool.request_keys(items)
-            return keys
-        import torch
-
-        return torch.tensor([item for item in items if isinstance(item, int)], dtype=torch.int64)
+    @property
+    def status(self) -> StatusTable | None:
+        """Where each row stands; ``None`` where no pool keeps account."""
+        return self.pools.unlabeled.status if keeps_account(self.pools.unlabeled) else None
 
     def seeds(self, state: State) -> Seeds:
         """Return the streams of the step and phase of ``state``."""

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.events import LabelReceived, PhaseProgress
+from alrun.core.request import same_value
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.driver.durable_queue import Intake, PassedThrough
-from alrun.driver.open_requests import same_item
 from alrun.driver.queues import FifoQueue
+from alrun.pool.foreign import check_labels
 
 if TYPE_CHECKING:
     from alrun.driver.experiment import Experiment
@@ -68,9 +69,7 @@ class LabelIntake(Intake):
         if self._only_passed and self._count + len(annotations) > 1 and self._is_passed_through(annotations):
             hint = "put (item, target) or alrun.core.types.Annotation in the serialize queue"
             raise PassedThrough(f"returned the requests themselves, without targets: {hint}")
-        check = getattr(self._experiment.pools.training, "check", None)
-        if check is not None:
-            check(annotations)
+        check_labels(self._experiment.pools.training, annotations)
         for annotation in annotations:
             self._experiment.store.labels.check_storable(annotation)
 
@@ -115,11 +114,11 @@ class LabelIntake(Intake):
 
     def _is_passed_through(self, answers: Sequence[Annotation]) -> bool:
         """Return whether answers look like their requests; row numbers that are classes may well be their labels."""
-        if self._experiment.pools_own_their_labels:
+        if self._experiment.source is None:
             return False
         if answers and all(self._may_be_class(one.target) for one in answers):
             return False
-        return all(same_item(one.item, one.target) for one in answers)
+        return all(same_value(one.item, one.target) for one in answers)
 
     def _may_be_class(self, target: Any) -> bool:
         spec = self._experiment.spec

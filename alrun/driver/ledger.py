@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alrun.core.metrics import LOGGED, ambiguous_metrics, metric_recorders, qualified
-from alrun.core.requests import is_pair
+from alrun.core.request import Request, restored
 from alrun.core.types import Annotation, LabelStatus
 from alrun.store import codec
 from alrun.store.records import write_acquisitions, write_records
@@ -29,7 +29,8 @@ class Ledger:
         self._metrics: dict[str, float] | None = None
         self._reset = reset
         self._records: list[dict[str, Any]] = []
-        self._requests: dict[int, Mapping[str, Any]] = {}
+        self._chosen: dict[int, Mapping[str, Any]] = {}
+        self._requests: dict[int, list[Request]] = {}
         self._answers: dict[int, Mapping[int, Annotation]] = {}
         self._costs: dict[int, Mapping[int, float]] = {}
         self._labels = 0
@@ -75,7 +76,12 @@ class Ledger:
 
     def add_requests(self, step: int, state: Mapping[str, Any]) -> None:
         """Add what a query phase chose."""
-        self._requests[step] = state
+        self._chosen[step] = state
+        self._requests[step] = restored(state["items"], state.get("uuids", ()))
+
+    def requests(self, step: int) -> list[Request]:
+        """Return the requests of a step, in the order of its queue; none where it has not come to its query."""
+        return self._requests.get(step, [])
 
     def add_answers(self, step: int, answers: Mapping[int, Annotation], costs: Mapping[int, float]) -> None:
         """Add what a labeling phase got, and what was paid for each request, attempts and rejected answers included."""
@@ -84,8 +90,7 @@ class Ledger:
 
     def uuid(self, step: int, order: int) -> str:
         """Return the name of the datum that request ``order`` of ``step`` asks for, as the acquisitions have it."""
-        state = self._requests[step]
-        return _uuid(step, order, state["items"][order], state)
+        return _uuid(step, order, self._requests[step][order])
 
     def add_logged(self, step: int, logged: Mapping[str, Mapping[str, float]]) -> None:
         """Add what the learner logged in the last epoch of a training phase, in the order of splits and names."""
@@ -113,14 +118,13 @@ class Ledger:
         Behind those of a step comes one of order -1, where something was paid for answers that nobody had asked for.
         """
         rows: list[dict[str, Any]] = []
-        for step, state in sorted(self._requests.items()):
+        for step, state in sorted(self._chosen.items()):
             if step not in self._answers:
                 continue
             answers, costs = self._answers[step], self._costs[step]
-            for order, item in enumerate(state["items"]):
-                rows.append(
-                    _acquisition(step, order, item, state, answers.get(order)) | {"cost": costs.get(order, 0.0)}
-                )
+            for order, request in enumerate(self._requests[step]):
+                row = _acquisition(step, order, request, state, answers.get(order))
+                rows.append(row | {"cost": costs.get(order, 0.0)})
             if costs.get(UNASKED):
                 rows.append(_unasked(step, costs[UNASKED]))
         return rows
@@ -147,21 +151,19 @@ def _is_number(value: Any) -> bool:
 
 
 def _acquisition(
-    step: int, order: int, item: Any, state: Mapping[str, Any], answer: Annotation | None
+    step: int, order: int, request: Request, state: Mapping[str, Any], answer: Annotation | None
 ) -> dict[str, Any]:
-    uuid = _uuid(step, order, item, state)
-    item, task = (item[0], str(item[1])) if is_pair(item) else (item, None)
     return {
         "step": step,
         "order": order,
-        "index": int(item) if _is_row(item) else None,
-        "uuid": uuid,
+        "index": request.row,
+        "uuid": _uuid(step, order, request),
         "score": state["scores"][order],
         "strategy": state["strategies"][order],
         "label": _label(answer.target) if answer else "null",
         "annotator": answer.annotator if answer else "",
         "status": str(answer.status) if answer else "",
-        "task": task,
+        "task": request.task,
     }
 
 
@@ -171,15 +173,9 @@ def _unasked(step: int, cost: float) -> dict[str, Any]:
     return {"step": step, "order": UNASKED, "cost": cost, "status": str(LabelStatus.REJECTED)} | empty | absent
 
 
-def _is_row(item: Any) -> bool:
-    return isinstance(item, int) or getattr(item, "shape", None) == ()
-
-
-def _uuid(step: int, order: int, item: Any, state: Mapping[str, Any]) -> str:
+def _uuid(step: int, order: int, request: Request) -> str:
     """Return the datum's own uuid, else its row, else the place of the request."""
-    uuids: Sequence[str | None] = state.get("uuids", ())
-    row = item[0] if is_pair(item) else item
-    return (uuids[order] if uuids else None) or (str(int(row)) if _is_row(row) else f"{step}-{order}")
+    return request.uuid or (str(request.row) if request.row is not None else f"{step}-{order}")
 
 
 def _label(target: Any) -> str:

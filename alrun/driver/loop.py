@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sized
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from alrun.driver.phases.query import QueryPhase
 from alrun.driver.phases.training import TrainingPhase
 from alrun.driver.restart import newest_weights_step
 from alrun.driver.settings import Reset
+from alrun.pool.foreign import pool_length
 
 if TYPE_CHECKING:
     from alrun.driver.experiment import Experiment
@@ -190,11 +190,10 @@ class Loop:
         return True
 
     def _why_stop(self) -> str:
-        pool = self._experiment.pools.unlabeled
         progress = Progress(
             step=self._state.step,
             labels=self._state.labels_bought,
-            unlabeled=len(pool) if isinstance(pool, Sized) else None,
+            unlabeled=pool_length(self._experiment.pools.unlabeled),
             elapsed=self._experiment.store.timing.elapsed,
             metrics=self._experiment.ledger.every_metric,
         )

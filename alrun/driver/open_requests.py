@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from alrun.core.errors import StrategyError
+from alrun.core.request import Request, request_of, restored_key, same_value
 from alrun.core.types import Annotation
 
-__all__ = ["UNASKED", "OpenRequests", "Stranger", "same_item"]
+__all__ = ["UNASKED", "OpenRequests", "Stranger"]
 
 #: Order of an answer that belongs to no request.
 UNASKED = -1
@@ -31,28 +32,32 @@ class OpenRequests:
         self,
         requests: Sequence[tuple[int, Any]],
         answered: Sequence[tuple[int, Any]] = (),
-        uuids: Callable[[Sequence[Any]], Sequence[str | None]] | None = None,
         taken: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Begin with ``requests`` (order, item) open.
+        """Begin with ``requests`` (order, and what is asked for: a ``Request`` or its item) open.
 
         Args:
             requests: The open requests, oldest first.
             answered: Requests that had their answers before.
-            uuids: Returns what items are called, where an answer may name its request so.
             taken: Returns how many of ``requests`` have been taken from the queue that they are in.
         """
         self._place = {order: number for number, (order, _) in enumerate(requests)}
-        self._open: OrderedDict[int, Any] = OrderedDict(requests)
-        self._answered: dict[int, Any] = dict(answered)
+        self._open = OrderedDict((order, request_of(one)) for order, one in requests)
+        self._answered = {order: request_of(one) for order, one in answered}
         self._spoiled: set[int] = set()
-        self._uuids = uuids
         self._taken = taken
+        self._orders: defaultdict[Any, list[int]] = defaultdict(list)
+        self._unnamed: list[int] = []
+        for order, request in (*self._open.items(), *self._answered.items()):
+            for name in {request.key, request.uuid} - {None}:
+                self._orders[name].append(order)
+            if request.key is None:
+                self._unnamed.append(order)
 
     @property
     def items(self) -> list[tuple[int, Any]]:
         """Order and item of the open requests, oldest first."""
-        return list(self._open.items())
+        return [(order, request.item) for order, request in self._open.items()]
 
     @property
     def count(self) -> int:
@@ -66,8 +71,8 @@ class OpenRequests:
 
     def told(self, order: int) -> str:
         """Return a request in words."""
-        item = self._open.get(order, self._answered.get(order))
-        return f"request {order}, {item!r:.80}"
+        request = self._open.get(order) or self._answered.get(order)
+        return f"request {order}, {None if request is None else request.item!r:.80}"
 
     def is_open(self, order: int) -> bool:
         """Return whether a request has no answer yet."""
@@ -75,7 +80,7 @@ class OpenRequests:
 
     def item(self, order: int) -> Any:
         """Return what an open request asks for."""
-        return self._open[order]
+        return self._open[order].item
 
     def answer(self, order: int) -> None:
         """Note that an open request has its answer."""
@@ -108,14 +113,22 @@ class OpenRequests:
         """
         if not isinstance(answer, Annotation):
             return self._oldest() if in_order else self._only()
-        names = self._named() if isinstance(answer.item, str) else {}
-        for order, request in self._open.items():
-            if same_item(request, answer.item) or (names and names[order] == answer.item):
+        orders = self._asked(answer.item)
+        for order in orders:
+            if order in self._open:
                 return order
-        for order, request in self._answered.items():
-            if same_item(request, answer.item):
-                raise Stranger("answered a request a second time", order)
+        if orders:
+            raise Stranger("answered a request a second time", orders[0])
         raise Stranger(f"answered a request that was not made: {answer.item!r:.200}")
+
+    def _asked(self, item: Any) -> list[int]:
+        """Return the orders of the requests that ``item`` names: by its key, by its uuid, or by equal inputs."""
+        key = restored_key(item)
+        known = [] if key is None else self._orders.get(key, [])
+        return known or [order for order in self._unnamed if same_value(self._any(order).item, item)]
+
+    def _any(self, order: int) -> Request:
+        return self._open.get(order) or self._answered[order]
 
     def _oldest(self) -> int:
         for order in self._open:
@@ -133,22 +146,3 @@ class OpenRequests:
             what = "gave a bare answer after a bad one, and it may belong to several requests"
             raise Stranger(f"{what}: put an Annotation, which names its request")
         return candidates[0]
-
-    def _named(self) -> dict[int, str | None]:
-        if self._uuids is None:
-            return {}
-        return dict(zip(self._open, self._uuids(list(self._open.values())), strict=True))
-
-
-def same_item(first: Any, second: Any) -> bool:
-    """Return whether two queue items are the same request."""
-    if first is second:
-        return True
-    if isinstance(first, str) or isinstance(second, str):
-        return type(first) is type(second) and bool(first == second)
-    if hasattr(first, "shape") or hasattr(second, "shape"):
-        import torch
-
-        left, right = torch.as_tensor(first), torch.as_tensor(second)
-        return left.shape == right.shape and bool((left == right).all())
-    return bool(first == second)

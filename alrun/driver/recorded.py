@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.requests import is_pair
+from alrun.core.request import Request
 from alrun.core.types import Annotation, LabelStatus
 
 if TYPE_CHECKING:
@@ -16,40 +16,32 @@ if TYPE_CHECKING:
 __all__ = ["recorded_answers", "subject"]
 
 
-def subject(item: Any, uuid: str | None = None) -> Any:
-    """Return what a label is known by: the datum's uuid where one is given, else the row; with the task of a pair."""
-    row = item[0] if is_pair(item) else item
-    known = row if uuid is None else ("uuid", uuid)
-    return (known, str(item[1])) if is_pair(item) else known
+def subject(request: Request, uuid: str | None = None) -> Any:
+    """Return what a label is known by: the datum's uuid where one is given, else the row; with the task, if any."""
+    plain = request.item if request.row is None else request.row
+    known = plain if uuid is None else ("uuid", uuid)
+    return known if request.task is None else (known, request.task)
 
 
-def recorded_answers(
-    experiment: Experiment, state: State, requests: Sequence[tuple[int, Any]]
-) -> dict[int, Annotation]:
-    """Return by order the answers to those of ``requests`` whose labels the run has on record, as they were given."""
+def recorded_answers(experiment: Experiment, state: State, orders: Sequence[int]) -> dict[int, Annotation]:
+    """Return by order the answers to those requests whose labels the run has on record, as they were given."""
     recorded = experiment.store.recorded
-    if not len(recorded) or not requests:
+    if not len(recorded) or not orders:
         return {}
-    step = state.step
-    while recorded.steps_counted < step:
-        recorded.count(_subjects(experiment, _labelled(experiment, recorded.steps_counted)))
-    items = dict(requests)
-    known = zip(items, _subjects(experiment, list(items.values())), strict=True)
-    found = recorded.answers(known, _subjects(experiment, _labelled(experiment, step)))
-    return {order: replace(answer, item=items[order]) for order, answer in found.items()}
+    while recorded.steps_counted < state.step:
+        recorded.count(_labeled(experiment, recorded.steps_counted))
+    requests = experiment.ledger.requests(state.step)
+    known = {order: _subjects(requests[order]) for order in orders}
+    found = recorded.answers(known.items(), _labeled(experiment, state.step))
+    return {order: replace(answer, item=requests[order].item) for order, answer in found.items()}
 
 
-def _labelled(experiment: Experiment, step: int) -> list[Any]:
-    answers = experiment.store.labels.answers(step).values()
-    return [answer.item for answer in answers if answer.status is LabelStatus.LABELLED]
+def _labeled(experiment: Experiment, step: int) -> list[list[Any]]:
+    """Return what each label of a step is known by."""
+    answers, requests = experiment.store.labels.answers(step), experiment.ledger.requests(step)
+    return [_subjects(requests[order]) for order, one in answers.items() if one.status is LabelStatus.LABELLED]
 
 
-def _subjects(experiment: Experiment, items: Sequence[Any]) -> list[list[Any]]:
-    """Return what each item may be known by: as it is, and by the uuid of its datum."""
-    rows = [item[0] if is_pair(item) else item for item in items]
-    named = getattr(experiment.pools.unlabeled, "uuids", None)
-    uuids = named(rows) if named is not None and rows else [None] * len(rows)
-    return [
-        [subject(item)] + ([] if uuid is None else [subject(item, uuid)])
-        for item, uuid in zip(items, uuids, strict=True)
-    ]
+def _subjects(request: Request) -> list[Any]:
+    """Return what a request may be known by: as it is, and by the uuid of its datum."""
+    return [subject(request)] + ([] if request.uuid is None else [subject(request, request.uuid)])

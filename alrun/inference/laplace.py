@@ -19,6 +19,7 @@ from alrun.inference.evaluation import evaluating, outputs_of
 from alrun.inference.last_layer.curvature import STRUCTURES
 from alrun.inference.last_layer.layer import LastLayer
 from alrun.inference.last_layer.posterior import Posterior, fitted
+from alrun.pool.foreign import gives_batches
 
 __all__ = ["Laplace"]
 
@@ -110,7 +111,7 @@ class Laplace:
     def posterior(self, learner: nn.Module, step: int) -> Posterior:
         """Return the posterior over the last layer of ``learner``, which is in evaluation mode; known ones again."""
         pool: Any = self._host.training_pool if self._host else None
-        if not hasattr(pool, "inputs") or not hasattr(pool, "targets"):
+        if not gives_batches(pool):
             raise StrategyError("Laplace needs a training pool with inputs and targets: attach(driver) gives it one")
         key = (step, len(pool), weights_digest(learner))
         if self._known is None or self._known[0] != key:

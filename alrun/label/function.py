@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from numbers import Integral
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.protocols.driver import spec_of
-from alrun.core.requests import is_pair, task_of
+from alrun.core.request import request_of
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.label.base import BatchLabels, plain_targets
 
@@ -120,15 +119,14 @@ class Function(BatchLabels):
         return spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else 0
 
     def _inputs(self, items: list[Any]) -> Any:
-        gather = getattr(self.driver.unlabeled_pool, "gather", None)
-        if gather is not None:
-            return gather(items)
-        items = [item[0] if is_pair(item) else item for item in items]
-        rows = [int(item) for item in items if isinstance(item, Integral)]
-        looked_up = self.driver.unlabeled_pool.lookup(torch.tensor(rows, dtype=torch.int64)) if rows else ()
-        known = iter(looked_up)
-        points = (next(known) if isinstance(item, Integral) else torch.as_tensor(item) for item in items)
-        return torch.stack([point.to(torch.float32) for point in points])
+        return self.driver.unlabeled_pool.gather(items)
+
+    def _tasks(self, items: list[Any]) -> list[int]:
+        """Return the number of the task that each of ``items`` asks for; none where they ask for whole rows."""
+        spec = self.driver.spec
+        names = [part.name for part in spec.tasks] if spec else []
+        requests = [request_of(item, spec) for item in items]
+        return [names.index(one.task) for one in requests if one.task is not None]
 
     def _called(self, inputs: Any) -> Any:
         with torch.no_grad():
@@ -157,9 +155,9 @@ class Function(BatchLabels):
             raise StrategyError(f"{name} returned labels {shape} for {of}; expected {wanted}")
         if labels.dtype != torch.float32 or labels.ndim != 2:
             labels = labels.double()
-        if not is_pair(items[0]):
+        tasks = self._tasks(items)
+        if not tasks:
             return labels
-        tasks = [task_of(item[1], spec_of(self.driver)) for item in items]
         return labels.gather(1, torch.tensor(tasks)[:, None]).squeeze(1)
 
     def _width(self, items: list[Any]) -> int | None:
@@ -177,8 +175,8 @@ class Function(BatchLabels):
             return finite
         parts = spec_of(self.driver).tasks
         limits = torch.tensor([part.num_outputs for part in parts] or self._num_classes)
-        if is_pair(items[0]):
-            limits = limits[[task_of(item[1], spec_of(self.driver)) for item in items]]
+        if tasks := self._tasks(items):
+            limits = limits[tasks]
         fits = (labels == labels.round()) & (labels >= 0) & (labels < limits)
         return finite & fits.reshape(len(labels), -1).all(dim=1)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from alrun.core.protocols.driver import spec_of
-from alrun.core.requests import is_pair, task_of
+from alrun.core.request import Request, request_of
 from alrun.core.types import Annotation, LabelStatus
 from alrun.label.base import BatchLabels, plain_targets
 
@@ -42,29 +40,27 @@ class Oracle(BatchLabels):
 
     def answer(self, items: list[Any]) -> list[Annotation]:
         """Return one annotation an item, in order: the label of each row or task of a row, new points as skipped."""
-        labels = iter(self._labels([item for item in items if _is_known(item)]))
+        requests = [request_of(item, self.driver.spec) for item in items]
+        labels = iter(self._labels([one for one in requests if one.row is not None]))
         return [
             Annotation(item, next(labels), self.annotator, self.cost)
-            if _is_known(item)
+            if request.row is not None
             else Annotation(item, None, self.annotator, 0.0, LabelStatus.SKIPPED, _NEW_POINT)
-            for item in items
+            for item, request in zip(items, requests, strict=True)
         ]
 
-    def _labels(self, items: list[Any]) -> list[Any]:
-        """Return the label of each row; of a pair ``(row, task)`` that of the task alone."""
-        if not items:
+    def _labels(self, requests: list[Request]) -> list[Any]:
+        """Return the label of each row; of one task of a row that of the task alone."""
+        if not requests:
             return []
-        rows = [int(item[0] if is_pair(item) else item) for item in items]
+        rows = [one.row for one in requests]
         whole = plain_targets(self.targets(torch.tensor(rows, dtype=torch.int64)))
+        names = [part.name for part in self.driver.spec.tasks] if self.driver.spec else []
         return [
-            _plain(label[task_of(item[1], spec_of(self.driver))]) if is_pair(item) else label
-            for item, label in zip(items, whole, strict=True)
+            label if one.task is None else _plain(label[names.index(one.task)])
+            for one, label in zip(requests, whole, strict=True)
         ]
 
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, Tensor) else value
-
-
-def _is_known(item: Any) -> bool:
-    return isinstance(item, Integral) or is_pair(item)

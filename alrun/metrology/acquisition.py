@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.types import QueryReport, Task, TaskSpec
 from alrun.metrology.base import Metrology
+from alrun.pool.foreign import newest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,7 +99,7 @@ class Acquisition(Metrology):
         import torch
 
         pool, last = self.driver.training_pool, int(self.driver.last_batch)
-        picks = pool.newest if hasattr(pool, "newest") else torch.arange(len(pool) - last, len(pool))
+        picks = newest(pool, last)
         values: dict[str, float] = {}
         if pool.spec.task is Task.CLASSIFICATION:
             targets = pool.targets(torch.arange(len(pool)))

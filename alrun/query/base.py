@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from numbers import Integral
 from typing import Any, ClassVar
 
 import torch
@@ -13,6 +12,7 @@ from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.needs import needs_of, require_samples
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
+from alrun.core.request import restored
 from alrun.core.types import Prediction, QueryReport, Task
 from alrun.query.selection.top_k import RunningTopK
 
@@ -35,10 +35,12 @@ def queued_rows(queue: AbstractQueue[Any], pool: Any = None) -> Tensor:
     """
     to_list = getattr(queue, "to_list", None)
     items = to_list() if to_list else []
-    if hasattr(pool, "request_keys"):
-        keys: Tensor = pool.request_keys([pair for item in items for pair in pool.requests(item)])
+    if pool is not None and pool.by_task:
+        keys: Tensor = pool.request_keys(items)
         return keys
-    return torch.tensor([item for item in items if isinstance(item, Integral)], dtype=torch.int64)
+    requests = restored(items)
+    rows = [one.row for one in requests if one.row is not None and one.task is None]
+    return torch.tensor(rows, dtype=torch.int64)
 
 
 class ScoreQuery(QueryStrategy):

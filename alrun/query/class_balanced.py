@@ -15,8 +15,9 @@ from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.outputs import probabilities
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
+from alrun.core.request import restored
 from alrun.core.types import QueryReport, Task, TaskSpec
-from alrun.query.restricted import restricted
+from alrun.pool.foreign import among, gives_batches
 from alrun.query.wrapper import ListQueue, Wrapper, only_one
 
 __all__ = ["ClassBalanced", "balanced"]
@@ -106,11 +107,12 @@ class ClassBalanced(Wrapper):
 
     def _predicted(self, items: list[Any]) -> tuple[Tensor, int]:
         """Return the most probable class of each of the rows ``items``, and how many classes there are."""
-        if strangers := [item for item in items if not isinstance(item, int)]:
-            raise StrategyError(f"{self.strategy_name} balances rows of the pool, not {type(strangers[0]).__name__}")
-        wanted = torch.tensor(items, dtype=torch.int64)
+        requests = restored(items)
+        if strangers := [one for one in requests if one.row is None or one.task is not None]:
+            raise StrategyError(f"{self.strategy_name} balances rows of the pool, not {strangers[0].name}")
+        wanted = torch.tensor([one.row for one in requests], dtype=torch.int64)
         rows, classes, num_classes = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)], 1
-        for prediction in self.driver.predictor(restricted(self.driver.unlabeled_pool, wanted)):
+        for prediction in self.driver.predictor(among(self.driver.unlabeled_pool, wanted)):
             found = probabilities(prediction.outputs.float())
             found = found.mean(dim=0) if prediction.stochastic else found
             if not bool(found.isfinite().all()):
@@ -125,6 +127,6 @@ class ClassBalanced(Wrapper):
     def _labelled(self, num_classes: int) -> Tensor:
         """Return how many labels each class has, ``[C]``; zeros where the training pool cannot tell."""
         pool = self.driver.training_pool
-        if not hasattr(pool, "targets") or len(pool) == 0:
+        if not gives_batches(pool) or len(pool) == 0:
             return torch.zeros(num_classes, dtype=torch.int64)
         return torch.bincount(pool.targets(torch.arange(len(pool))).long().flatten(), minlength=num_classes)

@@ -16,9 +16,10 @@ from alrun.core.protocols.driver import spec_of
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.seeding import Role
 from alrun.core.types import Prediction, Task, TaskSpec
+from alrun.pool.subset import Subset
 from alrun.query import scores
 from alrun.query.base import ScoreQuery
-from alrun.query.targets import TargetRows, drawn_targets, given_targets
+from alrun.query.targets import drawn_targets, given_targets
 
 __all__ = ["Epig"]
 
@@ -84,7 +85,7 @@ class Epig(ScoreQuery):
     def _regression(self) -> bool:
         return self.driver.spec is not None and self.driver.spec.task is Task.REGRESSION
 
-    def _targets(self) -> TargetRows:
+    def _targets(self) -> Subset:
         if self._given is not None:
             return self._given
         stream = self.driver.seeds.integer(Role.QUERY, f"{self.stream_name}/targets")

@@ -11,6 +11,7 @@ from torch import Tensor
 from alrun.core.errors import StrategyError
 from alrun.core.protocols.driver import StrategyHost
 from alrun.core.types import Prediction
+from alrun.pool.foreign import gives_batches
 from alrun.query.candidates import Candidates, Chunk, FeatureKind
 
 __all__ = ["gather"]
@@ -73,7 +74,7 @@ def gather(
         rows=rows,
         labeled=known,
         pending=torch.arange(len(rows) + len(known), size),
-        targets=training.targets(torch.arange(len(training))) if labeled and hasattr(training, "targets") else None,
+        targets=training.targets(torch.arange(len(training))) if labeled and gives_batches(training) else None,
         outputs=store.outputs,
         features=kind.assembled(tuple(store.parts), known) if kind and store.parts else None,
         stochastic=stochastic,
@@ -100,7 +101,7 @@ def _chunks(
     """Yield the chunks of the unlabeled pool, then those of the training pool, each with the places of its rows."""
     pools = [(driver.unlabeled_pool, places)]
     if labeled and len(driver.training_pool):
-        if not hasattr(driver.training_pool, "inputs"):
+        if not gives_batches(driver.training_pool):
             raise StrategyError("the training pool cannot give back its inputs in batches, which this strategy needs")
         pools.append((driver.training_pool, torch.arange(first, first + len(driver.training_pool))))
     with_model = outputs or (kind is not None and kind.needs_model)

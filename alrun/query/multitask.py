@@ -101,7 +101,7 @@ class MultiTask(ScoreQuery):
         Raises:
             StrategyError: When a score is NaN.
         """
-        if not hasattr(self.driver.unlabeled_pool, "open_tasks"):
+        if not self.driver.unlabeled_pool.by_task:
             super().sample(query_queue)
             return
         self.report = QueryReport()

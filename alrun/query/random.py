@@ -36,11 +36,10 @@ class Random(QueryStrategy):
     def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:
         """Put random rows of the unlabeled pool in ``query_queue``, as python ints, none that is in it already."""
         pool = self.driver.unlabeled_pool
-        by_task = hasattr(pool, "open_keys")
-        keys = pool.open_keys if by_task else pool.indices
+        keys = pool.open_keys
         keys = keys[~torch.isin(keys, queued_rows(query_queue, pool))].sort().values
         stream = self.driver.seeds.integer(Role.QUERY, self.stream_name)
         picks = keys[top_k(torch.from_numpy(row_uniforms(keys, stream)), self.max_samples)].tolist()
         for key in picks:
-            query_queue.put(pool.request(key) if by_task else key)
+            query_queue.put(pool.request(key))
         self.report = QueryReport([float("nan")] * len(picks))

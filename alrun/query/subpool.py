@@ -15,8 +15,9 @@ from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.row_random import row_uniforms
 from alrun.core.seeding import Role
 from alrun.core.types import QueryReport, TaskSpec
+from alrun.pool.foreign import among
 from alrun.query.base import queued_rows
-from alrun.query.restricted import restricted, with_pool
+from alrun.query.restricted import with_pool
 from alrun.query.selection.top_k import top_k
 from alrun.query.wrapper import Wrapper, only_one
 
@@ -72,7 +73,7 @@ class Subpool(Wrapper):
             return
         pool = self.driver.unlabeled_pool
         queued = queued_rows(query_queue)
-        view = with_pool(self.driver, restricted(pool, torch.cat([self._drawn(pool, queued), queued])))
+        view = with_pool(self.driver, among(pool, torch.cat([self._drawn(pool, queued), queued])))
         (strategy,) = self.strategies.values()
         strategy.attach(view)
         try:
@@ -82,7 +83,7 @@ class Subpool(Wrapper):
 
     def _drawn(self, pool: Any, queued: Tensor) -> Tensor:
         """Return the rows of the subset, none of them ``queued``."""
-        rows = restricted(pool, pool.indices).indices.sort().values
+        rows: Tensor = pool.indices.sort().values
         rows = rows[~torch.isin(rows, queued)]
         size = math.ceil(self.fraction * len(rows)) if self.size is None and self.fraction else self.size or 0
         chances = row_uniforms(rows, self.driver.seeds.integer(Role.QUERY, self.stream_name))

@@ -12,45 +12,18 @@ from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.row_random import row_uniforms
+from alrun.pool.subset import Subset, of_inputs
 from alrun.query.selection.top_k import top_k
 
-__all__ = ["TargetRows", "drawn_targets", "given_targets"]
+__all__ = ["drawn_targets", "given_targets"]
 
 
-class TargetRows:
-    """Some inputs as a pool that the predictor takes."""
-
-    def __init__(self, pool: Any, positions: Tensor) -> None:
-        """View ``positions`` ``[M]`` of ``pool``."""
-        self._pool, self._positions = pool, positions
-        self.indices: Tensor = pool.indices[positions]
-        self.workers = getattr(pool, "workers", 0)
-
-    def __len__(self) -> int:
-        return len(self._positions)
-
-    def inputs(self, positions: Tensor) -> Any:
-        """Return the inputs at ``positions`` of the view."""
-        return self._pool.inputs(self._positions[positions])
-
-
-class _Inputs:
-    """A tensor of inputs as a pool."""
-
-    def __init__(self, inputs: Tensor) -> None:
-        self._inputs = inputs
-        self.indices = torch.arange(len(inputs))
-
-    def inputs(self, positions: Tensor) -> Tensor:
-        return self._inputs[positions]
-
-
-def drawn_targets(pool: Any, count: int, key: int) -> TargetRows:
+def drawn_targets(pool: Subset, count: int, key: int) -> Subset:
     """Return ``count`` rows of ``pool`` (all, if there are fewer), drawn by ``key`` whatever the order of the pool."""
-    return TargetRows(pool, top_k(torch.from_numpy(row_uniforms(pool.indices, key)), count))
+    return pool.part(top_k(torch.from_numpy(row_uniforms(pool.indices, key)), count))
 
 
-def given_targets(inputs: str | Path | Tensor | NDArray[Any], shape: tuple[int, ...] | None, where: str) -> TargetRows:
+def given_targets(inputs: str | Path | Tensor | NDArray[Any], shape: tuple[int, ...] | None, where: str) -> Subset:
     """Return ``inputs`` ``[M, *shape]``, or those in a file, as a pool.
 
     Args:
@@ -65,7 +38,7 @@ def given_targets(inputs: str | Path | Tensor | NDArray[Any], shape: tuple[int, 
     if found.ndim < 2 or len(found) == 0 or (shape is not None and tuple(found.shape[1:]) != tuple(shape)):
         wanted = "inputs" if shape is None else f"inputs of shape {list(shape)}"
         raise ConfigError(Problem(f"the targets have shape {list(found.shape)}", where, f"give one or more {wanted}"))
-    return TargetRows(_Inputs(found.float()), torch.arange(len(found)))
+    return of_inputs(found.float())
 
 
 def _loaded(path: Path, where: str) -> Tensor:

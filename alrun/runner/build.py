@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,9 +13,10 @@ from alrun.config.listeners import deaf
 from alrun.core.callback import hooks_of
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.needs import is_metric
-from alrun.core.protocols.pool import Pools, is_data_source
+from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Role, Seeds
 from alrun.driver.settings import Components, Reset, Settings, TrainingSettings
+from alrun.pool.foreign import is_source, own_pools, sells_validation
 from alrun.runner.compatibility import between
 from alrun.runner.instantiate import instantiate
 
@@ -114,27 +114,29 @@ class Builder:
             raise ConfigError(self._problems)
         self._sources[node] = self.data
         self._spec = getattr(self.data, "spec", None)
-        if not is_data_source(self.data):
-            return Pools(training=self.data)
-        if self._config.get("validation_from_budget"):
-            return self._sold_pools()
-        pools: Pools = self.data.pools(self._seeds)
-        return pools
+        from alrun.pool.pools import pools
 
-    def _sold_pools(self) -> Pools:
-        """Return pools whose validation rows are for sale; ``ConfigError`` where the data cannot do that."""
-        able = "validation_from_budget" in inspect.signature(self.data.pools).parameters
-        pools: Pools = self.data.pools(self._seeds, **({"validation_from_budget": True} if able else {}))
-        key, off = "validation_from_budget", "validation_from_budget=false"
-        if not able:
-            name = type(self.data).__name__
-            raise ConfigError(Problem(f"{name} does not sell labels of its validation rows", key, off))
-        if not hasattr(pools.unlabeled, "validation_indices"):
+        sold = bool(self._config.get("validation_from_budget"))
+        if is_source(self.data):
+            made = pools(self.data, self._seeds, sell_validation=sold)
+        else:
+            own = own_pools(self.data)
+            made = Pools(training=self.data) if own is None else own(self._seeds)
+        if sold:
+            self._check_sold(made)
+        return made
+
+    def _check_sold(self, made: Pools) -> None:
+        """Raise ``ConfigError`` where labels of validation rows cannot be bought."""
+        key = "validation_from_budget"
+        if not is_source(self.data):
+            what = f"{type(self.data).__name__} does not sell labels of its validation rows"
+            raise ConfigError(Problem(what, key, "validation_from_budget=false"))
+        if not sells_validation(made.unlabeled):
             raise ConfigError(Problem("there are no validation rows to buy labels of", key, "data.validation_size=0.1"))
-        if len(pools.training) == 0 and self._config["initial_size"] < 2:
+        if len(made.training) == 0 and self._config["initial_size"] < 2:
             what = "one label cannot be divided between training and validation"
             raise ConfigError(Problem(what, "initial_size", "initial_size=2"))
-        return pools
 
     def _learner(self, inference: Any) -> Any:
         """Return the learner, or what ``inference`` makes of several; the first of them is the learner itself."""
@@ -164,7 +166,7 @@ class Builder:
         }
         validating = [key for key, value in watching.items() if value.startswith("val")]
         options["validate"] = bool(options.get("validate")) or bool(validating)
-        sold = hasattr(pools.unlabeled, "validation_indices")
+        sold = sells_validation(pools.unlabeled)
         if options["validate"] and not pools.validation and not (sold and len(pools.training) == 0):
             where = [*validating, "training.loop.monitor"][0]
             hint = "validation_from_budget=false" if sold else "data.validation_size=0.1"

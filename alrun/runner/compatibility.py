@@ -17,6 +17,7 @@ from alrun.core.needs import (
 )
 from alrun.driver.apportion import VALIDATION
 from alrun.driver.settings import Components
+from alrun.pool.foreign import pool_length, sells_by_task, sells_validation
 from alrun.runner.dry_run import device_problems, optimizer_problems
 
 __all__ = ["between"]
@@ -41,13 +42,10 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
 
 
 def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
-    pool = components.pools.unlabeled
-    if pool is None or not hasattr(pool, "__len__"):
-        return
+    rows = pool_length(components.pools.unlabeled)
     for key in ("initial_size", "query_size"):
-        if config[key] > len(pool):
-            hint = f"at most {key}={len(pool)}"
-            yield Problem(f"the pool holds {len(pool)} rows, fewer than {config[key]}", key, hint)
+        if rows is not None and config[key] > rows:
+            yield Problem(f"the pool holds {rows} rows, fewer than {config[key]}", key, f"at most {key}={rows}")
 
 
 def _monitor_problems(components: Components) -> Iterator[Problem]:
@@ -72,7 +70,7 @@ def _monitor_problems(components: Components) -> Iterator[Problem]:
 
 def _name_problems(components: Components) -> Iterator[Problem]:
     """Yield strategies whose name the ledger has for something else."""
-    sold = hasattr(components.pools.unlabeled, "validation_indices")
+    sold = sells_validation(components.pools.unlabeled)
     strategies = components.strategies
     for group, chosen, name in (("query", strategies.query, VALIDATION), ("metrology", strategies.metrology, LOGGED)):
         if name in chosen and (sold or group != "query"):
@@ -83,7 +81,7 @@ def _name_problems(components: Components) -> Iterator[Problem]:
 def _fit_problems(components: Components) -> Iterator[Problem]:
     task = components.spec.task if components.spec else None
     # Several numbers are one target to what takes them together, unless some of them may be missing.
-    by_class, by_task = task == "classification", hasattr(components.pools.unlabeled, "open_keys")
+    by_class, by_task = task == "classification", sells_by_task(components.pools.unlabeled)
     groups: Mapping[str, Mapping[str, Any]] = {
         "query": components.strategies.query,
         "metrology": components.strategies.metrology,
@@ -100,7 +98,7 @@ def _calibration_problems(components: Components, config: Mapping[str, Any]) -> 
     if config.get("calibration") is None:
         return
     pools = components.pools
-    sold = hasattr(pools.unlabeled, "validation_indices") and len(pools.training) == 0
+    sold = sells_validation(pools.unlabeled) and len(pools.training) == 0
     if components.spec is None or components.spec.task != "classification":
         yield Problem("temperatures are for classifications", "calibration", "calibration=null")
     elif not pools.validation and not sold:

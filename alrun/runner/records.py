@@ -11,7 +11,7 @@ from typing import Any
 
 from alrun.core.errors import Problem, StoreError
 from alrun.core.phases import ActiveLearningPhase
-from alrun.core.requests import is_pair
+from alrun.core.request import restored
 from alrun.core.types import Annotation, LabelStatus
 from alrun.driver.recorded import subject
 from alrun.store.audit import Labels, read_chain, read_labels
@@ -49,7 +49,9 @@ class Bought:
         """
         found = read_labels(directory)
         uuids = dict(_uuids(directory)) if by_uuid else {}
-        bought = [replace(one, item=subject(one.item, uuids.get(place))) for place, one in _labelled(found)]
+        bought = [
+            replace(one, item=subject(restored([one.item])[0], uuids.get(place))) for place, one in _labelled(found)
+        ]
         every = [*bought, *_earlier(directory, bought, by_uuid=by_uuid)]
         lasting = [label for label in every if not (by_uuid and _is_row(label.item))]
         return cls(lasting, len(found.damaged), len(every) - len(lasting))
@@ -57,7 +59,7 @@ class Bought:
 
 def _is_row(known: Any) -> bool:
     """Return whether a label is known by a row number."""
-    return isinstance(known[0] if is_pair(known) else known, int)
+    return isinstance(known[0] if isinstance(known, tuple) else known, int)
 
 
 def _labelled(found: Labels) -> Iterator[tuple[tuple[int, int], Annotation]]:
@@ -73,10 +75,9 @@ def _uuids(directory: RunDirectory) -> Iterator[tuple[tuple[int, int], str]]:
     for commit in read_chain(directory).commits:
         if commit.phase == ActiveLearningPhase.QUERY:
             state = commit.state()
-            for order, (item, uuid) in enumerate(zip(state["items"], state.get("uuids", ()), strict=False)):
-                row = item[0] if is_pair(item) else item
-                if uuid is not None and uuid != str(row):
-                    yield (commit.step, order), uuid
+            for order, request in enumerate(restored(state["items"], state.get("uuids", ()))):
+                if request.uuid is not None and request.uuid != str(request.row):
+                    yield (commit.step, order), request.uuid
 
 
 def _earlier(directory: RunDirectory, bought: Sequence[Annotation], *, by_uuid: bool) -> Iterator[Annotation]:

@@ -29,6 +29,7 @@ from alrun.learner.adversarial import Adversarial
 from alrun.learner.base import Learner
 from alrun.learner.mlp import MLP
 from alrun.learner.multitask import MultiTask
+from alrun.pool.pools import pools
 from alrun.store.run_store import RunStore
 from alrun.store.rundir import RunDirectory
 from alrun.training.fabric import FabricLoop
@@ -81,15 +82,15 @@ def _built(build: Callable[[TaskSpec], Any], spec: TaskSpec, seeds: Seeds, infer
     return learners[0] if combine is None else combine(learners)
 
 
-def _label_some(pools: Pools) -> None:
+def _label_some(made: Pools) -> None:
     """Make every fourth row of the pool labelled, and every fourth of the rest pending."""
-    pool: Any = pools.unlabeled
+    pool: Any = made.unlabeled
     rows = pool.indices
     labelled, pending = rows[::4], rows[1::4]
     pool.take(torch.cat([labelled, pending]))
     pool.label(labelled)
     targets = plain_targets(pool.reveal(labelled))
-    training: Any = pools.training
+    training: Any = made.training
     training.extend([Annotation(row, target) for row, target in zip(labelled.tolist(), targets, strict=True)])
 
 
@@ -111,6 +112,8 @@ def hosted(
     learner: Callable[[TaskSpec], Any] | None = None,
     inference: Any | None = None,
     training: Mapping[str, Any] | None = None,
+    by_task: bool | None = None,
+    sell_validation: bool = False,
 ) -> Iterator[Driver]:
     """Open an experiment in its query phase: an untrained learner, a pool in chunks of 32 rows.
 
@@ -130,15 +133,17 @@ def hosted(
         learner: Makes the learner, which may draw its weights from torch's global generator; by default a small MLP.
         inference: How predictions are made, in place of ``stochastic``.
         training: Fields of ``TrainingSettings`` that differ from the host's.
+        by_task: Whether labels are bought one task at a time; ``None`` for what the data say.
+        sell_validation: Whether validation rows are for sale, too.
     """
     inference = inference or (MCDropout(4) if stochastic else Deterministic())
     data = source(task) if data is None else data
-    pools = data.pools(Seeds(seed))
+    made = pools(data, Seeds(seed), by_task=by_task, sell_validation=sell_validation)
     if not cold:
-        _label_some(pools)
+        _label_some(made)
     components = Components(
         learner=_built(learner or partial(_learner, needs=needs), data.spec, Seeds(seed), inference),
-        pools=pools,
+        pools=made,
         query_strategies=query,
         training=TrainingSettings(FabricLoop(accelerator="cpu"), **{"max_epochs": 2, **(training or {})}),
         inference=inference,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from alrun.core.errors import StrategyError
-from alrun.testing.permuted import PermutedPool
+from alrun.testing.orders import permuted
 from alrun.testing.sampling import SamplingConformance, given_scores, sampled
 from alrun.testing.watch import counted_forwards
 
@@ -33,7 +33,7 @@ class QueryConformance(SamplingConformance):
         with self.host(tmp_path) as driver:
             _fill(driver.learner, 0.0)
             lowest = sorted(driver.unlabeled_pool.indices.tolist())[:15]
-            driver.unlabeled_pool = PermutedPool(driver.unlabeled_pool, seed=1)
+            driver.unlabeled_pool = permuted(driver.unlabeled_pool, seed=1)
             strategy = self.strategy(15)
             strategy.attach(driver)
             items, scores = sampled(strategy, []), given_scores(strategy)

@@ -16,7 +16,7 @@ from alrun.core.phases import ActiveLearningPhase
 from alrun.driver.driver import Driver
 from alrun.driver.queues import FifoQueue
 from alrun.testing.host import hosted, supported_task
-from alrun.testing.permuted import PermutedPool
+from alrun.testing.orders import permuted
 from alrun.testing.watch import generators_in_state, generators_untouched, learner_untouched
 
 __all__ = ["SamplingConformance", "given_scores", "sampled"]
@@ -122,7 +122,7 @@ class SamplingConformance:
     def test_does_not_depend_on_the_order_of_the_pool(self, tmp_path: Path) -> None:
         """A pool in another order gives the same picks, up to rows whose scores are equal."""
         with self.host(tmp_path) as driver, self.host(tmp_path) as other:
-            other.unlabeled_pool = PermutedPool(other.unlabeled_pool, seed=1)
+            other.unlabeled_pool = permuted(other.unlabeled_pool, seed=1)
             strategies = self.strategy(15), self.strategy(15)
             chosen = []
             for strategy, host in zip(strategies, (driver, other), strict=True):

@@ -19,6 +19,7 @@ from alrun.inference.deterministic import Deterministic
 from alrun.label.oracle import Oracle
 from alrun.learner.mlp import MLP
 from alrun.metrology.classification import Classification
+from alrun.pool.pools import pools
 from alrun.query.margin import Margin
 from alrun.query.random import Random
 from alrun.stopping.budget import Budget
@@ -39,7 +40,7 @@ def accuracies(query: QueryStrategy, directory: Path, budget: int = 100, seed: i
     measured = Classification()
     components = Components(
         learner=learner,
-        pools=data.pools(seeds),
+        pools=pools(data, seeds),
         query_strategies=[query],
         training=TrainingSettings(FabricLoop(), max_epochs=100),
         inference=Deterministic(),

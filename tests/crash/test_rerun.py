@@ -14,6 +14,7 @@ from crash_bench import WORDS, digests, run  # type: ignore[import-not-found]
 
 from alrun.cli.main import main
 from alrun.core.errors import IdentityMismatch
+from alrun.core.request import Request
 from alrun.core.types import Annotation, LabelStatus
 from alrun.driver.recorded import subject
 from alrun.label.oracle import Oracle
@@ -228,8 +229,10 @@ def test_what_is_known_by_what(tmp_path: Path, subjects: list[Any]) -> None:
             number / 2,
         )
         assert answer.status is LabelStatus.LABELLED
-    assert labels.answers([(0, [4]), (1, [(3, "none")]), (2, [subject((4, "size"), "4")])], []) == {}
-    assert {order: one.target for order, one in labels.answers([(7, [7, subject(7, "3")])], []).items()} == {7: 4}
+    assert labels.answers([(0, [4]), (1, [(3, "none")]), (2, [subject(Request(4, "size"), "4")])], []) == {}
+    assert {order: one.target for order, one in labels.answers([(7, [7, subject(Request(7), "3")])], []).items()} == {
+        7: 4
+    }
     assert RecordedLabels(tmp_path / "none").answers([(3, [3])], []) == {}
 
 

@@ -18,6 +18,7 @@ from alrun.data.arrays import Arrays
 from alrun.data.function import Function
 from alrun.data.moons import Moons
 from alrun.data.source import ArraySource
+from alrun.pool.pools import pools
 
 X = np.arange(240, dtype=np.float64).reshape(40, 2, 3)
 Y = np.arange(40) % 4 + 10
@@ -62,15 +63,15 @@ def test_a_memory_mapped_array_is_never_held(tmp_path: Path) -> None:
     targets = npy(tmp_path, "y.npy", np.arange(rows) % 2)
     tracemalloc.start()
     source = Arrays(str(path), targets)
-    pools = source.pools(Seeds(0))
+    made = pools(source, Seeds(0))
     first = source.fingerprint()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert isinstance(source.array, np.memmap)
     assert peak < 0.6 * big.nbytes
-    assert pools.unlabeled is not None
+    assert made.unlabeled is not None
     picked = torch.tensor([0, 5, 60_000])
-    assert torch.equal(pools.unlabeled.inputs(picked)[:, 99], pools.unlabeled.indices[picked].to(torch.float32))
+    assert torch.equal(made.unlabeled.inputs(picked)[:, 99], made.unlabeled.indices[picked].to(torch.float32))
     big[77_777, 50] += 1
     big.flush()
     assert Arrays(str(path), targets).fingerprint() != first

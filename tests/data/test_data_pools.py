@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from alrun.core.errors import StrategyError
-from alrun.core.protocols.pool import DataPool, LabeledRows, UnlabeledRows
+from alrun.core.protocols.pool import DataPool, RowPool
 from alrun.core.seeding import Seeds
 from alrun.core.types import Annotation, LabelStatus, Task, TaskSpec
-from alrun.data.pools import EvaluationPool, TrainingPool, UnlabeledPool
 from alrun.data.source import ArraySource
+from alrun.pool.pools import pools
+from alrun.pool.subset import Subset
+from alrun.pool.training import TrainingPool
+from alrun.pool.unlabeled import UnlabeledPool
 
 N, CLASSES = 40, 3
 
@@ -33,10 +36,10 @@ def regression_source(targets: int) -> ArraySource:
 
 
 def pools_of(source: ArraySource) -> tuple[TrainingPool, UnlabeledPool]:
-    pools = source.pools(Seeds(0))
-    assert isinstance(pools.training, TrainingPool)
-    assert isinstance(pools.unlabeled, UnlabeledPool)
-    return pools.training, pools.unlabeled
+    made = pools(source, Seeds(0))
+    assert isinstance(made.training, TrainingPool)
+    assert isinstance(made.unlabeled, UnlabeledPool)
+    return made.training, made.unlabeled
 
 
 class PoolMachine(RuleBasedStateMachine):
@@ -130,9 +133,9 @@ TestPoolMachine.settings = settings(
 
 def test_pools_satisfy_the_protocols() -> None:
     training, unlabeled = pools_of(small_source())
-    evaluation: LabeledRows = EvaluationPool(small_source(), torch.tensor([2, 5]))
-    labelled: LabeledRows = training
-    rows: UnlabeledRows = unlabeled
+    evaluation: RowPool = Subset(small_source(), torch.tensor([2, 5]))
+    labelled: RowPool = training
+    rows: RowPool = unlabeled
     assert isinstance(training, DataPool)
     assert isinstance(evaluation, DataPool)
     assert len(labelled) == 0
@@ -141,8 +144,8 @@ def test_pools_satisfy_the_protocols() -> None:
 
 def test_single_data_iteration_and_batches_agree() -> None:
     source = small_source(labeled=[7, 2, 9])
-    pools = source.pools(Seeds(1))
-    for pool in (pools.training, pools.validation, pools.test):
+    made = pools(source, Seeds(1))
+    for pool in (made.training, made.validation, made.test):
         assert pool is not None
         singles = list(pool)
         x, y = pool.__getitems__(list(range(len(pool))))  # type: ignore[attr-defined]
@@ -151,10 +154,10 @@ def test_single_data_iteration_and_batches_agree() -> None:
         assert torch.equal(pool[-1][0], x[-1])
         with pytest.raises(IndexError):
             pool[len(pool)]
-    assert pools.unlabeled is not None
-    everything = pools.unlabeled.inputs(torch.arange(len(pools.unlabeled)))
-    assert torch.equal(torch.stack(list(pools.unlabeled)), everything)
-    assert torch.equal(pools.unlabeled[-1], everything[-1])
+    assert made.unlabeled is not None
+    everything = made.unlabeled.inputs(torch.arange(len(made.unlabeled)))
+    assert torch.equal(torch.stack(list(made.unlabeled)), everything)
+    assert torch.equal(made.unlabeled[-1], everything[-1])
 
 
 def test_pools_see_the_source_and_hold_no_copy() -> None:
@@ -171,7 +174,7 @@ def test_pools_see_the_source_and_hold_no_copy() -> None:
 
 def test_evaluation_pools_never_change() -> None:
     with pytest.raises(StrategyError, match="never change"):
-        EvaluationPool(small_source(), torch.tensor([0])).append(Annotation(1, 1))
+        Subset(small_source(), torch.tensor([0])).append(Annotation(1, 1))
 
 
 def test_labels_of_held_out_rows_are_not_revealed() -> None:

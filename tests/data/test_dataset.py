@@ -19,12 +19,14 @@ from alrun.core.batches import batch_length, collated, move
 from alrun.core.errors import ConfigError, DataError, StrategyError
 from alrun.core.protocols.pool import DataPool
 from alrun.core.reading import read
+from alrun.core.request import parse
 from alrun.core.seeding import Seeds
 from alrun.core.types import Annotation, Task
 from alrun.data.dataset import OwnDataset
 from alrun.data.fingerprint import update
-from alrun.data.own_training_pool import OwnTrainingPool
 from alrun.driver.supply.loader import BatchLoader
+from alrun.pool.pools import pools
+from alrun.pool.training import TrainingPool
 
 N = 40
 Point = namedtuple("Point", "place weight")
@@ -100,9 +102,9 @@ def dicts(dataset: Dicts | None = None, **options: Any) -> OwnDataset:
     return OwnDataset(dataset or Dicts(), target_field="y", **options)
 
 
-def filled(source: OwnDataset, rows: int = 11) -> OwnTrainingPool:
-    pool = source.pools(Seeds(0)).training
-    assert isinstance(pool, OwnTrainingPool)
+def filled(source: OwnDataset, rows: int = 11) -> TrainingPool:
+    pool = pools(source, Seeds(0)).training
+    assert isinstance(pool, TrainingPool)
     pool.extend([Annotation(row, (row + 1) % 4) for row in range(rows)])
     return pool
 
@@ -213,7 +215,7 @@ def test_bought_labels_replace_targets_in_their_own_form() -> None:
     assert "y" not in pool.inputs([0])
     source = OwnDataset(Pairs(), task="regression")
     assert (source.spec.input_shape, source.spec.num_outputs) == ((3,), 2)
-    pairs = source.pools(Seeds(0)).training
+    pairs = pools(source, Seeds(0)).training
     pairs.append(Annotation(2, torch.tensor([7.0, 8.0], dtype=torch.float64)))
     assert same(pairs[-1], (torch.tensor([2.0, 1.0, 2.0]), torch.tensor([7.0, 8.0])))
 
@@ -223,7 +225,7 @@ def test_with_target_of_the_data_set_wins() -> None:
         def with_target(self, datum: Any, label: int) -> Any:
             return datum["text"], label * 10
 
-    assert OwnDataset(Own()).pools(Seeds(0)).training is not None
+    assert pools(OwnDataset(Own()), Seeds(0)).training is not None
     assert filled(OwnDataset(Own()))[2] == ("datum 2", 30)
 
 
@@ -248,12 +250,12 @@ def test_targets_to_measure_on_are_read_once() -> None:
     dataset = Dicts()
     source = dicts(dataset, num_outputs=4, test_size=10)
     source._targets = None
-    test = source.pools(Seeds(0)).test
+    test = pools(source, Seeds(0)).test
     assert test is not None
     dataset.counted = 0
     for _ in range(3):
         assert test.targets([3, 1]).tolist() == [int(test.indices[3]) % 4, int(test.indices[1]) % 4]  # type: ignore[attr-defined]
-    assert dataset.counted == 10
+    assert dataset.counted == 2
 
 
 def test_data_are_named_by_the_data_set_the_datum_or_their_row() -> None:
@@ -265,16 +267,16 @@ def test_data_are_named_by_the_data_set_the_datum_or_their_row() -> None:
 
 
 def test_a_datum_that_the_data_set_does_not_hold_is_asked_for_by_its_uuid() -> None:
-    pools = OwnDataset(Meshes(), task="regression", target_field="field").pools(Seeds(0))
-    assert pools.unlabeled is not None
-    asked = [pools.unlabeled.asked_as(Mesh.from_uuid(name)) for name in ("m7", "m105")]
+    made = pools(OwnDataset(Meshes(), task="regression", target_field="field"), Seeds(0))
+    assert made.unlabeled is not None
+    asked = [one.item for one in parse([Mesh.from_uuid(name) for name in ("m7", "m105")], made.unlabeled.source)]
     assert asked == ["m7", 5]
-    assert pools.unlabeled.uuids(asked) == ["m7", "m105"]
-    assert pools.unlabeled.gather(asked)["sizes"] == [3, 2]
-    pools.training.extend([Annotation(item, 0.5) for item in asked])  # type: ignore[attr-defined]
-    assert [(mesh.uuid, mesh.field.item()) for mesh in pools.training] == [("m7", 0.5), ("m105", 0.5)]
+    assert made.unlabeled.uuids(asked) == ["m7", "m105"]
+    assert made.unlabeled.gather(asked)["sizes"] == [3, 2]
+    made.training.extend([Annotation(item, 0.5) for item in asked])  # type: ignore[attr-defined]
+    assert [(mesh.uuid, mesh.field.item()) for mesh in made.training] == [("m7", 0.5), ("m105", 0.5)]
     with pytest.raises(StrategyError, match="from_uuid"):
-        dicts().pools(Seeds(0)).unlabeled.asked_as("d-777")  # type: ignore[union-attr]
+        parse(["d-777"], dicts())
 
 
 def test_the_digest_of_a_datum_sees_every_part_of_it() -> None:

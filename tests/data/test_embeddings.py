@@ -14,7 +14,8 @@ from alrun.core.seeding import Seeds
 from alrun.data.arrays import Arrays
 from alrun.data.embeddings import Embeddings
 from alrun.data.table import Table
-from alrun.testing.permuted import PermutedPool
+from alrun.pool.pools import pools
+from alrun.testing.orders import permuted
 
 X = np.arange(160, dtype=np.float32).reshape(40, 4)
 Y = np.arange(40) % 4
@@ -28,18 +29,18 @@ def arrays(folder: Path, **options: Any) -> Arrays:
 
 def test_pools_give_the_vectors_of_their_rows(tmp_path: Path) -> None:
     source = arrays(tmp_path, embeddings=VECTORS)
-    pools: Any = source.pools(Seeds(0))
+    made: Any = pools(source, Seeds(0))
     positions = torch.tensor([5, 0, 7])
-    for pool in (pools.unlabeled, PermutedPool(pools.unlabeled, seed=1)):
+    for pool in (made.unlabeled, permuted(made.unlabeled, seed=1)):
         found: Any = pool.shipped_embeddings(positions)
         expected = torch.from_numpy(VECTORS)[pool.indices[positions]].float()
         assert torch.equal(found, expected)
-    training = pools.training
+    training = made.training
     assert training.shipped_embeddings([]).shape == (0, 2)
     training.append((torch.zeros(4), 1))
     with pytest.raises(StrategyError, match="new point"):
         training.shipped_embeddings([0])
-    bare: Any = arrays(tmp_path).pools(Seeds(0))
+    bare: Any = pools(arrays(tmp_path), Seeds(0))
     assert bare.unlabeled.shipped_embeddings(positions) is None
     assert bare.training.shipped_embeddings([]) is None
 
@@ -52,9 +53,8 @@ def test_a_file_of_their_own_stays_on_disk(tmp_path: Path) -> None:
     path = str(tmp_path / "e.npy")
     mapped = Arrays(str(tmp_path / "x.npy"), str(tmp_path / "y.npy"), embeddings=path)
     for source in (mapped, Table(str(tmp_path / "table.csv"), "b", embeddings=path)):
-        assert source.embeddings is not None
-        assert isinstance(source.embeddings.array, np.memmap)
-        assert source.shipped_embeddings([3, 1]).tolist() == [[3, 9], [1, 1]]  # type: ignore[union-attr]
+        assert isinstance(source._vectors and source._vectors.array, np.memmap)
+        assert source.embeddings([3, 1]).tolist() == [[3, 9], [1, 1]]  # type: ignore[union-attr]
 
 
 def test_they_are_part_of_the_fingerprint(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from alrun.core.seeding import Seeds
 from alrun.core.types import Annotation, LabelStatus, Task, TaskPart, TaskSpec
 from alrun.data.digits_multitask import DigitsMultitask
 from alrun.data.source import ArraySource
+from alrun.pool.pools import pools
 
 PARTS = tuple(TaskPart(name, Task.CLASSIFICATION, size) for name, size in (("kind", 3), ("side", 2)))
 SPEC = TaskSpec(Task.CLASSIFICATION, (2,), 5, tasks=PARTS)
@@ -24,8 +25,8 @@ def source(partial: bool = True, **options: Any) -> ArraySource:
     return ArraySource(torch.rand(30, 2), TARGETS, SPEC, partial_labels=partial, **options)
 
 
-def pools(**options: Any) -> tuple[Any, Any]:
-    made = source(**options).pools(Seeds(0))
+def both(**options: Any) -> tuple[Any, Any]:
+    made = pools(source(**options), Seeds(0))
     return made.training, made.unlabeled
 
 
@@ -36,7 +37,7 @@ def bought(row: int, task: int | str, target: Any = 0) -> Annotation:
 @settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 1), st.sampled_from(["take", "label", "give_back"]))))
 def test_each_task_of_a_row_is_in_one_state(moves: list[tuple[int, int, str]]) -> None:
-    _, pool = pools()
+    _, pool = both()
     rows = pool.indices.tolist()
     expected = {(row, task): "open" for row in rows for task in range(2)}
     allowed = {"take": ("open", "pending"), "label": ("pending", "labelled"), "give_back": ("pending", "open")}
@@ -60,7 +61,7 @@ def test_each_task_of_a_row_is_in_one_state(moves: list[tuple[int, int, str]]) -
 
 
 def test_a_row_leaves_with_its_last_task_and_stands_for_those_that_are_open() -> None:
-    _, pool = pools()
+    _, pool = both()
     row = int(pool.indices[4])
     assert pool.requests(row) == [(row, "kind"), (row, "side")]
     pool.take(pool.request_keys([(row, 1)]))
@@ -72,13 +73,13 @@ def test_a_row_leaves_with_its_last_task_and_stands_for_those_that_are_open() ->
 
 @pytest.mark.parametrize("item", [(0, "kinds"), (0, 2), (0, -1), ("a", 0), (0, 0, 0), torch.rand(2), 999, (999, 0)])
 def test_requests_for_what_is_not_there_are_refused(item: Any) -> None:
-    _, pool = pools()
+    _, pool = both()
     with pytest.raises(StrategyError):
         pool.request_keys(pool.requests(item))
 
 
 def test_labels_of_a_row_come_together_in_one_datum() -> None:
-    pool, unlabeled = pools()
+    pool, unlabeled = both()
     rows = unlabeled.indices.tolist()
     pool.extend([bought(rows[3], "side", 1), bought(rows[0], "kind", 2)])
     assert pool.targets(torch.arange(2)).tolist() == [[-1, 1], [2, -1]]
@@ -106,7 +107,7 @@ def test_labels_of_a_row_come_together_in_one_datum() -> None:
     ],
 )
 def test_labels_that_do_not_fit_are_refused_and_none_is_added(annotations: list[Annotation], message: str) -> None:
-    pool, _ = pools()
+    pool, _ = both()
     pool.extend([bought(1, "side", 1)])
     with pytest.raises(StrategyError, match=message):
         pool.extend(annotations)
@@ -114,14 +115,14 @@ def test_labels_that_do_not_fit_are_refused_and_none_is_added(annotations: list[
 
 
 def test_rows_that_start_labelled_have_all_their_labels() -> None:
-    training, unlabeled = pools(labeled=[4, 9])
+    training, unlabeled = both(labeled=[4, 9])
     assert training.targets(torch.arange(2)).tolist() == TARGETS[[4, 9]].tolist()
     assert unlabeled.labelled.tolist() == [4, 9]
     assert not unlabeled.open_tasks([4, 9]).any()
 
 
 def test_whole_rows_are_labelled_where_nothing_else_is_said() -> None:
-    pool, unlabeled = pools(partial=False)
+    pool, unlabeled = both(partial=False)
     first, second = unlabeled.indices[:2].tolist()
     pool.extend([Annotation(first, [2, 1]), Annotation(second, torch.tensor([0, 0]))])
     assert pool.targets(torch.arange(2)).tolist() == [[2, 1], [0, 0]]
@@ -154,7 +155,7 @@ def test_the_digits_have_three_tasks_that_follow_from_the_first() -> None:
 def test_numbers_are_missing_as_nan() -> None:
     parts = tuple(TaskPart(name, Task.REGRESSION, 1) for name in ("low", "high"))
     spec = TaskSpec(Task.REGRESSION, (2,), 2, tasks=parts)
-    pool: Any = ArraySource(torch.rand(30, 2), torch.rand(30, 2), spec, partial_labels=True).pools(Seeds(0)).training
+    pool: Any = pools(ArraySource(torch.rand(30, 2), torch.rand(30, 2), spec, partial_labels=True), Seeds(0)).training
     pool.extend([bought(3, "high", 2.5), bought(7, "low", torch.tensor(-1.0))])
     pool.extend([bought(3, "low", 0.0)])
     expected = torch.tensor([[0.0, 2.5], [-1.0, float("nan")]])

@@ -11,6 +11,7 @@ from alrun.core.seeding import Seeds
 from alrun.data import simulators
 from alrun.data.function import Function, latin_hypercube, sobol
 from alrun.data.simulators import SIMULATORS, borehole_formula, branin_formula, ishigami_formula
+from alrun.pool.pools import pools
 
 
 def test_branin_has_its_three_minima() -> None:
@@ -56,8 +57,8 @@ def test_a_pool_can_be_relabelled_by_the_simulator_that_made_it(name: str) -> No
     assert 0 <= float(inputs.min()) < float(inputs.max()) <= 1
     relabelled = getattr(simulators, name)(inputs).to(torch.float32)
     assert torch.equal(relabelled.unsqueeze(1), source.targets(rows))
-    pools = source.pools(Seeds(0))
-    assert (len(pools.unlabeled or []), len(pools.validation or []), len(pools.test or [])) == (70, 10, 20)
+    made = pools(source, Seeds(0))
+    assert (len(made.unlabeled or []), len(made.validation or []), len(made.test or [])) == (70, 10, 20)
 
 
 def test_a_simulator_wants_one_column_an_input() -> None:

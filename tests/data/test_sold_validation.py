@@ -10,11 +10,12 @@ import torch
 from alrun.core.errors import StrategyError
 from alrun.core.seeding import Seeds
 from alrun.data.digits import Digits
+from alrun.pool.pools import pools
 
 
 def test_validation_rows_start_without_labels_and_are_not_seen_by_queries() -> None:
     source = Digits()
-    plain, sold = source.pools(Seeds(3)), source.pools(Seeds(3), validation_from_budget=True)
+    plain, sold = pools(source, Seeds(3)), pools(source, Seeds(3), sell_validation=True)
     pool: Any = sold.unlabeled
     assert pool.indices.equal(plain.unlabeled.indices)  # type: ignore[union-attr]
     assert pool.validation_indices.equal(plain.validation.indices)  # type: ignore[union-attr]
@@ -25,7 +26,7 @@ def test_validation_rows_start_without_labels_and_are_not_seen_by_queries() -> N
 
 
 def test_validation_rows_go_through_the_states_apart() -> None:
-    pool: Any = Digits().pools(Seeds(0), validation_from_budget=True).unlabeled
+    pool: Any = pools(Digits(), Seeds(0), sell_validation=True).unlabeled
     training, validation = pool.indices, pool.validation_indices
     pool.take(torch.cat([training[:4], validation[:6]]))
     assert pool.pending.equal(training[:4])
@@ -37,10 +38,10 @@ def test_validation_rows_go_through_the_states_apart() -> None:
     assert pool.validation_indices.equal(validation[2:])
     assert len(pool) == len(training) - 4
     with pytest.raises(StrategyError, match="held out"):
-        pool.reveal(Digits().pools(Seeds(0)).test.indices[:1])  # type: ignore[union-attr]
+        pool.reveal(pools(Digits(), Seeds(0)).test.indices[:1])  # type: ignore[union-attr]
 
 
 def test_without_validation_rows_nothing_is_sold() -> None:
-    pools = Digits(validation_size=0).pools(Seeds(0), validation_from_budget=True)
-    assert pools.validation is None
-    assert not hasattr(pools.unlabeled, "validation_indices")
+    made = pools(Digits(validation_size=0), Seeds(0), sell_validation=True)
+    assert made.validation is None
+    assert not made.unlabeled.status.sells_validation  # type: ignore[union-attr]

@@ -15,7 +15,6 @@ from omegaconf import OmegaConf
 from sklearn import datasets
 
 from alrun.config.paths import conf_dir
-from alrun.core.protocols.pool import is_data_source
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task, TaskSpec
 from alrun.data import source as source_module
@@ -24,6 +23,7 @@ from alrun.data.diabetes import Diabetes
 from alrun.data.digits import Digits
 from alrun.data.moons import Moons
 from alrun.data.source import ArraySource
+from alrun.pool.pools import pools
 
 CONF = conf_dir() / "data"
 
@@ -77,7 +77,8 @@ def test_moons_noise_has_its_spread_and_its_own_seed() -> None:
 def test_loading_the_default_data_imports_neither_scikit_learn_nor_pandas_nor_scipy() -> None:
     code = (
         "import sys; from alrun.data.digits import Digits; from alrun.core.seeding import Seeds; "
-        "Digits().pools(Seeds(0)); print([m for m in ('sklearn', 'pandas', 'scipy') if m in sys.modules])"
+        "from alrun.pool.pools import pools; "
+        "pools(Digits(), Seeds(0)); print([m for m in ('sklearn', 'pandas', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -107,10 +108,10 @@ def test_inputs_are_scaled_as_they_are_read() -> None:
 
 
 def test_a_size_of_zero_means_no_pool() -> None:
-    pools = Digits(validation_size=0, test_size=0).pools(Seeds(0))
-    assert pools.validation is None
-    assert pools.test is None
-    assert len(pools.unlabeled or []) == 1797
+    made = pools(Digits(validation_size=0, test_size=0), Seeds(0))
+    assert made.validation is None
+    assert made.test is None
+    assert len(made.unlabeled or []) == 1797
 
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
@@ -126,6 +127,6 @@ def test_every_config_names_a_source_and_all_that_it_takes(path: Path) -> None:
     values = config["data"] if is_global else config
     module, _, name = values.pop("_target_").rpartition(".")
     source = getattr(import_module(module), name)
-    assert is_data_source(source)
+    assert all(hasattr(source, name) for name in ("split", "inputs", "targets", "fingerprint"))
     assert list(values) == list(inspect.signature(source).parameters)
     assert (source.task is Task.REGRESSION or "multitask" in path.stem) == is_global

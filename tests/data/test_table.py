@@ -14,6 +14,7 @@ from alrun.core.errors import DataError
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task
 from alrun.data.table import Table
+from alrun.pool.pools import pools
 
 ROWS = 30
 
@@ -110,10 +111,10 @@ def test_a_missing_category_is_a_category(tmp_path: Path) -> None:
 
 
 def test_rows_can_start_labelled(tmp_path: Path) -> None:
-    pools = Table(write(frame(), tmp_path), "label", labeled=[5, 2]).pools(Seeds(0))
-    assert [int(y) for _, y in pools.training] == [1, 0]
-    assert pools.unlabeled is not None
-    assert not {2, 5} & set(pools.unlabeled.indices.tolist())
+    made = pools(Table(write(frame(), tmp_path), "label", labeled=[5, 2]), Seeds(0))
+    assert [int(y) for _, y in made.training] == [1, 0]
+    assert made.unlabeled is not None
+    assert not {2, 5} & set(made.unlabeled.indices.tolist())
 
 
 def test_a_missing_number_names_every_column_and_its_first_row(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from alrun.core.errors import StrategyError
 from alrun.core.seeding import Seeds
 from alrun.core.types import Prediction, Task, TaskSpec
-from alrun.data.evaluation_pool import EvaluationPool
 from alrun.data.source import ArraySource
 from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.inference.deterministic import Deterministic
 from alrun.inference.mc_dropout import MCDropout
+from alrun.pool.subset import Subset
 
 
 class Transformer(nn.Module):
@@ -58,7 +58,7 @@ def named() -> nn.Module:
 def predicted(learner: Any, inference: Any, embeddings: bool = True) -> list[Prediction]:
     inputs = torch.randn(50, 5, 8, generator=torch.Generator().manual_seed(0))
     spec = TaskSpec(Task.CLASSIFICATION, (5, 8), 3)
-    pool = EvaluationPool(ArraySource(inputs, torch.arange(50) % 3, spec), torch.arange(50))
+    pool = Subset(ArraySource(inputs, torch.arange(50) % 3, spec), torch.arange(50))
     predictor = StreamedPredictor(
         learner, inference, batch_size=16, device=torch.device("cpu"), seeds=lambda: Seeds(0), progress=lambda *_: None
     )

@@ -150,9 +150,7 @@ def test_requests_passed_on_are_no_numbers_to_learn(tmp_path: Path, together: bo
 
 def test_rows_that_are_their_own_labels_are_no_requests_passed_on(tmp_path: Path) -> None:
     with opened(tmp_path, query=[Choose(lambda driver: [])]) as driver:
-        queue = driver.query_queue
-        driver.current_phase = None
-        queue.put_many([0, 1])
+        driver.experiment.ledger.add_requests(driver.state.step, {"items": [0, 1]})
         from alrun.driver.phases.labeling import LabelingPhase
 
         strategies = replace(driver.experiment.strategies, label={"mine": PassedOn(together=True)})

@@ -14,25 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alrun.core.errors import StrategyError
-from alrun.core.protocols.pool import Pools
-from alrun.core.seeding import Seeds
 from alrun.data.moons import Moons
 from alrun.driver.apportion import apportioned, split_between
 from alrun.driver.driver import Driver
 from alrun.query.random import Random
 
 
-class Sold(Moons):
-    """Moons whose validation rows are for sale."""
-
-    def pools(self, seeds: Seeds, **options: Any) -> Pools:
-        return super().pools(seeds, validation_from_budget=True)
-
-
 @contextmanager
 def sold(place: Path, **options: Any) -> Iterator[Driver]:
-    source = Sold(n_samples=120, validation_size=0.25)
-    with opened(place, **{"source": source, "budget": 40, "query_size": 8, "initial_size": 8, **options}) as driver:
+    source = Moons(n_samples=120, validation_size=0.25)
+    with opened(
+        place,
+        **{"source": source, "sell_validation": True, "budget": 40, "query_size": 8, "initial_size": 8, **options},
+    ) as driver:
         yield driver
 
 

@@ -30,6 +30,7 @@ from alrun.learner.cnn import CNN
 from alrun.learner.losses import CrossEntropy, Weighted
 from alrun.learner.mlp import MLP
 from alrun.learner.multitask import MultiTask
+from alrun.pool.pools import pools
 from alrun.runner.build import Builder
 from alrun.training.fabric import FabricLoop
 from alrun.training.trainer import TrainerLoop
@@ -126,7 +127,7 @@ def pool(spec: TaskSpec, rows: int = ROWS) -> Any:
     if spec.tasks:
         return Rows(inputs, targets, spec)
     source = ArraySource(inputs, targets, spec)
-    training: Any = source.pools(SEEDS).training
+    training: Any = pools(source, SEEDS).training
     training.extend([Annotation(row, target.tolist()) for row, target in enumerate(targets)])
     return training
 

@@ -18,6 +18,7 @@ from alrun.driver.supply.loader import BatchLoader
 from alrun.inference.averaged import Averaged
 from alrun.inference.swag import SWAG
 from alrun.learner.mlp import MLP
+from alrun.pool.pools import pools
 from alrun.training.fabric import FabricLoop
 from alrun.training.trainer import TrainerLoop
 
@@ -35,7 +36,7 @@ def data() -> Any:
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(40, 4, generator=generator)
     targets = inputs[:, :3].argmax(dim=1)
-    pool: Any = ArraySource(inputs, targets, SPEC).pools(SEEDS).training
+    pool: Any = pools(ArraySource(inputs, targets, SPEC), SEEDS).training
     pool.extend([Annotation(row, target) for row, target in enumerate(targets.tolist())])
     return pool
 

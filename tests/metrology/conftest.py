@@ -19,6 +19,7 @@ from alrun.driver.driver import Driver
 from alrun.driver.settings import Components, Settings, TrainingSettings
 from alrun.inference.deterministic import Deterministic
 from alrun.learner.mlp import MLP
+from alrun.pool.pools import pools
 from alrun.query.random import Random
 from alrun.store.run_store import RunStore
 from alrun.store.rundir import RunDirectory
@@ -51,7 +52,7 @@ def make_driver(tmp_path: Path) -> Iterator[MakeDriver]:
                 learner = MLP(source.spec, optimizer, likelihood=likelihood, hidden=(16,))
             components = Components(
                 learner=learner,
-                pools=source.pools(Seeds(0)),
+                pools=pools(source, Seeds(0)),
                 query_strategies=[Random(5)],
                 training=TrainingSettings(loop=FabricLoop()),
                 inference=inference or Deterministic(),

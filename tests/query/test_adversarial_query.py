@@ -21,6 +21,7 @@ from alrun.driver.queues import FifoQueue
 from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.inference.deterministic import Deterministic
 from alrun.learner.adversarial import Adversarial as Learner
+from alrun.pool.pools import pools
 from alrun.query import scores
 from alrun.query.adversarial import Adversarial
 from alrun.query.criteria.uncertainty import Entropy
@@ -83,7 +84,7 @@ def largest_tensor(rows: int) -> int:
     data = ArraySource(
         torch.randn(rows, 4, generator=generator), torch.arange(rows) % 3, TaskSpec(Task.CLASSIFICATION, (4,), 3)
     )
-    pool: Any = data.pools(Seeds(0)).unlabeled
+    pool: Any = pools(data, Seeds(0)).unlabeled
     assert len(pool) > 0.6 * rows
     learner = Learner(data.spec, partial(torch.optim.SGD, lr=0.1), hidden=(8,), discriminator_hidden=(8,))
     seeds = Seeds(0, 1, "query")

@@ -20,7 +20,7 @@ from alrun.query.epig import Epig
 from alrun.query.scores import bald, epig, epig_gaussian
 from alrun.query.targets import drawn_targets, given_targets
 from alrun.testing.host import hosted, source
-from alrun.testing.permuted import PermutedPool
+from alrun.testing.orders import permuted
 
 
 def sampled(seed: int, rows: int, sharpness: float = 3.0, samples: int = 9, classes: int = 4) -> Tensor:
@@ -133,7 +133,7 @@ def test_targets_are_drawn_by_row_and_step(tmp_path: Path) -> None:
     with hosted(tmp_path / "run") as driver:
         pool: Any = driver.unlabeled_pool
         drawn = drawn_targets(pool, 20, key=3)
-        other = drawn_targets(PermutedPool(pool, seed=1), 20, key=3)
+        other = drawn_targets(permuted(pool, seed=1), 20, key=3)
         assert drawn.indices.tolist() == other.indices.tolist()
         torch.testing.assert_close(drawn.inputs(torch.arange(20)), other.inputs(torch.arange(20)), rtol=0, atol=0)
         assert drawn_targets(pool, 20, key=4).indices.tolist() != drawn.indices.tolist()

@@ -21,7 +21,7 @@ from alrun.query.multitask import MultiTask
 from alrun.query.random import Random
 from alrun.testing import QueryConformance
 from alrun.testing.host import hosted
-from alrun.testing.permuted import PermutedPool
+from alrun.testing.orders import permuted
 
 PARTS = tuple(TaskPart(name, Task.CLASSIFICATION, size) for name, size in (("kind", 3), ("side", 2)))
 SPEC = TaskSpec(Task.CLASSIFICATION, (5,), 5, tasks=PARTS)
@@ -128,7 +128,7 @@ def test_the_best_open_pairs_are_picked_whatever_the_order_of_the_pool(tmp_path:
         assert strategy.report.pool_mean == pytest.approx(-np.mean([value for value, _, _ in ranked]), rel=1e-5)
         everything = picked(driver, MultiTask(1000, weights=weights, turns=False, spec=SPEC))
         assert len(everything) == len(set(everything)) == len(pool.open_keys) == len(ranked)
-        driver.unlabeled_pool = PermutedPool(pool, seed=1)
+        driver.unlabeled_pool = permuted(pool, seed=1)
         assert set(picked(driver, MultiTask(25, weights=weights, turns=False, spec=SPEC))) == set(everything[:25])
 
 
@@ -159,7 +159,7 @@ def test_random_pairs_are_uniform_over_tasks_and_belong_to_the_seed(tmp_path: Pa
     with by_task(tmp_path) as (driver, pool), by_task(tmp_path) as (other, _):
         chosen = picked(driver, Random(60))
         assert chosen == picked(other, Random(60))
-        other.unlabeled_pool = PermutedPool(other.unlabeled_pool, seed=1)
+        other.unlabeled_pool = permuted(other.unlabeled_pool, seed=1)
         assert chosen == picked(other, Random(60))
         assert {task for _, task in chosen} == {"kind", "side"}
         assert bool(torch.isin(pool.request_keys(chosen), pool.open_keys).all())

@@ -14,14 +14,17 @@ from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.data.source import ArraySource
 from alrun.driver.driver import Driver
 from alrun.driver.queues import FifoQueue
+from alrun.pool.foreign import among
+from alrun.query.feature_query import FeatureQuery
+from alrun.query.features.inputs import Inputs
 from alrun.query.galaxy import Galaxy
 from alrun.query.margin import Margin
 from alrun.query.random import Random
-from alrun.query.restricted import restricted
+from alrun.query.selection.k_center import k_center
 from alrun.query.subpool import Subpool
 from alrun.testing import QueryConformance
 from alrun.testing.host import hosted
-from alrun.testing.permuted import PermutedPool
+from alrun.testing.orders import permuted
 
 SIZE = 30
 
@@ -67,7 +70,7 @@ def test_the_subset_belongs_to_seed_and_step_and_to_nothing_else(tmp_path: Path)
         driver.active_learning_step_idx += 1
         assert shown != subset(driver)
         driver.active_learning_step_idx -= 1
-        driver.unlabeled_pool = PermutedPool(driver.unlabeled_pool, seed=3)
+        driver.unlabeled_pool = permuted(driver.unlabeled_pool, seed=3)
         assert shown == subset(driver)
 
 
@@ -110,13 +113,49 @@ def test_afterwards_the_strategy_sees_the_whole_pool_again(tmp_path: Path) -> No
 
 def test_a_restricted_pool_is_a_pool(tmp_path: Path) -> None:
     with opened(tmp_path) as driver:
-        pool: Any = PermutedPool(driver.unlabeled_pool, seed=1)
+        pool: Any = permuted(driver.unlabeled_pool, seed=1)
         rows = pool.indices[[4, 2, 9]]
-        part = restricted(pool, rows)
+        part = among(pool, rows)
         assert part.indices.tolist() == pool.indices[[2, 4, 9]].tolist()
         assert part.inputs([2, 0]).equal(pool.inputs([9, 2]))
         assert [datum.tolist() for datum in part] == part.inputs([0, 1, 2]).tolist()
-        assert not hasattr(part, "open_keys")
+        assert part.open_keys.tolist() == sorted(part.indices.tolist())
+
+
+def test_a_part_answers_every_question_as_its_rows_do(tmp_path: Path) -> None:
+    inputs = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+    data = ArraySource(inputs, torch.arange(60) % 3, TaskSpec(Task.CLASSIFICATION, (3,), 3), embeddings=inputs * 2)
+    with opened(tmp_path, cold=True, data=data) as driver:
+        pool: Any = driver.unlabeled_pool
+        every = torch.arange(3)
+        for part in (
+            among(pool, pool.indices[[2, 7, 11]]),
+            permuted(pool, seed=1).part([4, 0, 9]),
+            pool.part([9, 1, 5]),
+        ):
+            rows = part.indices
+            assert part.inputs(every).equal(inputs[rows])
+            assert part.shipped_embeddings(every).equal(2 * inputs[rows])  # type: ignore[union-attr]
+            assert torch.stack([*part]).equal(inputs[rows])
+            assert part.batch(every).equal(inputs[rows])
+            assert part.part([2, 0]).indices.tolist() == rows[[2, 0]].tolist()
+            assert part.open_keys.tolist() == sorted(rows.tolist())
+            assert part.open_tasks(rows).all()
+            assert len(part) == 3
+
+
+def test_a_strategy_compares_the_rows_of_the_subset_by_their_own_embeddings(tmp_path: Path) -> None:
+    inputs = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    spec = TaskSpec(Task.CLASSIFICATION, (4,), 3)
+    data = ArraySource(inputs, torch.arange(200) % 3, spec, embeddings=inputs)
+    strategy = FeatureQuery(1, features=Inputs(), selector=k_center)
+    with opened(tmp_path, data=data) as driver:
+        whole = driver.unlabeled_pool
+        shown = subset(driver)
+        inside = sampled(Subpool(6, strategy, size=SIZE), driver)
+        driver.unlabeled_pool = among(whole, torch.tensor(sorted(shown)))
+        strategy.max_samples = 6
+        assert inside == sampled(strategy, driver)
 
 
 def test_requests_by_the_task_in_a_subset(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from alrun.core.protocols.model import (
     TrainingSession,
     ValidationProtocol,
 )
-from alrun.core.protocols.pool import DataPool, DataSource, LabeledRows, RowPool, UnlabeledRows
+from alrun.core.protocols.pool import DataPool, RowPool, Source
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import (
     ActiveLearningProtocol,
@@ -25,21 +25,19 @@ __all__ = [
     "ActiveLearningPhase",
     "ActiveLearningProtocol",
     "DataPool",
-    "DataSource",
     "DriverProtocol",
     "InferenceModule",
     "InferenceProtocol",
     "LabelStrategy",
-    "LabeledRows",
     "LearnerProtocol",
     "MetrologyStrategy",
     "Predictor",
     "QueryStrategy",
     "RowPool",
+    "Source",
     "StrategyHost",
     "TrainingLoop",
     "TrainingProtocol",
     "TrainingSession",
-    "UnlabeledRows",
     "ValidationProtocol",
 ]

@@ -1,10 +1,4 @@
-"""Pools of data, and the sources that make them.
-
-Where a datum is no row of tensors, ``inputs`` gives one minibatch of any type, and the driver looks for more, each of
-it optional: ``make_batch(positions, key)`` makes a minibatch with targets, its random numbers derived from ``key``;
-``workers`` is how many processes may do so; of an unlabeled pool, ``asked_as(item)`` says how a chosen datum is asked
-for (row or uuid), ``uuids(items)`` what requests are called, and ``gather(items)`` is a minibatch of their inputs.
-"""
+"""Sources of data, pools that can grow, and the pools of an experiment."""
 
 from __future__ import annotations
 
@@ -12,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+from alrun.core.request import Request
 from alrun.core.seeding import Seeds
-from alrun.core.types import TaskSpec
+from alrun.core.types import Split, TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["DataPool", "DataSource", "LabeledRows", "Pools", "RowPool", "TaskRows", "UnlabeledRows", "is_data_source"]
+__all__ = ["DataPool", "DatumSource", "EmbeddedSource", "Pools", "RowPool", "Source"]
 
 T = TypeVar("T")
 
@@ -64,72 +59,91 @@ class RowPool(Protocol):
         """Return the number of rows."""
         ...
 
-    def inputs(self, positions: Tensor) -> Tensor:
-        """Return the inputs ``[n, *input_shape]`` ``float32`` at ``positions`` of the pool."""
+    def inputs(self, positions: Tensor) -> Any:
+        """Return the inputs ``[n, *input_shape]`` ``float32`` at ``positions``, or one minibatch of any other kind."""
         ...
 
 
-class LabeledRows(RowPool, Protocol):
-    """A pool whose rows have targets: training, validation, test."""
+class Source(Protocol):
+    """What ``_target_`` of the ``data`` group builds: one immutable set of rows, split by seed.
 
-    def targets(self, positions: Tensor) -> Tensor:
-        """Return the targets at ``positions``: ``[n]`` ``int64`` classes or ``[n, T]`` ``float32``."""
-        ...
-
-
-class UnlabeledRows(RowPool, Protocol):
-    """The pool of rows that are neither labelled nor pending."""
-
-    def reveal(self, rows: Tensor) -> Tensor:
-        """Return the source's own targets of ``rows``; for label strategies alone."""
-        ...
-
-    def lookup(self, rows: Tensor) -> Tensor:
-        """Return the inputs ``[n, *input_shape]`` of any source ``rows``, whether they are in the pool or not."""
-        ...
-
-    def take(self, rows: Tensor) -> None:
-        """Mark ``rows`` as pending: they leave the pool. Raises ``StrategyError`` when one is not in it."""
-        ...
-
-    def label(self, rows: Tensor) -> None:
-        """Mark pending ``rows`` as labelled."""
-        ...
-
-    def give_back(self, rows: Tensor) -> None:
-        """Put pending ``rows`` back: their label failed."""
-        ...
-
-
-class TaskRows(UnlabeledRows, Protocol):
-    """The pool of rows of which some task is neither labelled nor pending; ``take`` and its like go by request.
-
-    A request is a pair ``(row, task name)``. Its key is a number that orders requests by row, then by task.
+    A source may also have ``embeddings(rows)`` (see ``EmbeddedSource``), ``uuids(rows)`` and what belongs to it (see
+    ``NamedSource``), ``batch(rows, key)`` and what belongs to it where a datum is no row of tensors (see
+    ``DatumSource``), and ``partial_labels``: whether labels are bought one task at a time.
     """
 
-    @property
-    def open_keys(self) -> Tensor:
-        """Keys of all requests that may be made, ``[m]`` ``int64``, ascending."""
+    spec: TaskSpec
+
+    def __len__(self) -> int:
+        """Return the number of rows ``N``."""
         ...
 
-    def open_tasks(self, rows: Tensor) -> Tensor:
-        """Return which tasks of ``rows`` may be asked for, ``[n, T]`` ``bool``."""
+    def inputs(self, rows: Tensor) -> Any:
+        """Return the inputs ``[n, *input_shape]`` ``float32`` of ``rows``, or one minibatch of any other kind."""
         ...
 
-    def keys(self, rows: Tensor) -> Tensor:
-        """Return the keys of all requests for ``rows``, ``[n, T]`` ``int64``."""
+    def targets(self, rows: Tensor) -> Tensor:
+        """Return the source's own targets of ``rows``: ``[n]`` or ``[n, T]`` ``int64`` classes, or ``float32``.
+
+        Raises:
+            StrategyError: A datum has none.
+        """
         ...
 
-    def request(self, key: int) -> tuple[int, str]:
-        """Return the pair of a key."""
+    def split(self, seeds: Seeds) -> Split:
+        """Return the rows of each pool, drawn from the split stream of ``seeds``."""
         ...
 
-    def requests(self, item: Any) -> list[tuple[int, str]]:
-        """Return the pairs that a queue item stands for: of a row, all tasks that are open."""
+    def fingerprint(self) -> str:
+        """Return a SHA-256 of the data itself, so that a resumed run notices that a file has changed."""
         ...
 
-    def request_keys(self, items: Sequence[Any]) -> Tensor:
-        """Return the keys ``[n]`` ``int64`` of pairs."""
+
+@runtime_checkable
+class EmbeddedSource(Protocol):
+    """A source that ships vectors to compare rows by."""
+
+    def embeddings(self, rows: Tensor) -> Tensor | None:
+        """Return the vectors ``[n, d]`` ``float32`` of ``rows``; ``None`` where there are none."""
+        ...
+
+
+@runtime_checkable
+class DatumSource(Source, Protocol):
+    """A source whose data may be of any type: they are read one by one, and collated.
+
+    Attributes:
+        workers: How many processes may read and collate; 0 for none beside this one.
+    """
+
+    workers: int
+
+    def data(self, rows: Tensor, key: int = 0) -> list[Any]:
+        """Return the data at ``rows``; whatever is random in them is a function of ``key`` and the row."""
+        ...
+
+    def batch(self, rows: Tensor, key: int) -> Any:
+        """Return one minibatch of the data at ``rows``, with the source's own targets."""
+        ...
+
+    def collate(self, data: Sequence[Any]) -> Any:
+        """Return one minibatch of ``data``."""
+        ...
+
+    def without_target(self, datum: Any) -> Any:
+        """Return ``datum`` as a query may see it."""
+        ...
+
+    def inputs_of(self, data: Sequence[Any]) -> Any:
+        """Return one minibatch of the inputs of ``data``."""
+        ...
+
+    def labeled(self, datum: Any, label: Any) -> Any:
+        """Return ``datum`` with ``label`` in the place of its target."""
+        ...
+
+    def made(self, requests: Sequence[Request]) -> list[Any]:
+        """Return the data that ``requests`` ask for, those too that the source does not hold."""
         ...
 
 
@@ -141,22 +155,3 @@ class Pools:
     unlabeled: Any | None = None
     validation: DataPool[Any] | None = None
     test: DataPool[Any] | None = None
-
-
-class DataSource(Protocol):
-    """What ``_target_`` of the ``data`` group builds: one immutable set of rows, split by seed."""
-
-    spec: TaskSpec
-
-    def pools(self, seeds: Seeds) -> Pools:
-        """Split the rows with the ``split`` stream of ``seeds`` and return the pools that view them."""
-        ...
-
-    def fingerprint(self) -> str:
-        """Return a SHA-256 of the data itself, so that a resumed run notices that a file has changed."""
-        ...
-
-
-def is_data_source(data: Any) -> bool:
-    """Return whether ``data`` makes its own pools, rather than being a training pool itself."""
-    return callable(getattr(data, "pools", None))

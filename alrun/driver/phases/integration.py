@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import Annotation, LabelStatus
-from alrun.driver.apportion import sells_validation
 from alrun.driver.phases.base import PhaseResult
+from alrun.pool.foreign import takes_requests
 
 if TYPE_CHECKING:
+    from alrun.core.request import Request
     from alrun.driver.experiment import Experiment
     from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
+
+    Answered = tuple[Request, Annotation]
 
 __all__ = ["IntegrationPhase"]
 
@@ -26,9 +29,17 @@ class IntegrationPhase:
     def run(self, experiment: Experiment, state: State) -> PhaseResult:
         """Integrate the answers."""
         answers: list[Annotation] = state.label_queue.to_list()
-        labelled = [answer for answer in answers if answer.status is LabelStatus.LABELLED]
-        self._integrate(experiment, state, answers, labelled)
-        return PhaseResult({"labelled": len(labelled)})
+        answered = list(zip(experiment.ledger.requests(state.step), answers, strict=bool(answers)))
+        labeled = [one for one in answered if one[1].status is LabelStatus.LABELLED]
+        if experiment.status is not None:
+            experiment.status.label([request for request, _ in labeled])
+            experiment.status.give_back([one[0] for one in answered if one[1].status is not LabelStatus.LABELLED])
+        trained = _without_validation(experiment, labeled)
+        _append(experiment, state, trained)
+        state.label_queue.from_list([])
+        state.labels_bought += len(labeled)
+        state.last_batch = len(trained)
+        return PhaseResult({"labelled": len(labeled)})
 
     def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
         """Do the same again: it is a function of the answers."""
@@ -37,41 +48,23 @@ class IntegrationPhase:
     def committed(self, experiment: Experiment, state: State) -> None:
         """Nothing to tidy."""
 
-    def _integrate(
-        self, experiment: Experiment, state: State, answers: Sequence[Annotation], labelled: Sequence[Annotation]
-    ) -> None:
-        trained = _without_validation(experiment, labelled)
-        _append(experiment, state, trained)
-        state.label_queue.from_list([])
-        state.labels_bought += len(labelled)
-        state.last_batch = len(trained)
-        pool = experiment.pools.unlabeled
-        rows = experiment.pool_rows([answer.item for answer in labelled])
-        returned = experiment.pool_rows([a.item for a in answers if a.status is not LabelStatus.LABELLED])
-        if pool is not None and rows is not None and returned is not None:
-            pool.label(rows)
-            pool.give_back(returned)
 
-
-def _without_validation(experiment: Experiment, labelled: Sequence[Annotation]) -> Sequence[Annotation]:
+def _without_validation(experiment: Experiment, labeled: Sequence[Answered]) -> Sequence[Answered]:
     """Move labels of validation rows to the validation pool; return the others."""
-    rows = experiment.pool_rows([answer.item for answer in labelled]) if sells_validation(experiment) else None
-    pool: Any = experiment.pools.validation
-    sold = experiment.pools.unlabeled
-    if rows is None or pool is None or sold is None:
-        return labelled
-    held_out = set(rows[sold.is_validation(rows)].tolist())
-    bought = [answer for answer in labelled if isinstance(answer.item, int) and answer.item in held_out]
-    pool.extend(bought)
-    return [answer for answer in labelled if not (isinstance(answer.item, int) and answer.item in held_out)]
+    pool, status = experiment.pools.validation, experiment.status
+    if status is None or not status.sells_validation or not takes_requests(pool):
+        return labeled
+    held_out = [one for one in labeled if one[0].row is not None and status.for_validation[one[0].row]]
+    pool.add([request for request, _ in held_out], [annotation.target for _, annotation in held_out])
+    return [one for one in labeled if one[0].row is None or not status.for_validation[one[0].row]]
 
 
-def _append(experiment: Experiment, state: State, labelled: Sequence[Annotation]) -> None:
-    pool: Any = experiment.pools.training
-    if not experiment.pools_own_their_labels:
-        pool.extend(list(labelled))
+def _append(experiment: Experiment, state: State, labeled: Sequence[Answered]) -> None:
+    pool = experiment.pools.training
+    if takes_requests(pool) and experiment.source is not None:
+        pool.add([request for request, _ in labeled], [annotation.target for _, annotation in labeled])
         return
     # A pool that writes to its own storage may hold these already when a run is resumed.
-    missing = state.initial_pool_size + state.labels_bought + len(labelled) - len(pool)
-    for annotation in list(labelled)[max(0, len(labelled) - missing) :]:
+    missing = state.initial_pool_size + state.labels_bought + len(labeled) - len(pool)
+    for _, annotation in labeled[max(0, len(labeled) - missing) :]:
         pool.append(annotation.target)

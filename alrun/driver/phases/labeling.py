@@ -17,6 +17,7 @@ from alrun.driver.phases.base import PhaseResult
 from alrun.driver.recorded import recorded_answers
 
 if TYPE_CHECKING:
+    from alrun.core.request import Request
     from alrun.driver.experiment import Experiment
     from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
@@ -32,7 +33,7 @@ class LabelingPhase:
     def run(self, experiment: Experiment, state: State) -> PhaseResult:
         """Ask; requests that come back unanswered are noted as skipped."""
         step = state.step
-        requests = list(enumerate(state.query_queue.to_list()))
+        requests = experiment.ledger.requests(step)
         if not experiment.strategies.label:
             return PhaseResult({"answers": 0, "digest": experiment.store.labels.digest(step)})
         experiment.store.check()
@@ -42,10 +43,8 @@ class LabelingPhase:
             known = {}
         for order, annotation in known.items():
             tell_label(experiment, state, order, annotation, again=True)
-        known = {
-            **known,
-            **_recalled(experiment, state, [one for one in requests if one[0] not in known], len(requests)),
-        }
+        unknown = [order for order in range(len(requests)) if order not in known]
+        known = {**known, **_recalled(experiment, state, unknown, len(requests))}
         if len(known) < len(requests):
             _ask(experiment, state, requests, known)
         _refuse_all_failed(experiment.store.labels.answers(step), step)
@@ -69,11 +68,9 @@ class LabelingPhase:
         state.query_queue.from_list([])
 
 
-def _recalled(
-    experiment: Experiment, state: State, requests: Sequence[tuple[int, Any]], total: int
-) -> Mapping[int, Annotation]:
-    """Take in the labels of ``requests`` that an earlier run has paid for; return them by order."""
-    answers = recorded_answers(experiment, state, requests)
+def _recalled(experiment: Experiment, state: State, orders: Sequence[int], total: int) -> Mapping[int, Annotation]:
+    """Take in the labels of requests that an earlier run has paid for; return them by order."""
+    answers = recorded_answers(experiment, state, orders)
     if answers:
         intake = LabelIntake(experiment, state, total)
         intake.check(list(answers.values()))
@@ -81,16 +78,13 @@ def _recalled(
     return answers
 
 
-def _ask(
-    experiment: Experiment, state: State, requests: Sequence[tuple[int, Any]], known: Mapping[int, Annotation]
-) -> None:
+def _ask(experiment: Experiment, state: State, requests: Sequence[Request], known: Mapping[int, Annotation]) -> None:
     """Have the label strategy answer what is not ``known``; what it leaves is skipped."""
     ((name, strategy),) = experiment.strategies.label.items()
-    outstanding = [(order, item) for order, item in requests if order not in known]
-    queue = Requests([item for _, item in outstanding], experiment.store.check)
-    uuids = getattr(experiment.pools.unlabeled, "uuids", None)
-    answered = [(order, item) for order, item in requests if order in known]
-    open_requests = OpenRequests(outstanding, answered, uuids, lambda: queue.taken)
+    outstanding = [(order, one) for order, one in enumerate(requests) if order not in known]
+    queue = Requests([one.item for _, one in outstanding], experiment.store.check)
+    answered = [(order, one) for order, one in enumerate(requests) if order in known]
+    open_requests = OpenRequests(outstanding, answered, lambda: queue.taken)
     answers = DurableQueue(open_requests, LabelIntake(experiment, state, len(requests)), partial(_wrap, name), name)
     try:
         with calling(experiment, state, name, ActiveLearningPhase.LABELING):

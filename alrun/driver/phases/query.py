@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from alrun.core.errors import DataError, Problem, StrategyError
 from alrun.core.events import QueryFinished, QueryStarted
 from alrun.core.needs import report_of
 from alrun.core.phases import ActiveLearningPhase
-from alrun.core.requests import is_pair
+from alrun.core.request import NamedSource, Request, parse, restored
 from alrun.core.types import QueryReport
 from alrun.driver.apportion import VALIDATION, shared
 from alrun.driver.guards.calls import calling
@@ -37,35 +36,35 @@ class QueryPhase:
             return self._fill(experiment, state, strategies)
 
     def _fill(self, experiment: Experiment, state: State, strategies: Mapping[str, QueryStrategy]) -> PhaseResult:
+        requests: list[Request] = []
         authors: list[str] = []
         scores: list[float] = []
         reports: list[QueryReport] = []
         for name, strategy in strategies.items():
-            before = len(state.query_queue)
             experiment.notify.tell(QueryStarted, strategy=name)
             with calling(experiment, state, name, self.tag):
                 strategy.sample(state.query_queue)
             report = report_of(strategy)
-            added = len(state.query_queue) - before
-            given = (list(report.scores) + [float("nan")] * added)[:added]
-            given = _by_task(experiment, state, strategy, before, given)
-            authors += [name] * len(given)
-            scores += given
+            items = state.query_queue.to_list()[len(requests) :]
+            chosen = _chosen(experiment, name, items, report.scores)
+            if experiment.status is not None and experiment.status.by_task:
+                chosen = _fresh(chosen, requests)[: strategy.max_samples]
+            requests += [request for request, _ in chosen]
+            state.query_queue.from_list([request.item for request in requests])
+            authors += [name] * len(chosen)
+            scores += [score for _, score in chosen]
             reports.append(replace(report, strategy=name))
-            _tell(experiment, state, name, len(given), scores, report)
-        items = state.query_queue.to_list()[: experiment.remaining_budget(state)]
-        if not experiment.pools_own_their_labels:
-            items = [_request(experiment.pools.unlabeled, item) for item in items]
-        _check(
-            experiment, [item for item, author in zip(items, authors, strict=False) if author != VALIDATION], authors
-        )
+            _tell(experiment, state, name, len(chosen), scores, report)
+        requests = requests[: experiment.remaining_budget(state)]
+        _check(experiment, [pair for pair in zip(requests, authors, strict=False) if pair[1] != VALIDATION])
         content = {
-            "items": items,
-            "strategies": authors[: len(items)],
-            "scores": scores[: len(items)],
+            "items": [request.item for request in requests],
+            "strategies": authors[: len(requests)],
+            "scores": scores[: len(requests)],
             "reports": reports,
-            **_uuids(experiment, items),
         }
+        if isinstance(experiment.source, NamedSource):
+            content["uuids"] = [request.uuid for request in requests]
         self._apply(experiment, state, content)
         return PhaseResult(content)
 
@@ -82,28 +81,30 @@ class QueryPhase:
         state.query_queue.from_list(content["items"])
         state.last_reports = list(content["reports"])
         experiment.ledger.add_requests(state.step, content)
-        rows = experiment.pool_rows(content["items"])
-        if rows is not None and experiment.pools.unlabeled is not None:
-            experiment.pools.unlabeled.take(rows)
+        if experiment.status is not None:
+            experiment.status.take(experiment.ledger.requests(state.step))
 
 
-def _by_task(
-    experiment: Experiment, state: State, strategy: QueryStrategy, before: int, scores: list[float]
-) -> list[float]:
-    """Take apart what a strategy chose, where labels are sold by the task; return the scores of the requests.
+def _chosen(
+    experiment: Experiment, name: str, items: Sequence[Any], scores: Sequence[float]
+) -> list[tuple[Request, float]]:
+    """Return the requests that the ``items`` of a strategy stand for, each with its score.
 
-    A row stands for all its tasks that are open. ``max_samples`` then counts requests.
+    Where labels are bought by the task, a row stands for all its tasks that are open.
     """
-    pool: Any = experiment.pools.unlabeled
-    if not hasattr(pool, "requests"):
-        return scores
-    items = state.query_queue.to_list()
-    earlier = set(items[:before])
-    chosen = zip(items[before:], scores, strict=True)
-    pairs = [(pair, score) for item, score in chosen for pair in pool.requests(item) if pair not in earlier]
-    pairs = pairs[: strategy.max_samples]
-    state.query_queue.from_list([*items[:before], *(pair for pair, _ in pairs)])
-    return [score for _, score in pairs]
+    try:
+        requests = parse(items, experiment.source)
+        groups = [[one] for one in requests] if experiment.status is None else experiment.status.expanded(requests)
+    except StrategyError as error:
+        raise StrategyError(f"{name} chose what cannot be asked for: {error}") from error
+    given = (list(scores) + [float("nan")] * len(items))[: len(items)]
+    return [(one, score) for group, score in zip(groups, given, strict=True) for one in group]
+
+
+def _fresh(chosen: list[tuple[Request, float]], earlier: Sequence[Request]) -> list[tuple[Request, float]]:
+    """Return those of ``chosen`` that are none of the ``earlier`` requests."""
+    known = {one.key for one in earlier}
+    return [(one, score) for one, score in chosen if one.key not in known]
 
 
 def _tell(
@@ -120,29 +121,16 @@ def _tell(
         )
 
 
-def _request(pool: Any, item: Any) -> Any:
-    """Return a row number as a python int, whatever kind of integer it is; points as they are; other data by uuid."""
-    try:
-        return operator.index(item) if getattr(item, "shape", ()) == () else item
-    except TypeError:
-        named = getattr(pool, "asked_as", None)
-        return item if named is None else named(item)
-
-
-def _uuids(experiment: Experiment, items: Sequence[Any]) -> dict[str, Any]:
-    """Return the uuids of the requests, where the data have such."""
-    uuids = getattr(experiment.pools.unlabeled, "uuids", None)
-    return {} if uuids is None else {"uuids": uuids(items)}
-
-
 def _refuse_renamed(experiment: Experiment, content: dict[str, Any]) -> None:
     """Refuse to go on with data whose numbers mean something else by now."""
-    if "uuids" not in content:
+    source = experiment.source
+    if "uuids" not in content or not isinstance(source, NamedSource):
         return
-    now = _uuids(experiment, content["items"])["uuids"]
-    for item, before, uuid in zip(content["items"], content["uuids"], now, strict=True):
-        if before != uuid:
-            what = f"row {item} was {before!r} when it was chosen, and is {uuid!r} now"
+    stored = [one for one in restored(content["items"], content["uuids"]) if one.row is not None]
+    now = source.uuids([one.row for one in stored if one.row is not None])
+    for one, uuid in zip(stored, now, strict=True):
+        if one.uuid != uuid:
+            what = f"row {one.row} was {one.uuid!r} when it was chosen, and is {uuid!r} now"
             raise DataError(Problem(what, "data", "bring back the order of the data, or fresh=true to start over"))
 
 
@@ -154,41 +142,23 @@ def _strategies(experiment: Experiment) -> Mapping[str, QueryStrategy]:
     return experiment.strategies.cold_start
 
 
-def _check(experiment: Experiment, items: Sequence[Any], authors: Sequence[str]) -> None:
+def _check(experiment: Experiment, chosen: Sequence[tuple[Request, str]]) -> None:
     """Refuse requests that are made twice or that the unlabeled pool cannot meet, naming the strategy."""
-    rows = experiment.pool_rows(items)
-    if rows is None or len(rows) == 0 or experiment.pools.unlabeled is None:
-        _refuse_pairs(experiment, items, authors)
+    status = experiment.status
+    if status is None:
         return
-    import torch
-
-    pool = experiment.pools.unlabeled
-    by_task = hasattr(pool, "open_keys")
-    if not by_task:
-        _refuse_pairs(experiment, items, authors)
-    available = torch.isin(rows, pool.open_keys if by_task else pool.indices)
-    if not bool(available.all()):
-        author, what = _named(experiment, items, authors, int(rows[~available][0]))
-        raise StrategyError(f"{author} chose {what}, which is not in the unlabeled pool")
-    values, counts = rows.unique(return_counts=True)
-    if bool((counts > 1).any()):
-        author, what = _named(experiment, items, authors, int(values[counts > 1][0]))
-        raise StrategyError(f"{author} chose {what} twice")
-
-
-def _refuse_pairs(experiment: Experiment, items: Sequence[Any], authors: Sequence[str]) -> None:
-    pairs = [position for position, item in enumerate(items) if is_pair(item)]
-    if pairs and hasattr(experiment.pools.unlabeled, "take"):
+    part = next((pair for pair in chosen if pair[0].task is not None), None)
+    if part is not None and not status.by_task:
         raise StrategyError(
-            f"{authors[pairs[0]]} asks for one task of a row, {items[pairs[0]]!r}, but whole rows are labelled here\n"
+            f"{part[1]} asks for one task of a row, {part[0].item!r}, but whole rows are labelled here\n"
             "    → data.partial_labels=true, where the data have several tasks"
         )
-
-
-def _named(experiment: Experiment, items: Sequence[Any], authors: Sequence[str], key: int) -> tuple[str, str]:
-    """Return who made the request of ``key`` last, and what it is."""
-    pool: Any = experiment.pools.unlabeled
-    wanted = pool.request(key) if hasattr(pool, "open_keys") else key
-    positions = [position for position, item in enumerate(items) if type(item) is type(wanted) and item == wanted]
-    what = f"task {wanted[1]!r} of row {wanted[0]}" if isinstance(wanted, tuple) else f"row {wanted}"
-    return (authors[positions[-1]] if positions else "a query strategy"), what
+    may = status.may_take([request for request, _ in chosen])
+    for (request, author), is_open in zip(chosen, may, strict=True):
+        if not is_open:
+            raise StrategyError(f"{author} chose {request.name}, which is not in the unlabeled pool")
+    made: set[Any] = set()
+    for request, author in chosen:
+        if request.key is not None and request.key in made:
+            raise StrategyError(f"{author} chose {request.name} twice")
+        made.add(request.key)

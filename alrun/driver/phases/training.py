@@ -11,6 +11,7 @@ from alrun.driver.phases.base import PhaseResult
 from alrun.driver.session import EpochSession
 from alrun.driver.supply.loader import BatchLoader
 from alrun.driver.weights import reset_weights
+from alrun.pool.foreign import gives_batches
 
 if TYPE_CHECKING:
     from alrun.driver.experiment import Experiment
@@ -88,7 +89,7 @@ def _lifted(learner: Any, step: Any, training: bool) -> Any:
 def _fit_statistics(experiment: Experiment) -> None:
     fit = getattr(experiment.learner, "fit_statistics", None)
     pool: Any = experiment.pools.training
-    if callable(fit) and hasattr(pool, "inputs"):
+    if callable(fit) and gives_batches(pool):
         import torch
 
         everything = torch.arange(len(pool))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.batches import collated
-from alrun.core.reading import read
 from alrun.core.seeding import Role, Seeds
 from alrun.driver.supply.stream import BatchStream
+from alrun.pool.foreign import readable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,11 +23,9 @@ CHUNK_VALUES = 1 << 19
 class BatchLoader:
     """Re-iterable batches of a pool.
 
-    * A pool with ``make_batch(positions, key) -> batch`` makes its own, in ``pool.workers`` processes.
-    * A pool of tensor rows (``inputs`` and ``__getitems__(positions) -> (x, y)``) is read some thousand rows at a time
-      and cut into views: no per-sample Python.
-    * Any other map-style data set is read batch by batch, by ``__getitems__`` where it has that, and collated by its
-      own ``collate``, that of its data, or torch's. A ``__getitems__`` that returns no list has collated already.
+    * A pool of tensor rows is read some thousand rows at a time and cut into views: no per-sample Python.
+    * Any other pool makes its batches itself, in ``pool.workers`` processes; see ``ForeignPool`` for data sets of
+      other people.
 
     With ``M > 1`` shuffles a batch holds those of ``M`` loaders side by side: tensors ``[B, M, ...]`` of a pool of
     tensor rows, a list of ``M`` batches of any other. The first is what a loader with one shuffle has.
@@ -45,7 +42,7 @@ class BatchLoader:
         self._seeds = seeds
         self._shuffles = shuffles
         self._epoch = 0
-        self._is_tensors = not hasattr(pool, "make_batch") and hasattr(pool, "__getitems__") and hasattr(pool, "inputs")
+        self._pool = readable(pool)
         self._stream: BatchStream | None = None
 
     def __len__(self) -> int:
@@ -71,11 +68,10 @@ class BatchLoader:
         import torch
 
         orders = torch.stack([self._order(number) for number in range(self._shuffles)])
-        if self._is_tensors:
+        if self._pool.has_tensors:
             return self._sliced(orders)
         if self._stream is None:
-            make = getattr(self.dataset, "make_batch", None) or _reader(self.dataset)
-            self._stream = BatchStream(make, getattr(self.dataset, "workers", 0))
+            self._stream = BatchStream(self._pool.batch, self._pool.workers)
         key = self._seeds.integer("data", f"epoch {self._epoch}") if self._seeds is not None else 0
         chunks = orders.split(self.batch_size, dim=1)
         each = self._stream([order for chunk in chunks for order in chunk], key) if orders.numel() else iter(())
@@ -87,11 +83,11 @@ class BatchLoader:
             self._stream.close()
 
     def _sliced(self, orders: Tensor) -> Iterator[Any]:
-        spec = getattr(self.dataset, "spec", None)
-        width = max(1, getattr(spec, "num_outputs", 1), math.prod(getattr(spec, "input_shape", ())))
+        spec = self._pool.spec
+        width = 1 if spec is None else max(1, spec.num_outputs, math.prod(spec.input_shape))
         rows = min(CHUNK_ROWS, CHUNK_VALUES // width) // len(orders)
         for positions in orders.split(max(1, rows // self.batch_size) * self.batch_size, dim=1):
-            read = self.dataset.__getitems__(positions.flatten())
+            read = self._pool.__getitems__(positions.flatten())
             inputs, targets = (self._columns(values, len(orders)) for values in read)
             yield from zip(inputs.split(self.batch_size), targets.split(self.batch_size), strict=True)
 
@@ -105,13 +101,3 @@ def _grouped(batches: Iterable[Any], size: int) -> Iterator[list[Any]]:
     iterator = iter(batches)
     while group := list(islice(iterator, size)):
         yield group
-
-
-def _reader(pool: Any) -> Callable[[Tensor, int], Any]:
-    """Return what makes a batch of a data set that does not make its own."""
-
-    def make(positions: Tensor, key: int) -> Any:
-        data = read(pool, positions.tolist(), key)
-        return collated(data, pool) if isinstance(data, list) else data
-
-    return make

@@ -12,6 +12,7 @@ from alrun.core.errors import StrategyError
 from alrun.core.evaluation import by_itself
 from alrun.core.types import Prediction
 from alrun.driver.supply.stream import BatchStream
+from alrun.pool.foreign import workers_of
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +76,7 @@ class StreamedPredictor:
             # Masks of a stochastic inference belong to the step: query and metrology see the same posterior samples.
             forward = stack.enter_context(self._inference.prepared(self._learner, seeds.at(seeds.step)))
             chunks = _Chunks(total, self._batch_size)
-            stream = BatchStream(lambda positions, _: pool.inputs(positions), getattr(pool, "workers", 0))
+            stream = BatchStream(lambda positions, _: pool.inputs(positions), workers_of(pool))
             stack.callback(stream.close)
             batches = stream(chunks)
             for positions in chunks:

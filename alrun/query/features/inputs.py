@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import StrategyError
+from alrun.pool.foreign import shipped_embeddings
 from alrun.query.candidates import Chunk
 
 __all__ = ["Inputs"]
@@ -32,8 +33,7 @@ class Inputs:
         Raises:
             StrategyError: The inputs are not tensors and nothing is shipped.
         """
-        shipped = getattr(chunk.pool, "shipped_embeddings", None)
-        found = None if shipped is None else shipped(chunk.positions)
+        found = shipped_embeddings(chunk.pool, chunk.positions)
         self._shipped = found is not None
         inputs = chunk.pool.inputs(chunk.positions) if found is None else found
         if not isinstance(inputs, Tensor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from alrun.data.problems import fail
 
-__all__ = ["cheap_targets", "check_classes", "check_dataset"]
+__all__ = ["cheap_embeddings", "cheap_targets", "check_classes", "check_dataset"]
 
 
 def check_dataset(dataset: Any, workers: int, fingerprint: str) -> None:
@@ -34,9 +35,19 @@ def cheap_targets(dataset: Any) -> npt.NDArray[Any] | None:
     return found if found.ndim and len(found) == len(dataset) and found.dtype.kind in "biuf" else None
 
 
-def check_classes(targets: npt.NDArray[Any], num_classes: int) -> None:
-    """Raise ``DataError`` unless ``targets`` are ``[N]`` classes from 0 to ``num_classes - 1``."""
-    wrong = np.flatnonzero((targets < 0) | (targets >= num_classes) | (targets != np.floor(targets)))
-    if targets.ndim != 1 or len(wrong):
-        where = f"dataset.targets, row {wrong[0]}" if len(wrong) else "dataset.targets"
-        raise fail(f"a target is no class from 0 to {num_classes - 1}", where, "data.task=regression")
+def cheap_embeddings(dataset: Any) -> npt.NDArray[Any] | None:
+    """Return ``dataset.embeddings`` as an array ``[N, d]``, memory-mapped ones as they are; ``None`` without any."""
+    given = getattr(dataset, "embeddings", None)
+    return None if given is None or callable(given) else np.asanyarray(given)
+
+
+def check_classes(targets: npt.NDArray[Any], num_classes: Sequence[int]) -> None:
+    """Raise ``DataError`` unless ``targets`` are ``[N]``, or ``[N, T]``, classes of tasks with ``num_classes`` each."""
+    columns = targets.reshape(len(targets), -1)
+    if targets.ndim > 2 or columns.shape[1] != len(num_classes) or (targets.ndim == 2 and len(num_classes) == 1):
+        raise fail(f"a target is no class from 0 to {num_classes[0] - 1}", "dataset.targets", "data.task=regression")
+    for column, count in zip(columns.T, num_classes, strict=True):
+        wrong = np.flatnonzero((column < 0) | (column >= count) | (column != np.floor(column)))
+        if len(wrong):
+            where = f"dataset.targets, row {wrong[0]}"
+            raise fail(f"a target is no class from 0 to {count - 1}", where, "data.task=regression")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,25 +13,21 @@ from torch import Tensor
 from alrun.core.errors import StrategyError
 from alrun.core.types import Annotation, LabelStatus, Task, TaskSpec
 
-__all__ = ["encode_targets", "is_point", "num_classes", "refuse_unlabelled", "row_number", "stack_points"]
+__all__ = [
+    "MISSING",
+    "encode_targets",
+    "encode_task_labels",
+    "missing_value",
+    "num_classes",
+    "refuse_unlabeled",
+    "stack_points",
+]
+
+#: Target of a classification whose label has not been bought; of a regression it is NaN.
+MISSING = -1
 
 
-def is_point(item: Any) -> bool:
-    """Return whether ``item`` is the inputs of a new point rather than a row number (an integer, or a 0-d tensor)."""
-    return isinstance(item, Tensor | np.ndarray) and item.ndim > 0
-
-
-def row_number(item: Any) -> int:
-    """Return ``item`` as a row number, or raise ``StrategyError``."""
-    try:
-        return operator.index(item)
-    except TypeError:
-        raise StrategyError(
-            f"a label request must be a row number or the inputs of a new point, not {item!r}"
-        ) from None
-
-
-def refuse_unlabelled(annotations: Sequence[Annotation]) -> None:
+def refuse_unlabeled(annotations: Sequence[Annotation]) -> None:
     """Raise ``StrategyError`` when one of ``annotations`` is not labelled."""
     refused = next((one for one in annotations if one.status != LabelStatus.LABELLED), None)
     if refused is not None:
@@ -81,6 +76,38 @@ def encode_targets(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
     if block.is_complex():
         raise StrategyError("labels that are not numbers: they are complex")
     return _classes(block, spec) if spec.task is Task.CLASSIFICATION else _values(block, spec)
+
+
+def missing_value(spec: TaskSpec) -> float:
+    """Return what stands for a label that has not been bought: -1 of a classification, NaN of a regression."""
+    return MISSING if spec.task is Task.CLASSIFICATION else math.nan
+
+
+def encode_task_labels(labels: Sequence[Any], tasks: Tensor, spec: TaskSpec) -> Tensor:
+    """Return labels of single tasks, ``[n]`` ``int64`` classes or finite ``float32``.
+
+    Args:
+        labels: One class or number each.
+        tasks: Number of the task of each, ``[n]`` ``int64``.
+        spec: The tasks.
+
+    Raises:
+        StrategyError: A label is no number, no class of its task, or not finite.
+    """
+    try:
+        given = torch.as_tensor([float(label) for label in labels], dtype=torch.float64)
+    except (TypeError, ValueError) as error:
+        raise StrategyError(f"a label that is not one class, or one number: {error}") from error
+    if spec.task is Task.REGRESSION:
+        if not given.isfinite().all():
+            raise StrategyError("a label is not finite; answer such a request with status 'failed'")
+        return given.to(torch.float32)
+    limit = num_classes(spec)[tasks]
+    wrong = (given != given.floor()) | (given < 0) | (given >= limit)
+    if wrong.any():
+        name, most = spec.tasks[int(tasks[wrong][0])].name, int(limit[wrong][0]) - 1
+        raise StrategyError(f"label {given[wrong][0].item():g} is not a class of task {name!r} (0 to {most})")
+    return given.to(torch.int64)
 
 
 def _classes(block: Tensor, spec: TaskSpec) -> Tensor:
