@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from alrun.testing.label import LabelConformance
     from alrun.testing.learner import LearnerConformance
     from alrun.testing.metrology import MetrologyConformance
+    from alrun.testing.pool import PoolConformance
     from alrun.testing.query import QueryConformance
+    from alrun.testing.source import SourceConformance
     from alrun.testing.stopping import StoppingConformance
 
 __all__ = [
@@ -34,7 +36,9 @@ __all__ = [
     "LabelConformance",
     "LearnerConformance",
     "MetrologyConformance",
+    "PoolConformance",
     "QueryConformance",
+    "SourceConformance",
     "StoppingConformance",
 ]
 
@@ -44,7 +48,9 @@ _HOMES = {
     "LabelConformance": "alrun.testing.label",
     "LearnerConformance": "alrun.testing.learner",
     "MetrologyConformance": "alrun.testing.metrology",
+    "PoolConformance": "alrun.testing.pool",
     "QueryConformance": "alrun.testing.query",
+    "SourceConformance": "alrun.testing.source",
     "StoppingConformance": "alrun.testing.stopping",
 }
 

@@ -75,5 +75,5 @@ def test_new_points_cannot_be_balanced(tmp_path: Path) -> None:
         def sample(self, query_queue: Any, *args: Any, **kwargs: Any) -> None:
             query_queue.put(torch.zeros(5))
 
-    with opened(tmp_path) as driver, pytest.raises(StrategyError, match="Tensor"):
+    with opened(tmp_path) as driver, pytest.raises(StrategyError, match="not a new point"):
         sampled(ClassBalanced(3, Invents(1)), driver)
