@@ -112,6 +112,7 @@ class LabelDeaths:
         driver.state.phase = LABELING
         items = list(self._requests(driver))
         driver.query_queue.from_list(items)
+        driver.experiment.ledger.add_requests(driver.state.step, {"items": items})
         strategy = self._strategy()
         strategy.attach(driver)
         append, label = store.labels.append, strategy.label

@@ -32,9 +32,9 @@ class SourceConformance:
             assert inputs.equal(alone), "inputs depend on other rows"
             assert inputs.shape[1:] == source.spec.input_shape
         if isinstance(source, EmbeddedSource) and (vectors := source.embeddings(rows)) is not None:
-            alone = source.embeddings(rows[1:2])
-            assert alone is not None
-            assert vectors[1:2].equal(alone)
+            vector = source.embeddings(rows[1:2])
+            assert vector is not None
+            assert vectors[1:2].equal(vector)
 
     def test_targets_are_what_the_spec_says(self) -> None:
         """Classes are below their number, of each task; numbers are finite."""
