@@ -69,7 +69,7 @@ def test_kmeans_covers_the_inputs_better_than_chance(tmp_path: Path) -> None:
 def test_kmeans_fills_up_where_rows_repeat(tmp_path: Path) -> None:
     with hosted(tmp_path / "run", cold=True) as driver:
         pool: Any = driver.unlabeled_pool
-        pool._source.array[:] = pool._source.array[:4].repeat(50, 1)
+        pool.source.array[:] = pool.source.array[:4].repeat(50, 1)
         picks = sampled(KMeans(10), driver)
         assert len(picks.unique()) == 10
         assert len(pool.lookup(picks[:4]).unique(dim=0)) == 4
