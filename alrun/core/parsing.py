@@ -42,8 +42,12 @@ def _levels(data: bytes) -> int:
     return max(accumulate(map(_STEPS.__getitem__, brackets)))
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, loader: Any = None) -> Any:
     """Return the value of YAML text, of the types that JSON has (and dates); tags that name objects are refused.
+
+    Args:
+        text: The text.
+        loader: A safe loader that tells numbers from text in its own way; by default PyYAML's.
 
     Raises:
         ValueError: It is none, or beyond the limits; the message is one line.
@@ -51,13 +55,13 @@ def parse_yaml(text: str) -> Any:
     import yaml
 
     check_yaml(text)
-    loader = _loader()(text)
+    loading = (loader or _loader())(text)
     try:
-        return loader.get_single_data()
+        return loading.get_single_data()
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(_told(error)) from None
     finally:
-        loader.dispose()
+        loading.dispose()
 
 
 def check_yaml(text: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from omegaconf import OmegaConf
-from yaml import YAMLError
+from yaml import SafeLoader, YAMLError
+from yaml.constructor import SafeConstructor
 
-from alrun.config.stored import parse_config
+from alrun.config.stored import parse_config, yaml_loader
 from alrun.core.errors import ConfigError
 
 TEXTS = "k0: ${seed}\nseed: 0\n" + "".join(f"k{n}: ${{k{n - 1}}}${{k{n - 1}}}\n" for n in range(1, 40))
@@ -69,3 +70,20 @@ def test_what_is_read_is_what_omegaconf_reads(text: str) -> None:
         return
     found = parse_config(text, "config.yaml")
     assert repr(found) == repr(expected), "1 is not 1.0, nor True"
+
+
+def test_the_loader_makes_only_what_a_safe_one_makes() -> None:
+    assert issubclass(yaml_loader(), SafeConstructor)
+    assert yaml_loader().yaml_constructors == SafeLoader.yaml_constructors
+    assert not yaml_loader().yaml_multi_constructors
+
+
+def test_without_libyaml_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("yaml.CSafeLoader")
+    yaml_loader.cache_clear()
+    try:
+        assert repr(parse_config("a: 1e-3\nb: 2001-01-01\n", "config.yaml")) == "{'a': 0.001, 'b': '2001-01-01'}"
+        with pytest.raises(ConfigError, match="cannot be read"):
+            parse_config("a: !!python/object/apply:pathlib.Path [x]", "config.yaml")
+    finally:
+        yaml_loader.cache_clear()
