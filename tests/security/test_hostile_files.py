@@ -92,6 +92,7 @@ def test_a_file_of_a_stored_run(name: str, kind: str, alrun: Command, watch: Wat
     for words in (("status", "received"), ("report", "received"), ("resume", str(stored), "budget=15")):
         answer = alrun(*words)
         assert "Traceback" not in answer.err, answer.err
+        assert "this is a bug" not in answer.err, answer.err
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     assert grown < LIMIT, f"{grown / 1e9:.1f} GB to refuse a file"
     assert not [event for event in watch.ran if "git" not in event], watch.ran
@@ -109,6 +110,7 @@ def test_a_file_of_data(suffix: str, kind: str, alrun: Command, watch: Watch) ->
     answer = alrun(*kinds, f"data.path={place}", "budget=30")
     assert answer.code == 2, answer
     assert "Traceback" not in answer.err
+    assert "this is a bug" not in answer.err, answer.err
     assert f"data.{suffix}" in answer.err
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < LIMIT
     assert not [event for event in watch.ran if "git" not in event], watch.ran
