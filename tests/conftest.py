@@ -5,7 +5,8 @@ is for what. ``scripts/suite_under_load.sh`` runs all tests beside busy loops.
 
 Longer versions of tests, by environment variable:
 
-- ``ALRUN_ALL_POINTS=1``: every point of ``crash/test_write_points.py`` and ``crash/test_bad_batches.py``, not a sample;
+- ``ALRUN_ALL_POINTS=1``: every point of ``crash/test_write_points.py`` and ``crash/test_bad_batches.py``, and every
+  event of ``driver/test_events.py``, not a sample;
 - ``ALRUN_DAMAGES=500``: so many damages of ``crash/test_damage.py``;
 - ``ALRUN_EXAMPLES=500``: so many histories of ``crash/test_state_machine.py``;
 - ``ALRUN_KILLS=60``: each case of ``crash/test_kill.py`` and ``crash/test_kill_sweep.py`` is killed sixty times, and

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -20,6 +21,15 @@ SMALL = (
     *("initial_size=4", "query_size=4", "budget=12", "progress=false"),
 )
 Make = Callable[..., Experiment]
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ``output_dir`` with the run of ``SMALL``, finished; to be copied."""
+    folder = tmp_path_factory.mktemp("ended")
+    experiment = Experiment(Composer(Trust()).compose([*SMALL, f"output_dir={folder}"]), Trust())
+    assert experiment.run().exit_code == 0
+    return folder
 
 
 @pytest.fixture
@@ -70,8 +80,10 @@ def test_what_is_finished(make: Make) -> None:
         ({"identity": "0" * 64}, "another config"),
     ],
 )
-def test_what_it_refuses_to_continue(values: dict[str, Any], part: str, make: Make) -> None:
-    assert make().run().exit_code == 0
+def test_what_it_refuses_to_continue(
+    values: dict[str, Any], part: str, make: Make, ended: Path, tmp_path: Path
+) -> None:
+    copytree(ended, tmp_path, dirs_exist_ok=True)
     edit(make(), **values)
     before = (make().directory.path / "run.json").read_text()
     with pytest.raises(IdentityMismatch, match=part):
@@ -79,8 +91,8 @@ def test_what_it_refuses_to_continue(values: dict[str, Any], part: str, make: Ma
     assert (make().directory.path / "run.json").read_text() == before
 
 
-def test_a_damaged_description_is_no_new_run(make: Make) -> None:
-    assert make().run().exit_code == 0
+def test_a_damaged_description_is_no_new_run(make: Make, ended: Path, tmp_path: Path) -> None:
+    copytree(ended, tmp_path, dirs_exist_ok=True)
     (make().directory.path / "run.json").write_text("{")
     with pytest.raises(StoreError, match="damaged"):
         make().run()

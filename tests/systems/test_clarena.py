@@ -43,7 +43,7 @@ width: 24
 """
 COMMON = (
     *("--config-dir", "conf", "--trust", "their_tasks", "progress=false"),
-    *("training.max_epochs=3", "initial_size=15", "query_size=15", "budget=75"),
+    *("training.max_epochs=3", "initial_size=15", "query_size=15", "budget=45"),
 )
 DIGITS = ("data=digits_multitask", "learner=multitask", "backbone=narrow")
 PLATEAU = "++learner.scheduler={_target_: torch.optim.lr_scheduler.ReduceLROnPlateau, _partial_: true, patience: 1}"
@@ -74,7 +74,7 @@ def resumed_to_the_byte(system: Folder, name: str, step: str, *words: str) -> Pa
 
 @pytest.mark.parametrize("loop", ["fabric", "trainer"])
 def test_joint_learning_resumes_to_the_byte_and_is_recorded_by_task(system: Folder, loop: str) -> None:
-    words = (*DIGITS, "query=[multitask,random]", f"training={loop}", PLATEAU, "query_size=20")
+    words = (*DIGITS, "query=[multitask,random]", f"training={loop}", PLATEAU, "query_size=20", "budget=60")
     run = resumed_to_the_byte(system, loop, "step_2/query", *words)
     records = pd.read_parquet(run / "records.parquet").query("split == 'test'")
     for metric in ("accuracy", "macro_f1", "nll", "brier", "ece"):
@@ -82,7 +82,7 @@ def test_joint_learning_resumes_to_the_byte_and_is_recorded_by_task(system: Fold
         each = by_step[[f"{metric}/{task}" for task in TASKS]]
         np.testing.assert_allclose(by_step[metric], each.mean(axis=1), rtol=1e-12)
     bought = pd.read_parquet(run / "acquisitions.parquet")
-    assert len(bought) == bought["index"].nunique() == 75
+    assert len(bought) == bought["index"].nunique() == 60
     assert bought["task"].isna().all()
     for label in bought["label"].map(json.loads):
         assert label == [label[0], label[0] % 2, int(label[0] > 4)]
@@ -91,13 +91,13 @@ def test_joint_learning_resumes_to_the_byte_and_is_recorded_by_task(system: Fold
 @pytest.mark.parametrize("query", ["multitask", "random"])
 def test_labels_are_bought_by_the_task_and_resume_to_the_byte(system: Folder, query: str) -> None:
     words = (*DIGITS, f"query={query}", "data.partial_labels=true")
-    run = resumed_to_the_byte(system, f"partial_{query}", "step_3/labeling", *words)
+    run = resumed_to_the_byte(system, f"partial_{query}", "step_2/labeling", *words)
     bought = pd.read_parquet(run / "acquisitions.parquet")
-    assert len(bought) == 75
+    assert len(bought) == 45
     assert bought.columns[-1] == "task"
     assert not bought.duplicated(["index", "task"]).any()
     assert set(bought["task"]) == set(TASKS)
-    assert bought["index"].nunique() < 75
+    assert bought["index"].nunique() < 45
     for _, answers in bought.groupby("index"):
         labels = {task: int(label) for task, label in zip(answers["task"], answers["label"], strict=True)}
         if {"digit", "parity"} <= labels.keys():
@@ -105,7 +105,7 @@ def test_labels_are_bought_by_the_task_and_resume_to_the_byte(system: Folder, qu
         if {"digit", "above_four"} <= labels.keys():
             assert labels["above_four"] == (labels["digit"] > 4)
     info = json.loads((run / "run.json").read_text())
-    assert info["labels"] == info["budget"] == 75
+    assert info["labels"] == info["budget"] == 45
 
 
 def test_a_table_with_several_targets_and_a_head_of_ones_own(system: Folder) -> None:
@@ -124,6 +124,7 @@ def test_a_table_with_several_targets_and_a_head_of_ones_own(system: Folder) -> 
         own,
         "query=multitask",
         "training.max_epochs=40",
+        "budget=60",
         "learner.optimizer.lr=0.01",
     )
     run = system.finish(*words, "data.partial_labels=true", "name=table")
@@ -155,7 +156,7 @@ def test_numbers_in_units_of_their_own_are_bought_one_at_a_time(system: Folder) 
 
 
 def test_images_go_through_convolutions(system: Folder) -> None:
-    run = system.finish("data=digits_multitask", "data.image=true", "backbone=cnn", "name=images", "budget=30")
+    run = system.finish("data=digits_multitask", "data.image=true", "backbone=cnn", "name=images", "budget=15")
     assert "alrun.backbone.cnn.CNN" in (run / "config.yaml").read_text()
 
 

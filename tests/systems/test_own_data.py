@@ -17,8 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from lightning.pytorch import LightningModule
 from torch import nn
@@ -96,7 +94,7 @@ class GraphNet(LightningModule):
         return nn.functional.cross_entropy(self(batch), batch.label)
 
     def configure_optimizers(self):
-        return torch.optim.Adam(self.parameters(), 0.03)
+        return torch.optim.Adam(self.parameters(), 0.1)
 
 
 class Invent(QueryStrategy):
@@ -194,17 +192,6 @@ class NumpyPool(FolderPool):
             return torch.from_numpy(item["x"]), torch.from_numpy(item["y"])
 
 
-class ParquetPool(FolderPool):
-    suffix = ".parquet"
-
-    def write(self, path, item):
-        pq.write_table(pa.table({name: [value.tolist()] for name, value in item.items()}), path)
-
-    def read(self, path):
-        row = pq.read_table(path).to_pylist()[0]
-        return torch.tensor(row["x"]), torch.tensor(row["y"])
-
-
 class PointNet(LightningModule):
     def __init__(self):
         super().__init__()
@@ -247,7 +234,6 @@ GROUPS = {
     "label/archive.yaml": "_target_: my_pkg.Archive\n",
     "label/sum.yaml": "_target_: my_pkg.Sum\n",
     "data/numpy_pool.yaml": "_target_: my_pkg.NumpyPool\nfolder: ???\n",
-    "data/parquet_pool.yaml": "_target_: my_pkg.ParquetPool\nfolder: ???\n",
 }
 COMMON = ("--config-dir", "conf", "--trust", "my_pkg", "progress=false", "seed=1")
 FILES = {"my_pkg.py": PACKAGE} | {f"conf/{name}": text for name, text in GROUPS.items()}
@@ -289,7 +275,7 @@ GRAPHS = (
     "training.max_epochs=10",
     "initial_size=8",
     "query_size=4",
-    "budget=44",
+    "budget=26",
 )
 
 
@@ -297,22 +283,22 @@ GRAPHS = (
 def test_graphs_with_their_own_collate_and_uuid_resume_to_the_byte(system: Folder, loop: str) -> None:
     words = (*GRAPHS, f"training={loop}")
     system.finish(*words, f"name=whole-{loop}")
-    killed = (*words, f"name=killed-{loop}", "data.workers=1")
-    assert system.start(*killed, die_at=f"outputs/killed-{loop}/*/checkpoints/step_2/query")[0] == -9
-    assert system.start(*killed, die_at=f"outputs/killed-{loop}/*/checkpoints/step_4/training")[0] == -9
+    killed = (*words, f"name=killed-{loop}")
+    assert system.start(*killed, die_at=f"outputs/killed-{loop}/*/checkpoints/step_1/query")[0] == -9
+    assert system.start(*killed, die_at=f"outputs/killed-{loop}/*/checkpoints/step_2/training")[0] == -9
     # Workers are no part of the experiment: they change nothing.
-    system.finish(*words, f"name=killed-{loop}", "data.workers=2")
+    system.finish(*killed, "data.workers=2", alone=True)
     assert digests(system.run(f"killed-{loop}")) == digests(system.run(f"whole-{loop}"))
 
     acquired = pd.read_parquet(system.run(f"whole-{loop}") / "acquisitions.parquet")
     held = acquired["index"].notna()
-    assert (len(acquired), int((~held).sum())) == (44, 12)
+    assert (len(acquired), int((~held).sum())) == (26, 6)
     assert acquired["uuid"].is_unique
     assert (acquired["uuid"][held] == "g" + (1000 + acquired["index"][held].astype(int)).astype(str)).all()
-    assert set(acquired["uuid"][~held]) == {f"g{10 * step + number}" for step in range(1, 7) for number in (0, 1)}
+    assert set(acquired["uuid"][~held]) == {f"g{10 * step + number}" for step in range(1, 4) for number in (0, 1)}
     assert all(int(label) == int(uuid[1:]) % 3 for uuid, label in zip(acquired["uuid"], acquired["label"], strict=True))
     records = pd.read_parquet(system.run(f"whole-{loop}") / "records.parquet")
-    assert records.loc[records["metric"] == "accuracy", "value"].iloc[-1] > 0.6
+    assert records.loc[records["metric"] == "accuracy", "value"].iloc[-1] > 0.8
 
 
 def test_posterior_samples_of_graphs_and_answers_by_uuid(system: Folder) -> None:
@@ -361,10 +347,10 @@ FIELDS = (
     "label=function",
     "label.function._target_=my_pkg.simulate",
     "label.batch_size=1",
-    "training.max_epochs=2",
+    "training.max_epochs=1",
     "initial_size=2",
     "query_size=2",
-    "budget=12",
+    "budget=8",
 )
 FIELD_BYTES = 4_000_000
 
@@ -372,17 +358,16 @@ FIELD_BYTES = 4_000_000
 def test_fields_of_a_million_values_are_written_once(system: Folder) -> None:
     system.finish(*FIELDS, "name=fields")
     assert system.start(*FIELDS, "name=torn", die_at="outputs/torn/*/labels/2-1.safetensors")[0] == -9
-    assert system.start(*FIELDS, "name=torn", die_at="outputs/torn/*/labels/4-0.safetensors")[0] == -9
     system.finish(*FIELDS, "name=torn")
     run = system.run("fields")
     assert digests(system.run("torn")) == digests(run)
 
     labels = sizes(run, "labels/*.safetensors")
-    assert sorted(labels) == list(range(6))
+    assert sorted(labels) == list(range(4))
     assert all(2 * FIELD_BYTES < size < 2 * FIELD_BYTES + 1000 for size in labels.values())
     commits = sizes(run, "checkpoints/step_*/**/*")
     assert max(commits.values()) < 10_000
-    assert max(commits[step] for step in range(1, 6)) - min(commits[step] for step in range(1, 6)) < 200
+    assert max(commits[step] for step in range(1, 4)) - min(commits[step] for step in range(1, 4)) < 200
     rest = [path for path in run.rglob("*") if path.is_file() and path.suffix != ".safetensors"]
     assert sum(path.stat().st_size for path in rest) < 200_000
     acquired = pd.read_parquet(run / "acquisitions.parquet")
@@ -394,29 +379,21 @@ def folder_digest(folder: Path) -> Mapping[str, str]:
     return {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
-@pytest.mark.parametrize(("kind", "suffix"), [("numpy", "npz"), ("parquet", "parquet")])
-def test_a_training_pool_that_writes_gets_what_is_missing_after_a_kill(system: Folder, kind: str, suffix: str) -> None:
+@pytest.mark.slow
+def test_a_training_pool_that_writes_gets_what_is_missing_after_a_kill(system: Folder) -> None:
     def words(name: str) -> tuple[str, ...]:
-        options = (f"data={kind}_pool", f"data.folder=pools/{kind}-{name}", "learner=point_net", "label=sum")
-        knobs = (
-            "query=anywhere",
-            "metrology=[]",
-            "query_size=4",
-            "initial_size=4",
-            "budget=16",
-            "training.max_epochs=2",
-        )
-        return (*options, *knobs, f"name={kind}-{name}")
+        options = ("data=numpy_pool", f"data.folder=pools/{name}", "learner=point_net", "label=sum")
+        knobs = ("query=anywhere", "metrology=[]", "query_size=4", "initial_size=4", "budget=12")
+        return (*options, *knobs, "training.max_epochs=2", f"name=pool-{name}")
 
     system.finish(*words("whole"))
     # Files 6 to 9 are step 0's, 10 to 13 step 1's: the second kill comes in the middle of an integration.
-    pool = f"pools/{kind}-killed"
-    assert system.start(*words("killed"), die_at=f"{pool}/00007.{suffix}")[0] == -9
-    assert system.start(*words("killed"), die_at=f"{pool}/00011.{suffix}")[0] == -9
-    assert len(list((system.folder / pool).glob(f"*.{suffix}"))) in (12, 13)
+    assert system.start(*words("killed"), die_at="pools/killed/00007.npz")[0] == -9
+    assert system.start(*words("killed"), die_at="pools/killed/00011.npz")[0] == -9
+    assert len(list((system.folder / "pools/killed").glob("*.npz"))) in (12, 13)
     system.finish(*words("killed"))
-    whole, killed = (folder_digest(system.folder / "pools" / f"{kind}-{name}") for name in ("whole", "killed"))
+    whole, killed = (folder_digest(system.folder / "pools" / name) for name in ("whole", "killed"))
     assert {name for name in killed if not name.endswith(".tmp")} == set(whole)
-    assert len(whole) == 6 + 16
+    assert len(whole) == 6 + 12
     assert all(killed[name] == digest for name, digest in whole.items())
-    assert digests(system.run(f"{kind}-killed")) == digests(system.run(f"{kind}-whole"))
+    assert digests(system.run("pool-killed")) == digests(system.run("pool-whole"))

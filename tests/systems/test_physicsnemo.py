@@ -14,7 +14,6 @@ import json
 from pathlib import Path
 
 import torch
-from sklearn.datasets import make_moons
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -25,10 +24,13 @@ class Moons(Dataset):
     """A pool that is its own data set: it knows all samples, and serves those whose index was appended."""
 
     def __init__(self, total_samples=400, initial_share=0.05):
-        inputs, targets = make_moons(total_samples, noise=0.1, random_state=0)
+        angles = torch.linspace(0, torch.pi, total_samples // 2)
+        outer = torch.stack([angles.cos(), angles.sin()], dim=1)
+        inner = torch.tensor([1.0, 0.5]) - outer
+        noise = torch.randn(total_samples, 2, generator=torch.Generator().manual_seed(0))
         self.total_samples = total_samples
-        self.X_values = torch.from_numpy(inputs).float()
-        self.y_values = torch.from_numpy(targets).float()
+        self.X_values = torch.cat([outer, inner]) + 0.1 * noise
+        self.y_values = torch.arange(2.0).repeat_interleave(total_samples // 2)
         self.train_indices = torch.randperm(total_samples)[: int(initial_share * total_samples)]
 
     def _sample_indices(self):
@@ -124,15 +126,15 @@ GROUPS = {
 CHOICES = ("data=their_moons", "learner=their_net", "query=closest", "label=pass_on", "metrology=f1")
 TRAINING = (
     "training.train_step_fn={_target_: my_pkg.training_step, _partial_: true}",
-    "training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}",
-    "training.max_epochs=20",
+    "training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.3}",
+    "training.max_epochs=10",
     "training.batch_size=16",
     "training.reset=warm",
 )
-FILES = ("records.parquet", "acquisitions.parquet", "checkpoints/step_8/training/weights.safetensors")
+FILES = ("records.parquet", "acquisitions.parquet", "checkpoints/step_3/training/weights.safetensors")
 
 
-COMMON = ("--config-dir", "conf", "--trust", "my_pkg", *CHOICES, *TRAINING, "query_size=10", "budget=80", "seed=1")
+COMMON = ("--config-dir", "conf", "--trust", "my_pkg", *CHOICES, *TRAINING, "query_size=20", "budget=60", "seed=1")
 
 
 @pytest.fixture(scope="module")
@@ -145,20 +147,20 @@ def system(warm_process: Warm, tmp_path_factory: pytest.TempPathFactory) -> Fold
 def test_strategies_written_to_the_protocols_alone_run_and_resume(system: Folder, loop: str) -> None:
     whole = system.finish_named(f"whole-{loop}", f"training={loop}")
     words = (f"name=killed-{loop}", f"training={loop}")
-    assert system.start(*words, die_at=f"outputs/killed-{loop}/*/checkpoints/step_3")[0] == -9
+    assert system.start(*words, die_at=f"outputs/killed-{loop}/*/checkpoints/step_2")[0] == -9
     killed = system.finish(*words)
     for name in FILES:
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
 
-    told = json.loads((killed / "metrology" / "f1" / "step_8" / "f1.json").read_text())
-    assert [record["num_train_samples"] for record in told] == [20 + 10 * step for step in range(9)]
+    told = json.loads((killed / "metrology" / "F1" / "step_3" / "f1.json").read_text())
+    assert [record["num_train_samples"] for record in told] == [20 + 20 * step for step in range(4)]
     assert told[-1]["f1"] > 0.8
-    assert told == json.loads((whole / "metrology" / "f1" / "step_8" / "f1.json").read_text())
+    assert told == json.loads((whole / "metrology" / "F1" / "step_3" / "f1.json").read_text())
 
     records = pd.read_parquet(whole / "records.parquet")
     assert records.loc[records["metric"] == "f1", "value"].tolist() == [record["f1"] for record in told]
     acquired = pd.read_parquet(whole / "acquisitions.parquet")
-    assert (len(acquired), acquired["index"].nunique()) == (80, 80)
-    assert set(acquired["strategy"]) == {"closest"}
-    assert set(acquired["annotator"]) == {"pass_on"}
+    assert (len(acquired), acquired["index"].nunique()) == (60, 60)
+    assert set(acquired["strategy"]) == {"ClosestToHalf"}
+    assert set(acquired["annotator"]) == {"PassOn"}
     assert set(acquired["status"]) == {"labelled"}

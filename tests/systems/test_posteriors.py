@@ -11,7 +11,7 @@ from users_folder import Folder  # type: ignore[import-not-found]
 
 WORDS = (
     *("data=moons", "data.n_samples=120", "data.validation_size=0.2", "learner.hidden=[8]", "query=bald"),
-    *("training.max_epochs=12", "training.batch_size=4", "training.checkpoint_every=1", "training.validate=true"),
+    *("training.max_epochs=8", "training.batch_size=4", "training.checkpoint_every=1", "training.validate=true"),
     *("initial_size=6", "query_size=6", "budget=12", "progress=false", "device=cpu"),
 )
 CASES = {

@@ -243,11 +243,12 @@ def states_at(place: Path, step: int, phase: str) -> dict[str, Any]:
     return {name.removeprefix("callbacks."): state for name, state in states["state"]["callback_states"].items()}
 
 
-@pytest.mark.parametrize(("loop", "labels"), [("fabric", [10, 18, 26, 34]), ("trainer", [10, 18])])
+@pytest.mark.slow
+@pytest.mark.parametrize(("loop", "labels"), [("fabric", [10, 18, 26]), ("trainer", [10, 18])])
 def test_side_effects_with_state_are_resumed_to_the_byte(system: Folder, loop: str, labels: list[int]) -> None:
     words = [*MOONS, f"training={loop}", "callbacks=[progress,best]", f"budget={labels[-1]}"]
     place = system.finish_named(f"{loop}-whole", *words)
-    code, said = system.start(*words, f"name={loop}-cut", "+callbacks.dies._target_=my_pkg.Dies")
+    code, said = system.start(*words, f"name={loop}-cut", "+callbacks.dies._target_=my_pkg.Dies", alone=True)
     assert code == -signal.SIGKILL, said
     assert list((system.folder / f"outputs/{loop}-cut").glob("*/checkpoints/step_2/training.epoch_2"))
     assert content(system.finish_named(f"{loop}-cut", *words)) == content(place)
