@@ -66,7 +66,6 @@ def system(warm_process: Warm, tmp_path_factory: pytest.TempPathFactory) -> Fold
     return Folder(warm_process, tmp_path_factory.mktemp("deeplay"), {"my_adversary.py": PACKAGE}, [*COMMON, *KNOBS])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("own", "killed"), [((), "fabric"), (OWN, "trainer")], ids=["defaults", "own modules"])
 def test_the_adversary_runs_on_both_loops_and_resumes_exactly(
     system: Folder, own: tuple[str, ...], killed: str

@@ -174,7 +174,6 @@ def logged(run: Path) -> pd.DataFrame:
     return own.pivot(index="labels", columns=["split", "metric"], values="value")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("learner", "killed"), [("classifier", "trainer"), ("two_players", "fabric")])
 def test_a_plain_module_runs_on_both_loops_and_resumes_exactly(system: Folder, learner: str, killed: str) -> None:
     tables = []
@@ -256,7 +255,6 @@ def test_the_knobs_of_its_loop(system: Folder) -> None:
     assert losses["warm"] < losses["scratch"]
 
 
-@pytest.mark.slow
 def test_several_losses_and_any_torchmetrics_metric_are_in_the_records(system: Folder) -> None:
     words = [
         "training.checkpoint_every=2",

@@ -379,7 +379,6 @@ def folder_digest(folder: Path) -> Mapping[str, str]:
     return {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
-@pytest.mark.slow
 def test_a_training_pool_that_writes_gets_what_is_missing_after_a_kill(system: Folder) -> None:
     def words(name: str) -> tuple[str, ...]:
         options = ("data=numpy_pool", f"data.folder=pools/{name}", "learner=point_net", "label=sum")

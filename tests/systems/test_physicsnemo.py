@@ -161,6 +161,6 @@ def test_strategies_written_to_the_protocols_alone_run_and_resume(system: Folder
     assert records.loc[records["metric"] == "f1", "value"].tolist() == [record["f1"] for record in told]
     acquired = pd.read_parquet(whole / "acquisitions.parquet")
     assert (len(acquired), acquired["index"].nunique()) == (60, 60)
-    assert set(acquired["strategy"]) == {"ClosestToHalf"}
+    assert set(acquired["strategy"]) == {"closest"}
     assert set(acquired["annotator"]) == {"PassOn"}
     assert set(acquired["status"]) == {"labelled"}

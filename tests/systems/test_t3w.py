@@ -243,7 +243,6 @@ def states_at(place: Path, step: int, phase: str) -> dict[str, Any]:
     return {name.removeprefix("callbacks."): state for name, state in states["state"]["callback_states"].items()}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("loop", "labels"), [("fabric", [10, 18, 26]), ("trainer", [10, 18])])
 def test_side_effects_with_state_are_resumed_to_the_byte(system: Folder, loop: str, labels: list[int]) -> None:
     words = [*MOONS, f"training={loop}", "callbacks=[progress,best]", f"budget={labels[-1]}"]
