@@ -152,15 +152,15 @@ def test_strategies_written_to_the_protocols_alone_run_and_resume(system: Folder
     for name in FILES:
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
 
-    told = json.loads((killed / "metrology" / "F1" / "step_3" / "f1.json").read_text())
+    told = json.loads((killed / "metrology" / "f1" / "step_3" / "f1.json").read_text())
     assert [record["num_train_samples"] for record in told] == [20 + 20 * step for step in range(4)]
     assert told[-1]["f1"] > 0.8
-    assert told == json.loads((whole / "metrology" / "F1" / "step_3" / "f1.json").read_text())
+    assert told == json.loads((whole / "metrology" / "f1" / "step_3" / "f1.json").read_text())
 
     records = pd.read_parquet(whole / "records.parquet")
     assert records.loc[records["metric"] == "f1", "value"].tolist() == [record["f1"] for record in told]
     acquired = pd.read_parquet(whole / "acquisitions.parquet")
     assert (len(acquired), acquired["index"].nunique()) == (60, 60)
     assert set(acquired["strategy"]) == {"closest"}
-    assert set(acquired["annotator"]) == {"PassOn"}
+    assert set(acquired["annotator"]) == {"pass_on"}
     assert set(acquired["status"]) == {"labelled"}
