@@ -1,4 +1,4 @@
-"""What can be wrong with a data set of the user's own, told before anything is read."""
+"""Checks of a custom data set, before anything is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one datum of a data set of the user's own is taken apart and put together."""
+"""Form of one datum of a custom data set: its inputs, targets and uuid, taken apart and put together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How rows are divided into training, validation and test: pure functions of the data's shape and the split stream."""
+"""Division of rows into training, validation and test: pure functions of the data's shape and the split stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the data of a data set of the user's own are called."""
+"""UUIDs of a custom data set, in both directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many labels each strategy may ask for, where a step buys for training and for validation."""
+"""Labels of a step, apportioned to its strategies, for training and for validation."""
 
 from __future__ import annotations
 

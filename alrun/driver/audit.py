@@ -1,4 +1,4 @@
-"""Whether what a run has committed makes sense: the ledger's invariants, read without learner, data or strategies."""
+"""Audit of what a run has committed: the ledger's invariants, read without learner, data or strategies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training loop gets from the driver: checkpoints inside the phase, seeding, and somewhere to report."""
+"""Session of a training loop: checkpoints inside the phase, seeding, and somewhere to report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a driver is built from: objects in one place, numbers in another."""
+"""Parts that a driver is built from: objects in one place, numbers in another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the label strategies share: requests are taken in batches, answers are made durable batch by batch."""
+"""Base of the label strategies: requests are taken in batches, answers are made durable batch by batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the last query step bought: balance, scores and spread."""
+"""Measures of the last query step: balance, scores and spread."""
 
 from __future__ import annotations
 

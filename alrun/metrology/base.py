@@ -1,4 +1,4 @@
-"""What all of alrun's metrology strategies share: the record, its files, and the stream of predictions to measure."""
+"""Base of the metrology strategies: the record, its files, and the stream of predictions to measure."""
 
 from __future__ import annotations
 

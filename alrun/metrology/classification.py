@@ -1,4 +1,4 @@
-"""How good a classifier is, and how well it knows."""
+"""Measures of a classifier: accuracy, calibration and confidence."""
 
 from __future__ import annotations
 

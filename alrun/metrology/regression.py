@@ -1,4 +1,4 @@
-"""How far a regression is off, and whether it knows how far."""
+"""Measures of a regression: errors, and whether they agree with the predicted variance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the score strategies share: one streamed pass, a running top-k, a report."""
+"""Base of the score strategies: one streamed pass, a running top-k, a report."""
 
 from __future__ import annotations
 

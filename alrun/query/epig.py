@@ -1,4 +1,4 @@
-"""How much a label would tell of the labels of other inputs: EPIG."""
+"""Expected predictive information gain (EPIG): what a label would tell of the labels of other inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What strategies share that leave the choice to others."""
+"""Base of the strategies that leave the choice to others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sets runs apart beyond their config choices, e.g. ``query_size=10`` against ``query_size=50``."""
+"""Differences between runs beyond their config choices, e.g. ``query_size=10`` against ``query_size=50``."""
 
 from __future__ import annotations
 

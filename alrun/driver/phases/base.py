@@ -1,4 +1,4 @@
-"""What a phase is: it runs once, or is replayed from what it committed."""
+"""Phase: run once, or replayed from what it committed."""
 
 from __future__ import annotations
 
