@@ -30,11 +30,13 @@ from torch.nn import functional
 from alrun.config.check import checked
 from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
+from alrun.core.knobs import read
 from alrun.core.seeding import Role, Seeds
+from alrun.core.settings import Settings
 from alrun.driver import Driver
 from alrun.driver.guards.threads import computing_threads, threads_for
 from alrun.driver.weights import copy_weights
-from alrun.runner.build import Builder, settings_from
+from alrun.runner.build import Builder
 from alrun.store.run_store import RunStore
 from alrun.store.rundir import RunDirectory
 
@@ -167,7 +169,7 @@ class Handwritten:
 def new_driver(config: Mapping[str, Any], place: Path, components: Any = None) -> Driver:
     """Return a driver on an empty run directory."""
     store = RunStore(RunDirectory(place), logging.getLogger("benchmark"))
-    return Driver(components or Builder(config).components(), settings_from(config), store)
+    return Driver(components or Builder(config).components(), read(Settings, config), store)
 
 
 def run_alrun(config: Mapping[str, Any], folder: Path) -> tuple[float, Driver]:

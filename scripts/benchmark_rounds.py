@@ -195,14 +195,16 @@ class Alrun:
 
     def prepare(self) -> None:
         """Build the next run."""
+        from alrun.core.knobs import read
+        from alrun.core.settings import Settings
         from alrun.driver import Driver
-        from alrun.runner.build import Builder, settings_from
+        from alrun.runner.build import Builder
         from alrun.store.run_store import RunStore
         from alrun.store.rundir import RunDirectory
 
         self.runs += 1
         store = RunStore(RunDirectory(self.folder / f"run-{self.runs}"), logging.getLogger("benchmark"))
-        self.driver = Driver(Builder(self.config).components(), settings_from(self.config), store)
+        self.driver = Driver(Builder(self.config).components(), read(Settings, self.config), store)
 
     def run(self, inputs: Tensor, classes: Tensor) -> None:
         """alrun, all checkpoints committed."""

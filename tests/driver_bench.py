@@ -161,7 +161,7 @@ def opened(
         callbacks=callbacks,
         spec=data.spec,
     )
-    settings = Settings(seed, query_size=query_size, budget=budget, device="cpu", threads=1)
+    settings = Settings(seed, budget=budget, device="cpu", threads=1)
     with RunStore(RunDirectory(place), LOGGER) as store:
         yield Driver(components, settings, store)
 

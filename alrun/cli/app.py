@@ -28,11 +28,11 @@ def run(argv: list[str], trust: Trust) -> int:
     Raises:
         AlrunError: What went wrong with a single run.
     """
-    arguments = parse_flags(argv)
-    if arguments.help:
+    if {"-h", "--help"} & set(argv):
         from alrun.cli import help as manual
 
         return manual.run()
+    arguments = parse_flags(argv)
     words = arguments.overrides
     argv = flags_first(argv, words)
     shows = bool(arguments.hydra_help or arguments.cfg or arguments.info)
@@ -55,8 +55,10 @@ def _show(argv: list[str]) -> int:
     """Let Hydra print what the flags ask for; what it cannot show it says itself."""
     import hydra
 
+    from alrun.config import defaults
     from alrun.config.resolvers import OF_HYDRA, only
 
+    defaults.register()
     previous, sys.argv = sys.argv, ["alrun", *argv]
     try:
         with only(*OF_HYDRA):

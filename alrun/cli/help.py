@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from alrun.cli.ls import read_options
-from alrun.config.knobs import KNOBS
+from itertools import groupby
+
+from alrun.cli.ls import option_files
 from alrun.config.paths import conf_dir
+from alrun.core.knobs import Knob, terms
+from alrun.core.settings import Config
 
 __all__ = ["run"]
 
@@ -33,7 +36,8 @@ groups (group=option; several as query=[a,b] in query, metrology, stopping, logg
 
 def run() -> int:
     """Print the help and return 0."""
-    print(TEXT.format(knobs="  ".join(KNOBS)), end="")  # noqa: T201 - a command talks to its user
-    for group, options in sorted(read_options([conf_dir()]).items()):
-        print(f"  {group:<12} {', '.join(option.name for option in options)}")  # noqa: T201 - likewise
+    knobs = [name for name, term in terms(Config).items() if isinstance(term, Knob)]
+    print(TEXT.format(knobs="  ".join(knobs)), end="")  # noqa: T201 - a command talks to its user
+    for group, options in groupby(option_files([conf_dir()]), lambda option: option[0]):
+        print(f"  {group:<12} {', '.join(name for _, name in options)}")  # noqa: T201 - likewise
     return 0

@@ -1,28 +1,29 @@
-"""``alrun ls [GROUP]``: config groups and their options, or the classes that may stand in them (``--targets``)."""
+"""``alrun ls [GROUP]``: knobs, config groups and their options, or the classes that may stand there (``--targets``)."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from alrun.cli.arguments import command, nearest, parse
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.knobs import Knob, iterate_terms, written
+from alrun.core.settings import Config
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Option", "read_header", "read_options", "run", "target_lines"]
+__all__ = ["Option", "knobs", "option_files", "read_header", "read_options", "run", "target_lines"]
 
 # The files of `hydra/` configure Hydra itself.
 HIDDEN = frozenset({"hydra"})
+KNOBS = "knobs"
 
 
-@dataclass(frozen=True)
-class Option:
-    """One YAML file of a config group: what it is, and the command that uses it."""
+class Option(NamedTuple):
+    """One YAML file of a config group: what it is, and the command that uses it. Or a knob, and its default."""
 
     group: str
     name: str
@@ -39,8 +40,10 @@ def run(argv: list[str]) -> int:
     from alrun.cli.console import new_console
     from alrun.config.paths import conf_dir
 
-    parser = command("ls", "List config groups and their options, each with what it is and the command that uses it.")
-    parser.add_argument("group", nargs="?", metavar="GROUP", help="show this group alone, e.g. query")
+    parser = command("ls", "List knobs, config groups and their options, each with what it is and what to type.")
+    parser.add_argument(
+        "group", nargs="?", metavar="GROUP", help="show this group alone, e.g. query, training or knobs"
+    )
     parser.add_argument("--targets", action="store_true", help="list what each _target_ may be without --trust")
     parser.add_argument("--config-dir", type=Path, metavar="DIR", help="list the options in DIR too")
     arguments = parse(parser, argv)
@@ -48,14 +51,18 @@ def run(argv: list[str]) -> int:
     if not folders[-1].is_dir():
         raise ConfigError(Problem("no such directory", "--config-dir", f"create it, or leave {folders[-1]} out"))
     groups = read_options(folders)
-    if arguments.group is not None and arguments.group not in groups:
-        raise ConfigError(Problem(f"no group {arguments.group!r}", hint=nearest(arguments.group, groups)))
+    known = {KNOBS, *groups, *(key.split(".")[0] for key, _ in iterate_terms(Config) if "." in key)}
+    if arguments.group is not None and arguments.group not in known:
+        raise ConfigError(Problem(f"no group {arguments.group!r}", hint=nearest(arguments.group, known)))
     if arguments.targets:
         sys.stdout.writelines(f"{line}\n" for line in target_lines(arguments.group))
         return 0
     console = new_console()
     for group in [arguments.group] if arguments.group else groups:
-        console.print(option_table(group, groups[group]), "")
+        if group in groups:
+            console.print(option_table(group, groups[group]), "")
+    if found := knobs(arguments.group):
+        console.print(option_table(KNOBS, found), "")
     return 0
 
 
@@ -76,18 +83,33 @@ def target_lines(group: str | None = None) -> Iterator[str]:
         yield from (f"  {name}" for name in names or ["(only what --trust names)"])
 
 
+def knobs(group: str | None = None) -> list[Option]:
+    """Return the knobs, and parts that may be null, all or those below one key: purpose, default and type."""
+    found = []
+    for key, term in iterate_terms(Config):
+        if (isinstance(term, Knob) or term.null) and (group in (None, KNOBS) or key.startswith(f"{group}.")):
+            default = written(term.default) if isinstance(term, Knob) else "null"
+            found.append(Option(KNOBS, key, term.doc, f"{key}={default} ({term.noun.removeprefix('a ')})"))
+    return found
+
+
 def read_options(folders: Sequence[Path]) -> dict[str, list[Option]]:
     """Return the options by group; where two folders hold the same option, that of the first, as Hydra does."""
-    found: dict[tuple[str, str], Option] = {}
+    groups: dict[str, list[Option]] = {}
+    for (group, name), path in option_files(folders).items():
+        groups.setdefault(group, []).append(Option(group, name, *read_header(path)))
+    return groups
+
+
+def option_files(folders: Sequence[Path]) -> dict[tuple[str, str], Path]:
+    """Return the file of each (group, option), in their order."""
+    found: dict[tuple[str, str], Path] = {}
     for folder in folders:
-        for path in sorted(folder.rglob("*.yaml")):
+        for path in folder.rglob("*.yaml"):
             group = path.parent.relative_to(folder).as_posix()
             if group != "." and group.split("/")[0] not in HIDDEN:
-                found.setdefault((group, path.stem), Option(group, path.stem, *read_header(path)))
-    groups: dict[str, list[Option]] = {}
-    for key in sorted(found):
-        groups.setdefault(key[0], []).append(found[key])
-    return groups
+                found.setdefault((group, path.stem), path)
+    return dict(sorted(found.items()))
 
 
 def read_header(path: Path) -> tuple[str, str]:

@@ -8,19 +8,20 @@ from pathlib import Path
 
 from alrun.cli.listening import listeners
 from alrun.cli.show import show_outcome
-from alrun.config.check import SEVERAL, SINGLE
 from alrun.config.compose import Composed
 from alrun.config.identity import ONCE
 from alrun.config.overrides import ParsedOverride, key_problems, parse_overrides
 from alrun.config.stored import parse_config
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem, StoreError
+from alrun.core.knobs import Part, terms
+from alrun.core.settings import Config
 from alrun.runner.run import Experiment
 from alrun.store.rundir import RunDirectory
 
 __all__ = ["opened", "run", "stored"]
 
-GROUPS = frozenset({*SINGLE, *SEVERAL, "training"})
+GROUPS = frozenset({"training", *(key for key, term in terms(Config).items() if isinstance(term, Part))})
 AGAIN = "the command that began the run writes it anew: type that again"
 USAGE = """usage: alrun resume DIR [key=value …]
 

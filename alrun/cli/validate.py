@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from alrun.cli.flags import parse_flags
 from alrun.cli.show import shortened
 from alrun.config.compose import Composer
+from alrun.config.environment import resolve
 from alrun.config.targets import Trust
+from alrun.core.knobs import Knob, iterate_terms, written
+from alrun.core.settings import Config
 from alrun.core.showing import printable
 from alrun.runner.jobs import checked
 
-__all__ = ["run"]
+__all__ = ["run", "set_knobs"]
 
 USAGE = """usage: alrun validate [-m] [--config-dir DIR] [key=value …]
 
-Check everything that can be known without building or running anything.
+Check everything that can be known without building or running anything; say which knobs are not as by default.
 """
 
 
@@ -35,4 +40,15 @@ def run(argv: list[str], trust: Trust) -> int:
     sweep = composer.compose_sweep(words) if several else composer.compose_single(words)
     for job in checked(sweep, trust):
         print(printable(f"ok: {shortened(job.directory.path)}"))  # noqa: T201 - likewise
+    for line in () if several else set_knobs(resolve(composer.compose(words).config).described):
+        print(printable(f"  {line}"))  # noqa: T201 - likewise
     return 0
+
+
+def set_knobs(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the knobs of a resolved config that are not as by default, each with its default and what it does."""
+    for key, term in iterate_terms(Config):
+        group, _, name = key.rpartition(".")
+        values = config.get(group) if group else config
+        if isinstance(term, Knob) and isinstance(values, Mapping) and values.get(name, term.default) != term.default:
+            yield f"{key}={written(values[name])} (default {written(term.default)}): {term.doc}"

@@ -6,21 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alrun.config.bound import Node, bind, node_problems
-from alrun.config.knobs import KNOBS, TRAINING, knob_problems, value_problems, wrong_knobs
+from alrun.config.knobs import knob_problems, wrong_knobs
 from alrun.config.listeners import on_error_problems
 from alrun.config.signatures import argument_problems
-from alrun.config.suggest import did_you_mean
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.needs import unfit_problems, unmet_problems
 
 __all__ = ["all_problems", "cheap_problems", "checked"]
-
-SINGLE = ("data", "learner", "inference", "cold_start", "label")
-SEVERAL = ("query", "metrology", "stopping", "logger", "callbacks")
-#: Keys of the training group that are built; the others are in ``TRAINING``.
-BUILT = ("train_step_fn", "validate_step_fn", "optimizer")
-RESETS = ("scratch", "warm", "shrink_perturb")
 
 
 def checked(config: Mapping[str, Any], trust: Trust) -> dict[str, Any]:
@@ -48,57 +41,8 @@ def all_problems(config: Mapping[str, Any], trust: Trust) -> list[Problem]:
 def cheap_problems(config: Mapping[str, Any], trust: Trust) -> Iterator[Problem]:
     """Yield what is wrong with knobs, keys and the trust in targets; imports nothing."""
     yield from knob_problems(config)
-    valid = {*KNOBS, *SINGLE, *SEVERAL, "training", "checkpoint", "timeout"}
-    for key in config:
-        if key not in valid:
-            yield Problem(f"unknown key '{key}'", "", did_you_mean(key, valid))
-    for key in SINGLE:
-        if not isinstance(config.get(key), Mapping) or "_target_" not in config[key]:
-            yield Problem(f"'{key}' names nothing to build", "", f"choose one: alrun ls {key}")
-    for group in SEVERAL:
-        yield from _several_problems(group, config.get(group))
-    yield from _training_problems(config.get("training"))
     yield from on_error_problems(config)
     yield from node_problems(config, trust)
-
-
-def _several_problems(group: str, chosen: Any) -> Iterator[Problem]:
-    if chosen is None and group != "query":
-        return
-    if not isinstance(chosen, Mapping) or not chosen:
-        yield Problem(f"'{group}' names no strategy", "", f"choose one: alrun ls {group}")
-        return
-    for name, node in chosen.items():
-        if not isinstance(node, Mapping) or "_target_" not in node:
-            yield Problem(f"'{group}.{name}' has no _target_", "", f"see: alrun ls {group}")
-
-
-def _training_problems(training: Any) -> Iterator[Problem]:
-    if not isinstance(training, Mapping) or not isinstance(training.get("loop"), Mapping):
-        yield Problem("'training' names no loop", "", "choose one: alrun ls training")
-        return
-    valid = {*TRAINING, *BUILT, "reset", "loop"}
-    for key in training:
-        if key not in valid:
-            yield Problem(f"unknown key 'training.{key}'", "", did_you_mean(str(key), valid, prefix="training."))
-    if training.get("reset") not in RESETS:
-        hint = did_you_mean(str(training.get("reset")), RESETS, prefix="training.reset=")
-        yield Problem(f"{training.get('reset')!r} is not a way to reset", "training.reset", hint)
-    yield from value_problems(training, TRAINING, "training.")
-    for key in BUILT:
-        node = training.get(key)
-        if node is not None and not (isinstance(node, Mapping) and "_target_" in node):
-            hint = f"++training.{key}={{_target_: my_pkg.{key}, _partial_: true}}"
-            yield Problem(f"{node!r} names nothing to build", f"training.{key}", hint)
-    yield from _length_problems(training.get("max_epochs"), training.get("max_train_steps"))
-
-
-def _length_problems(epochs: Any, steps: Any) -> Iterator[Problem]:
-    if epochs is not None and steps is not None:
-        yield Problem("max_epochs and max_train_steps exclude each other", "training", "training.max_epochs=null")
-    elif epochs is None and steps is None:
-        what = "neither max_epochs nor max_train_steps is given"
-        yield Problem(what, "training", "training.max_epochs=50 or training.max_train_steps=500")
 
 
 def _bound(config: Mapping[str, Any], trust: Trust) -> tuple[dict[str, Any], list[Problem]]:

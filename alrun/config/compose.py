@@ -8,11 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.config.check import SEVERAL, all_problems
+from alrun.config.check import all_problems
 from alrun.config.environment import resolve
 from alrun.config.overrides import Choices, ParsedOverride, key_problems, parse_overrides
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.knobs import Part, terms
+from alrun.core.settings import Config
 
 if TYPE_CHECKING:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -63,7 +65,8 @@ def choices_of(config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:
     It is in Hydra's own node; several options, which Hydra does not note, are the names that ``config`` has them under.
     """
     noted = {str(group): value for group, value in hydra["runtime"]["choices"].items() if isinstance(value, str)}
-    several = {group: "+".join(map(str, config[group])) for group in SEVERAL if config.get(group)}
+    groups = (key for key, term in terms(Config).items() if isinstance(term, Part) and term.several)
+    several = {group: "+".join(map(str, config[group])) for group in groups if config.get(group)}
     return several | {group: option for group, option in noted.items() if not {"/", "@"} & set(group)}
 
 

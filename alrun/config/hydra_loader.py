@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from yaml import YAMLError
 
+from alrun.config import defaults
 from alrun.config.composition import CONFIG_NAME, compose
 from alrun.config.environment import register
 from alrun.config.hydra_node import hydra_problems, with_plain_subdir
@@ -42,10 +43,11 @@ def search_path(config_dir: Path | None) -> ConfigSearchPath:
         return path
     if not config_dir.is_dir():
         raise ConfigError(Problem("no such folder", f"--config-dir {config_dir}", "--config-dir DIR"))
-    if (config_dir / f"{CONFIG_NAME}.yaml").exists():
-        what = f"{CONFIG_NAME}.yaml would take the place of alrun's own"
-        hint = "put what it says in experiment/mine.yaml and add experiment=mine"
-        raise ConfigError(Problem(what, f"--config-dir {config_dir}", hint))
+    for name in (CONFIG_NAME, defaults.NAME):
+        if (config_dir / f"{name}.yaml").exists():
+            what = f"{name}.yaml would take the place of alrun's own"
+            hint = "put what it says in experiment/mine.yaml and add experiment=mine"
+            raise ConfigError(Problem(what, f"--config-dir {config_dir}", hint))
     own = SearchPathQuery(provider="schema")
     path.prepend("command-line", f"file://{config_dir.resolve()}", anchor=own)
     return path
@@ -59,6 +61,7 @@ def opened(config_dir: Path | None) -> Iterator[ConfigLoaderImpl]:
 
     installed_plugins_only()
     register()
+    defaults.register()
     path = search_path(config_dir)
     GlobalHydra.instance().clear()
     try:

@@ -13,12 +13,12 @@ from typing import Any
 
 from alrun.config.bound import iterate_targets
 from alrun.config.environment import COUNTING, SECRET
-from alrun.config.knobs import KNOBS
 from alrun.core.errors import Problem
+from alrun.core.knobs import Effect, Group, Knob, iterate_terms, terms
+from alrun.core.settings import Config
 
 __all__ = [
     "EXTENDING",
-    "IDENTITY_GROUPS",
     "ONCE",
     "PRESENTATION",
     "identity_difference",
@@ -28,20 +28,29 @@ __all__ = [
     "secret_problems",
 ]
 
-#: Groups whose whole content can change a result.
-IDENTITY_GROUPS = frozenset({"data", "learner", "training", "inference", "query", "cold_start", "label", "metrology"})
+_TERMS = terms(Config)
 #: Keys that only prolong a run: more of them continues it.
-EXTENDING = frozenset({"budget", "max_steps", "stopping"})
+EXTENDING = frozenset(key for key, term in _TERMS.items() if term.effect is Effect.EXTENT)
+#: Among those that only show or place a run, what is asked of one command alone; a run does not remember it.
+ONCE = frozenset(key for key, term in _TERMS.items() if term.effect is Effect.ONCE)
 #: Keys that only show or place a run.
-PRESENTATION = frozenset(
-    {"name", "output_dir", "fresh", "mend", "progress", "logger", "callbacks", "checkpoint", "timeout"}
-)
-#: Among these, what is asked of one command alone; a run does not remember it.
-ONCE = frozenset({"fresh", "mend"})
+PRESENTATION = ONCE | {key for key, term in _TERMS.items() if term.effect is Effect.SHOW}
 #: Keys that count only where they are set: null is what was done before there was such a key.
-ONLY_WHEN_SET = frozenset({"calibration"})
-#: Keys inside an identity group that cannot change a result.
-WITHOUT_EFFECT = frozenset({("training", "checkpoint_every"), ("data", "workers"), ("label", "retries")})
+ONLY_WHEN_SET = frozenset(key for key, term in _TERMS.items() if isinstance(term, Knob) and term.only_when_set)
+#: Keys inside of others that cannot change a result: of settings, and arguments of what is built.
+WITHOUT_EFFECT = frozenset(
+    {
+        ("data", "workers"),
+        ("label", "retries"),
+        *(
+            (key, inner)
+            for key, term in _TERMS.items()
+            if isinstance(term, Group) and term.effect.is_identity
+            for inner, one in terms(term.kind).items()
+            if not one.effect.is_identity
+        ),
+    }
+)
 
 
 def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,16 +104,11 @@ def names_secrets(value: Any) -> bool:
 
 def secret_problems(described: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield keys that hold a reference to a secret where every value counts: knobs, and names of what is built."""
-    knobs = {key: described.get(key) for key, knob in KNOBS.items() if knob.identity}
+    flat = _flat(described)
+    counting = (key for key, term in iterate_terms(Config) if isinstance(term, Knob) and term.effect.is_identity)
+    knobs = {key: flat.get(key) for key in counting}
     targets = {f"{where}._target_": node["_target_"] for _, where, node in iterate_targets(described)}
     for key, value in (knobs | targets).items():
         if isinstance(value, str) and names_secrets(value):
             what = f"changes results, and {SECRET} is for what does not: secrets and places"
             yield Problem(what, key, f"'{key}={value.replace(SECRET, COUNTING)}'")
-
-
-def unclassed_keys(config: Mapping[str, Any]) -> set[str]:
-    """Return top-level keys that nobody has classed yet; a test holds this empty."""
-    classed = IDENTITY_GROUPS | EXTENDING | PRESENTATION | KNOBS.keys()
-    wrongly = {key for key, knob in KNOBS.items() if knob.identity == (key in EXTENDING | PRESENTATION)}
-    return {key for key in config if key not in classed} | wrongly

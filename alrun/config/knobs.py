@@ -1,82 +1,21 @@
-"""The knobs of the config: their types, their bounds, and which of them are part of the identity."""
+"""Checks of settings: types, bounds and choices of knobs, keys that there are not, parts that name nothing."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from alrun.config.suggest import did_you_mean
 from alrun.core.errors import Problem
+from alrun.core.knobs import Group, Knob, Part, terms, written
+from alrun.core.settings import Config
 
-__all__ = ["KNOBS", "TRAINING", "Knob", "knob_problems", "wrong_knobs"]
-
-#: Seconds that the timer of a process can count, rounded down.
-LONGEST = 10**9
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,99}")
-KEEP = re.compile(r"all|last|every:[1-9]\d{0,5}")
-DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?")
-
-
-@dataclass(frozen=True)
-class Knob:
-    """One key that holds a number, a text or a truth value.
-
-    Attributes:
-        kind: Type of its value.
-        minimum: Least value, for numbers.
-        optional: Whether null is allowed.
-        identity: Whether the key can change a result. False for what only prolongs a run, or only shows it.
-    """
-
-    kind: type
-    minimum: int | None = None
-    optional: bool = False
-    identity: bool = True
-
-
-KNOBS: Mapping[str, Knob] = {
-    "seed": Knob(int, 0),
-    "query_size": Knob(int, 1),
-    "initial_size": Knob(int, 1),
-    "predict_batch_size": Knob(int, 1),
-    "budget": Knob(int, 1, identity=False),
-    "max_steps": Knob(int, 0, optional=True, identity=False),
-    "name": Knob(str, identity=False),
-    "output_dir": Knob(str, identity=False),
-    "device": Knob(str),
-    "threads": Knob(int, 1, optional=True),
-    "validation_from_budget": Knob(bool),
-    "calibration": Knob(str, optional=True),
-    "fresh": Knob(bool, identity=False),
-    "mend": Knob(bool, identity=False),
-    "progress": Knob(bool, identity=False),
-}
-
-
-#: Keys of the training group whose values the driver takes; the loop's own are checked on its signature.
-TRAINING: Mapping[str, Knob] = {
-    "batch_size": Knob(int, 1),
-    "max_epochs": Knob(int, 1, optional=True),
-    "max_train_steps": Knob(int, 1, optional=True),
-    "max_val_steps": Knob(int, 0, optional=True),
-    "checkpoint_every": Knob(int, 0),
-    "shrink": Knob(float, 0),
-    "perturb": Knob(float, 0),
-    "validate": Knob(bool),
-}
-
-
-#: Keys of the node ``timeout``, by what is limited.
-TIMEOUTS = ("query", "label", "metrology")
+__all__ = ["knob_problems", "wrong_knobs"]
 
 
 def knob_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with the knobs of a resolved config."""
-    yield from value_problems(config, KNOBS)
-    yield from _text_problems(config)
-    yield from _timeout_problems(config.get("timeout"))
+    """Yield what is wrong with the keys of a resolved config and with the values of its knobs."""
+    yield from _settings_problems(config, Config)
     budget, initial = config.get("budget"), config.get("initial_size")
     if _is_int(budget) and _is_int(initial) and 0 < budget < initial:
         yield Problem(
@@ -84,75 +23,86 @@ def knob_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
             "budget",
             f"budget={initial} or initial_size={budget}",
         )
+    training = config.get("training")
+    if isinstance(training, Mapping):
+        yield from _length_problems(training.get("max_epochs"), training.get("max_train_steps"))
 
 
 def wrong_knobs(config: Mapping[str, Any]) -> list[Any]:
     """Return the values of the knobs that are wrong; whatever refers to them is wrong for the same reason."""
-    return [config[key] for key, knob in KNOBS.items() if key in config and any(_problems(key, config[key], knob))]
+    knobs = {key: term for key, term in terms(Config).items() if isinstance(term, Knob)}
+    return [config[key] for key, knob in knobs.items() if key in config and any(_problems(key, config[key], knob))]
 
 
-def value_problems(values: Mapping[str, Any], knobs: Mapping[str, Knob], prefix: str = "") -> Iterator[Problem]:
-    """Yield values of another type than ``knobs`` say, or below their bounds; ``prefix`` ends with a dot."""
-    for key, knob in knobs.items():
-        if key in values:
-            yield from _problems(f"{prefix}{key}", values[key], knob)
+def _settings_problems(values: Mapping[str, Any], kind: type, prefix: str = "") -> Iterator[Problem]:
+    known = terms(kind)
+    for name, term in known.items():
+        where = f"{prefix}{name}"
+        if isinstance(term, Part):
+            yield from _part_problems(where, values.get(name), term)
+        elif name in values and isinstance(term, Knob):
+            yield from _problems(where, values[name], term)
+        elif isinstance(term, Group):
+            yield from _group_problems(where, values.get(name, {}), term)
+    for key in values:
+        if key not in known:
+            yield Problem(f"unknown key '{prefix}{key}'", "", did_you_mean(str(key), known, prefix=prefix))
 
 
-def _text_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
-    name, place, device = (config.get(key) for key in ("name", "output_dir", "device"))
-    if isinstance(name, str) and (not NAME.fullmatch(name) or ".." in name):
-        hint = "use letters, digits, '.', '_', '-', '+', '='; at most 100"
-        yield Problem(f"{name!r} cannot be a folder name", "name", hint)
-    if isinstance(place, str) and (not place.strip() or "\0" in place):
-        yield Problem(f"{place!r} cannot be a folder", "output_dir", "output_dir=outputs")
-    calibration = config.get("calibration")
-    if isinstance(calibration, str) and calibration != "temperature":
-        yield Problem(f"{calibration!r} is no calibration", "calibration", "calibration=temperature or null")
-    checkpoint = config.get("checkpoint", {"keep": "all"})
-    keep = checkpoint.get("keep") if isinstance(checkpoint, Mapping) else checkpoint
-    if not isinstance(checkpoint, Mapping) or not isinstance(keep, str) or not KEEP.fullmatch(keep):
-        what = f"{keep!r} does not say which weights to keep"
-        yield Problem(what, "checkpoint.keep", "checkpoint.keep=all, last or every:10")
-    if isinstance(device, str) and not DEVICE.fullmatch(device):
-        yield Problem(f"{device!r} is no device", "device", "device=auto, cpu, cuda, cuda:1 or mps")
+def _group_problems(where: str, value: Any, group: Group) -> Iterator[Problem]:
+    if isinstance(value, Mapping):
+        yield from _settings_problems(value, group.kind, f"{where}.")
+    elif value is not None or not group.optional:
+        yield Problem(f"{value!r} {group.wrong}", where, group.hint.format(value))
 
 
-def _timeout_problems(timeout: Any) -> Iterator[Problem]:
-    if timeout is None:
+def _part_problems(where: str, value: Any, part: Part) -> Iterator[Problem]:
+    group = where.split(".")[0]
+    nodes = {where: value}
+    if value is None and part.optional:
         return
-    if not isinstance(timeout, Mapping):
-        yield Problem(f"{timeout!r} does not say whose", "timeout", f"timeout.label={timeout}")
+    if part.several:
+        nodes = {f"{where}.{name}": node for name, node in value.items()} if isinstance(value, Mapping) else {}
+        if not nodes:
+            yield Problem(f"'{where}' names no strategy", "", f"choose one: alrun ls {group}")
+    for key, node in nodes.items():
+        if isinstance(node, Mapping) and "_target_" in node:
+            continue
+        if part.several:
+            yield Problem(f"'{key}' has no _target_", "", f"see: alrun ls {group}")
+        elif part.null:
+            hint = f"++{key}={{_target_: my_pkg.{key.rpartition('.')[2]}, _partial_: true}}"
+            yield Problem(f"{node!r} names nothing to build", key, hint)
+        else:
+            yield Problem(f"'{key}' names nothing to build", "", f"choose one: alrun ls {group}")
+
+
+def _problems(where: str, value: Any, knob: Knob) -> Iterator[Problem]:
+    takes = knob.takes(value)
+    if takes and knob.admits(value):
         return
-    for key, seconds in timeout.items():
-        if key not in TIMEOUTS:
-            yield Problem(f"unknown key 'timeout.{key}'", "", did_you_mean(str(key), TIMEOUTS, prefix="timeout."))
-        elif seconds is not None and not (_fits(seconds, float) and 0 < seconds < LONGEST):
-            yield Problem(f"{seconds!r} is no number of seconds", f"timeout.{key}", f"timeout.{key}=600 or null")
+    near = did_you_mean(str(value), knob.choices, prefix=f"{where}=") if len(knob.choices) > 1 else ""
+    if knob.wrong and (takes or knob.kind is not str or near):
+        yield Problem(f"{value!r} {knob.wrong}", where, knob.hint.format(where) or near)
+    elif not takes:
+        yield Problem(f"{value!r} is not {knob.noun}", where, f"for example {where}={_example(knob)}")
+    else:
+        yield Problem(f"{value} is too small", where, f"at least {knob.minimum}")
+
+
+def _example(knob: Knob) -> str:
+    if knob.default is not None:
+        return written(knob.default)
+    return knob.choices[0] if knob.choices else str(max(knob.minimum or 0, 10))
+
+
+def _length_problems(epochs: Any, steps: Any) -> Iterator[Problem]:
+    if epochs is not None and steps is not None:
+        yield Problem("max_epochs and max_train_steps exclude each other", "training", "training.max_epochs=null")
+    elif epochs is None and steps is None:
+        what = "neither max_epochs nor max_train_steps is given"
+        yield Problem(what, "training", "training.max_epochs=50 or training.max_train_steps=500")
 
 
 def _is_int(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _problems(key: str, value: Any, knob: Knob) -> Iterator[Problem]:
-    if value is None and knob.optional:
-        return
-    if not _fits(value, knob.kind):
-        yield Problem(f"{value!r} is not {_noun(knob)}", key, f"for example {key}={_example(knob)}")
-    elif knob.minimum is not None and not value >= knob.minimum:
-        yield Problem(f"{value} is too small", key, f"at least {knob.minimum}")
-
-
-def _fits(value: Any, kind: type) -> bool:
-    if kind is float:
-        return isinstance(value, float) or _is_int(value)
-    return _is_int(value) if kind is int else isinstance(value, kind)
-
-
-def _noun(knob: Knob) -> str:
-    noun = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[knob.kind]
-    return f"{noun} or null" if knob.optional else noun
-
-
-def _example(knob: Knob) -> str:
-    return {int: str(max(knob.minimum or 0, 10)), float: "0.5", str: "abc", bool: "true"}[knob.kind]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -21,6 +21,8 @@ from alrun.config.families import (
 )
 from alrun.config.libraries import Family
 from alrun.core.callback import HOOKS
+from alrun.core.knobs import Group, Part, terms
+from alrun.core.settings import SOURCE, Config
 
 __all__ = ["SLOTS", "Slot", "slot_at"]
 
@@ -59,70 +61,43 @@ class Slot:
         return _matches(self.place.split("."), path)
 
 
-POOLS = (("split", "inputs", "targets"), ("pools",), ("__getitem__", "__len__"))
-STRATEGY = (("attach", "sample"),)
-METROLOGY = (("attach", "compute"), ("update", "compute", "reset"))
-LISTENING = tuple((hook,) for hook in HOOKS)
 OPTIMIZER = ("optimizer", "torch.optim.Adam, torch.optim.SGD …")
 SCHEDULER = ("learning rate scheduler", "torch.optim.lr_scheduler.StepLR …")
 LOSS = ("loss", "alrun.learner.losses.CrossEntropy, torch.nn.L1Loss …")
-QUERY = ("query strategy", "alrun.query.entropy.Entropy …")
-METRIC = ("metrology strategy", "alrun.metrology.acquisition.Acquisition, torchmetrics.MeanSquaredError …")
 LAYER = ("torch.nn.Module", "torch.nn.Linear, alrun.backbone.mlp.MLP …")
 FEATURES = ("kind of features", "alrun.query.features.embedding.Embedding …")
 SELECTOR = ("selection function", "alrun.query.selection.k_center.k_center …")
 CRITERION = ("criterion", "alrun.query.criteria.uncertainty.Entropy …")
-LISTENER = ("alrun callback", "alrun.callbacks.event_log.EventLog, alrun.callbacks.lightning_logger.LightningLogger")
 LOGGER = ("Lightning logger", "lightning.pytorch.loggers.CSVLogger …")
-STEP = ("function of your own", "my_pkg.train_step, with --trust my_pkg")
 PRECISION = ("Lightning precision plugin", "lightning.pytorch.plugins.MixedPrecision …")
+
+LISTENING = tuple((hook,) for hook in HOOKS)
+#: Library classes that a part of the settings may be, by the name that they have there.
+LIBRARIES = {"": (), "metrics": METRICS, "optimizers": (OPTIMIZERS,)}
+
+
+def _slots(kind: type, prefix: str = "") -> Iterator[Slot]:
+    """Yield the slots of the parts of settings."""
+    for name, term in terms(kind).items():
+        if isinstance(term, Group):
+            yield from _slots(term.kind, f"{prefix}{name}.")
+        elif isinstance(term, Part):
+            yield _slot(f"{prefix}{name}{'.*' if term.several else ''}", term)
+
+
+def _slot(place: str, part: Part) -> Slot:
+    methods = LISTENING if part.listens else part.methods
+    return Slot(place, part.noun, part.example, part.rooms, (), LIBRARIES[part.library], methods, part.own)
+
+
+def _inside(place: str, part: str) -> Slot:
+    """Return the slot of what stands anywhere in a part of the settings and is of its kind."""
+    return _slot(place, next(one for name, one in terms(Config).items() if name == part and isinstance(one, Part)))
+
 
 #: The first that covers a place is its slot.
 SLOTS = (
-    Slot(
-        "data",
-        "data source or training pool",
-        "alrun.data.digits.Digits …",
-        ("alrun.data",),
-        methods=POOLS,
-        own=POOLS[:1],
-    ),
-    Slot(
-        "learner",
-        "learner",
-        "alrun.learner.mlp.MLP …",
-        ("alrun.learner",),
-        methods=(("parameters",),),
-        own=(("training_step",),),
-    ),
-    Slot(
-        "inference",
-        "inference module",
-        "alrun.inference.mc_dropout.MCDropout …",
-        ("alrun.inference",),
-        methods=(("prepared",),),
-    ),
-    Slot("label", "label strategy", "alrun.label.oracle.Oracle …", ("alrun.label",), methods=(("attach", "label"),)),
-    Slot("cold_start", *QUERY, ("alrun.cold_start", "alrun.query"), methods=STRATEGY),
-    Slot("query.*", *QUERY, ("alrun.query",), methods=STRATEGY),
-    Slot("metrology.*", *METRIC, ("alrun.metrology",), families=METRICS, methods=METROLOGY),
-    Slot(
-        "stopping.*",
-        "stopping criterion",
-        "alrun.stopping.steps.Steps …",
-        ("alrun.stopping",),
-        methods=(("__call__",),),
-    ),
-    Slot("logger.*", *LISTENER, ("alrun.callbacks",), methods=LISTENING),
-    Slot("callbacks.*", *LISTENER, ("alrun.callbacks",), methods=LISTENING),
-    Slot(
-        "training.loop",
-        "training loop",
-        "alrun.training.fabric.FabricLoop …",
-        ("alrun.training",),
-        methods=(("__call__",),),
-        own=(("__call__", "monitors"),),
-    ),
+    *_slots(Config),
     # Inside of these.
     Slot(
         "training.loop.callbacks",
@@ -147,7 +122,6 @@ SLOTS = (
         "lightning.pytorch.profilers.SimpleProfiler …",
         families=(PROFILERS,),
     ),
-    Slot("training.*_step_fn", *STEP),
     Slot("data.function", "function", "alrun.data.simulators.branin …", functions=("alrun.data.simulators",)),
     Slot("label.function", "function", "alrun.data.simulators.branin …", functions=("alrun.data.simulators",)),
     Slot("cold_start.**.features", *FEATURES, ("alrun.query.features",)),
@@ -170,10 +144,10 @@ SLOTS = (
     # Whatever else an argument of these is called.
     Slot("learner.**", *LAYER, ("alrun.backbone",), families=(MODULES,)),
     Slot("**.backbone.**", *LAYER, ("alrun.backbone",), families=(MODULES,)),
-    Slot("metrology.**", *METRIC, ("alrun.metrology",), families=METRICS, methods=METROLOGY),
-    Slot("query.**", *QUERY, ("alrun.query",), methods=STRATEGY),
-    Slot("cold_start.**", *QUERY, ("alrun.cold_start", "alrun.query"), methods=STRATEGY),
-    Slot("data.**", "data set", "my_pkg.MyDataset, with --trust my_pkg", ("alrun.data",), own=POOLS[:1]),
+    _inside("metrology.**", "metrology"),
+    _inside("query.**", "query"),
+    _inside("cold_start.**", "cold_start"),
+    Slot("data.**", "data set", "my_pkg.MyDataset, with --trust my_pkg", ("alrun.data",), own=SOURCE),
     *(
         Slot(f"{group}.**", "part of your own", "my_pkg.Mine, with --trust my_pkg")
         for group in ("training", "inference", "label", "stopping", "logger", "callbacks")

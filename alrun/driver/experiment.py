@@ -150,7 +150,7 @@ def assembled(components: Components, settings: Settings, store: RunStore, state
         notify=notify,
         signals=signals,
         deadline=Deadline(),
-        retention=Retention(settings.keep, chained=components.training.reset is not Reset.SCRATCH),
+        retention=Retention(settings.checkpoint.keep, chained=components.training.reset is not Reset.SCRATCH),
         predictor=WatchedPredictor(predictor, notify, lambda: state.evaluation),
         initial_weights=copy_weights(components.learner),
     )

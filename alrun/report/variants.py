@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from alrun.core.errors import StoreError
+from alrun.core.knobs import Effect, terms
 from alrun.core.parsing import parse_yaml
+from alrun.core.settings import Config
 from alrun.report.runs import Run
 from alrun.store.reading import Most, read_bytes
 
@@ -22,10 +24,7 @@ _TOP_KEY = re.compile(r"^([A-Za-z_]\w*):", re.MULTILINE)
 
 # Keys in which runs of one experiment may differ: the seed, where and how long it runs, who looks on, what is measured.
 NOT_AN_EXPERIMENT = frozenset(
-    {
-        *("seed", "name", "output_dir", "device", "fresh", "progress", "logger", "callbacks", "metrology"),
-        *("budget", "max_steps", "stopping", "hydra", "checkpoint", "timeout", "mend"),
-    }
+    {"hydra", *(key for key, term in terms(Config).items() if term.effect is not Effect.RESULT)}
 )
 
 

@@ -12,10 +12,12 @@ from alrun.config.libraries import imported
 from alrun.config.listeners import deaf
 from alrun.core.callback import hooks_of
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.knobs import Part, read, terms
 from alrun.core.needs import is_metric
 from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Role, Seeds
-from alrun.driver.settings import Components, Reset, Settings, TrainingSettings
+from alrun.core.settings import TrainingSettings
+from alrun.driver.settings import Components
 from alrun.pool.foreign import is_source, own_pools, sells_validation
 from alrun.runner.compatibility import between
 from alrun.runner.instantiate import instantiate
@@ -23,22 +25,7 @@ from alrun.runner.instantiate import instantiate
 if TYPE_CHECKING:
     from alrun.core.types import TaskSpec
 
-__all__ = ["Builder", "settings_from"]
-
-
-def settings_from(config: Mapping[str, Any]) -> Settings:
-    """Return the driver's numbers."""
-    return Settings(
-        seed=config["seed"],
-        query_size=config["query_size"],
-        budget=config["budget"],
-        predict_batch_size=config["predict_batch_size"],
-        device=config["device"],
-        threads=config["threads"],
-        keep=config["checkpoint"]["keep"],
-        timeouts=config.get("timeout") or {},
-        calibration=config.get("calibration"),
-    )
+__all__ = ["Builder"]
 
 
 class Builder:
@@ -155,11 +142,9 @@ class Builder:
 
     def _training(self, pools: Pools, learner: Any) -> TrainingSettings:
         options = dict(self._config["training"])
-        options["loop"] = self._build(options["loop"], "training.loop")
-        for name in ("train_step_fn", "validate_step_fn", "optimizer"):
-            if options.get(name) is not None:
+        for name, term in terms(TrainingSettings).items():
+            if isinstance(term, Part) and options.get(name) is not None:
                 options[name] = self._build(options[name], f"training.{name}")
-        options["reset"] = Reset(options["reset"])
         watching = {
             "training.loop.monitor": str(getattr(options["loop"], "monitor", None) or ""),
             "learner.scheduler_monitor": str(getattr(learner, "scheduler_monitor", None) or ""),
@@ -172,7 +157,7 @@ class Builder:
             hint = "validation_from_budget=false" if sold else "data.validation_size=0.1"
             self._problems.append(Problem("there is no validation pool to monitor", where, hint))
         self._problems += _scheduler_problems(options["loop"], watching["learner.scheduler_monitor"])
-        return TrainingSettings(**options)
+        return read(TrainingSettings, options)
 
     def _single(self, group: str) -> Any:
         return self._build(self._config[group], group)

@@ -12,8 +12,9 @@ from alrun.core.showing import printable
 
 if TYPE_CHECKING:
     from alrun.config.secrets import Secrets
+    from alrun.core.settings import Settings
     from alrun.driver.driver import Driver
-    from alrun.driver.settings import Components, Settings
+    from alrun.driver.settings import Components
     from alrun.runner.journal import Journal
     from alrun.store.lock import RunLock
     from alrun.store.rundir import RunDirectory

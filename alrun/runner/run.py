@@ -14,7 +14,9 @@ from alrun.config.environment import Resolved, resolve
 from alrun.config.identity import ONCE, identity_hash, secret_problems
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem, StoreError
+from alrun.core.knobs import read
 from alrun.core.names import named
+from alrun.core.settings import Settings
 from alrun.runner.algorithms import algorithms_of
 from alrun.runner.drive import drive
 from alrun.runner.journal import Journal, begin_session, extent, new_info
@@ -27,7 +29,7 @@ from alrun.store.rundir import RunDirectory
 
 if TYPE_CHECKING:
     from alrun.core.callback import Callback
-    from alrun.driver.settings import Components, Settings
+    from alrun.driver.settings import Components
 
 __all__ = ["Experiment"]
 
@@ -183,11 +185,11 @@ class Experiment:
 
     def _built(self) -> tuple[Components, Settings, str | None]:
         from alrun.driver.guards.threads import computing_threads
-        from alrun.runner.build import Builder, settings_from
+        from alrun.runner.build import Builder
 
         builder = Builder(self.bound(), place=self.directory.path, choices=self._composed.choices)
         with self._secrets.kept(), computing_threads(1):
-            return builder.components(), settings_from(self.config), builder.fingerprint()
+            return builder.components(), read(Settings, self.config), builder.fingerprint()
 
     def _run_built(
         self,

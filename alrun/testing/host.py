@@ -153,7 +153,7 @@ def hosted(
         stopping=stopping,
         spec=data.spec,
     )
-    settings = Settings(seed, query_size=10, budget=NUM_ROWS, predict_batch_size=32, device="cpu")
+    settings = Settings(seed, budget=NUM_ROWS, predict_batch_size=32, device="cpu")
     directory.mkdir(parents=True)
     with RunStore(RunDirectory(directory), logging.getLogger("alrun.testing")) as store:
         driver = Driver(components, settings, store)

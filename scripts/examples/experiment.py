@@ -42,7 +42,7 @@ def accuracies(query: QueryStrategy, directory: Path, budget: int = 100, seed: i
         learner=learner,
         pools=pools(data, seeds),
         query_strategies=[query],
-        training=TrainingSettings(FabricLoop(), max_epochs=100),
+        training=TrainingSettings(FabricLoop()),
         inference=Deterministic(),
         cold_start=RandomStart(20),
         label_strategy=Oracle(),
@@ -50,7 +50,7 @@ def accuracies(query: QueryStrategy, directory: Path, budget: int = 100, seed: i
         stopping=[Budget(budget)],
         spec=data.spec,
     )
-    settings = Settings(seed=seed, query_size=20, budget=budget)
+    settings = Settings(seed=seed, budget=budget)
     directory.mkdir(parents=True, exist_ok=True)
     with RunStore(RunDirectory(directory), logging.getLogger("example")) as store:
         Driver(components, settings, store).run()

@@ -49,7 +49,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "command, a word": (["entropy"], ["'entropy'", "key=value"]),
     "group of ls": (["ls", "quary"], ["quary", "query?"]),
     # Types and bounds
-    "type: budget": (["budget=abc"], ["budget", "'abc'", "budget=10"]),
+    "type: budget": (["budget=abc"], ["budget", "'abc'", "budget=200"]),
     "type: seed": (["seed=1.5"], ["seed", "1.5", "whole number"]),
     "type: seed null": (["seed=null"], ["seed", "whole number"]),
     "type: progress": (["progress=7"], ["progress", "true or false"]),

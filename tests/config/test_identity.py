@@ -15,10 +15,10 @@ from alrun.config.identity import (
     identity_difference,
     identity_hash,
     identity_of,
-    unclassed_keys,
 )
-from alrun.config.knobs import KNOBS
 from alrun.config.targets import Trust
+from alrun.core.knobs import terms
+from alrun.core.settings import Config, TrainingSettings
 
 WORDS = ["experiment=surrogate", "query=[variance,random]", "logger=csv", "stopping=wall_clock"]
 
@@ -45,9 +45,9 @@ def changed(config: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     return copy
 
 
-def test_every_key_is_classed(config: dict[str, Any]) -> None:
-    assert unclassed_keys(config) == set()
-    assert unclassed_keys({**config, "brand_new": 1}) == {"brand_new"}
+def test_every_key_is_a_field_of_the_settings(config: dict[str, Any]) -> None:
+    assert config.keys() <= terms(Config).keys()
+    assert config["training"].keys() == terms(TrainingSettings).keys()
 
 
 def test_every_key_counts_or_does_not(config: dict[str, Any]) -> None:
@@ -56,12 +56,6 @@ def test_every_key_counts_or_does_not(config: dict[str, Any]) -> None:
     expected = {path for path in leaves(config) if path[0] in EXTENDING | PRESENTATION}
     assert silent == expected | {("training", "checkpoint_every"), ("label", "retries")}
     assert {("seed",), ("data", "simulator"), ("learner", "optimizer", "lr"), ("query_size",)}.isdisjoint(silent)
-
-
-def test_knobs_are_classed_in_one_place() -> None:
-    assert {key for key, knob in KNOBS.items() if not knob.identity} == {
-        *("budget", "max_steps", "name", "output_dir", "fresh", "mend", "progress")
-    }
 
 
 def test_order_of_strategies_counts_and_order_of_keys_does_not(config: dict[str, Any]) -> None:

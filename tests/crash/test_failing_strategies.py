@@ -132,10 +132,10 @@ def test_in_a_sweep_the_others_go_on(
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("timeout.label=0", "timeout.label: 0 is no number of seconds"),
-        ("timeout.query=true", "timeout.query: True is no number of seconds"),
-        ("timeout.metrology=soon", "timeout.metrology: 'soon' is no number of seconds"),
-        ("timeout.label=inf", "timeout.label: inf is no number of seconds"),
+        ("timeout.label=0", "timeout.label: 0 is not a number of seconds"),
+        ("timeout.query=true", "timeout.query: True is not a number of seconds"),
+        ("timeout.metrology=soon", "timeout.metrology: 'soon' is not a number of seconds"),
+        ("timeout.label=inf", "timeout.label: inf is not a number of seconds"),
         ("timeout=5", "timeout: 5 does not say whose"),
         ("+timeout.labels=5", "did you mean timeout.label?"),
     ],

@@ -195,4 +195,4 @@ def test_what_cannot_be_calibrated_is_said_before_anything_runs(words: list[str]
 
 def test_a_calibration_that_does_not_exist_is_named() -> None:
     problems = all_problems(config("calibration=temprature"), Trust())
-    assert [(one.where, one.what) for one in problems] == [("calibration", "'temprature' is no calibration")]
+    assert [(one.where, one.what) for one in problems] == [("calibration", "'temprature' is not a calibration")]

@@ -60,7 +60,7 @@ def make_driver(tmp_path: Path) -> Iterator[MakeDriver]:
                 spec=source.spec,
             )
             # 360 test rows of digits in chunks of 100: the last one is smaller.
-            settings = Settings(seed=0, query_size=5, budget=50, predict_batch_size=100, device="cpu")
+            settings = Settings(seed=0, budget=50, predict_batch_size=100, device="cpu")
             store = stack.enter_context(RunStore(RunDirectory(tmp_path / "run"), logging.getLogger("test")))
             return Driver(components, settings, store)
 

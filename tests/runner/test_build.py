@@ -11,7 +11,9 @@ from alrun.config.check import checked
 from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError
-from alrun.runner.build import Builder, settings_from
+from alrun.core.knobs import read
+from alrun.core.settings import Settings
+from alrun.runner.build import Builder
 from alrun.runner.dry_run import device_problems, optimizer_problems
 
 SMALL = ("data=moons", "data.n_samples=200", "learner.hidden=[4]", "initial_size=4", "query_size=4", "budget=12")
@@ -49,8 +51,8 @@ def test_components_stand_in_the_order_of_the_config() -> None:
 
 
 def test_settings_are_the_knobs() -> None:
-    settings = settings_from(config("seed=3", "threads=2"))
-    assert (settings.seed, settings.query_size, settings.budget, settings.threads) == (3, 4, 12, 2)
+    settings = read(Settings, config("seed=3", "threads=2"))
+    assert (settings.seed, settings.budget, settings.threads, settings.checkpoint.keep) == (3, 12, 2, "all")
 
 
 def test_data_are_built_once_for_builders_that_share_them() -> None:

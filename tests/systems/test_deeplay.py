@@ -15,8 +15,10 @@ from users_folder import Folder, promised  # type: ignore[import-not-found]
 from alrun.config.check import checked
 from alrun.config.compose import Composer, resolved
 from alrun.config.targets import Trust
+from alrun.core.knobs import read
+from alrun.core.settings import Settings
 from alrun.driver.driver import Driver
-from alrun.runner.build import Builder, settings_from
+from alrun.runner.build import Builder
 from alrun.store.run_store import RunStore
 from alrun.store.rundir import RunDirectory
 
@@ -145,7 +147,7 @@ def test_what_cannot_be_is_told_before_anything_is_bought(system: Folder) -> Non
 def opened(place: Path, *words: str) -> tuple[Driver, RunStore]:
     config = checked(resolved(Composer(Trust()).compose([*TRAINING, *KNOBS, "budget=80", *words]).config), Trust())
     store = RunStore(RunDirectory(place), logging.getLogger("alrun.test.deeplay"))
-    return Driver(Builder(config).components(), settings_from(config), store), store
+    return Driver(Builder(config).components(), read(Settings, config), store), store
 
 
 def test_its_python_methods(tmp_path: Path) -> None:

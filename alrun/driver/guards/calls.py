@@ -32,7 +32,7 @@ def calling(experiment: Experiment, state: State, name: str, phase: ActiveLearni
         StrategyError: It failed.
     """
     key = KEYS[phase]
-    seconds = experiment.settings.timeouts.get(key)
+    seconds: float | None = getattr(experiment.settings.timeout, key)
     where = f"{phase} of step {state.step}: {name}"
     answer = "without an answer" if phase is ActiveLearningPhase.LABELING else "in one call"
     hint = f"where it hung is in {experiment.log_dir}/alrun.log; timeout.{key}=null waits for ever"

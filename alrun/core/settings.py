@@ -1,0 +1,261 @@
+"""Settings: each key of a config with its type, default, bounds and effect, said here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.knobs import Effect, group, knob, part
+
+if TYPE_CHECKING:
+    from alrun.core.protocols import TrainingLoop, TrainingProtocol, ValidationProtocol
+
+__all__ = ["SOURCE", "CheckpointSettings", "Config", "Reset", "Settings", "TimeoutSettings", "TrainingSettings"]
+
+STEP = ("function of your own", "my_pkg.train_step, with --trust my_pkg")
+LISTENER = ("alrun callback", "alrun.callbacks.event_log.EventLog, alrun.callbacks.lightning_logger.LightningLogger")
+QUERY = ("query strategy", "alrun.query.entropy.Entropy …")
+SAMPLING = (("attach", "sample"),)
+#: Methods of a data source.
+SOURCE = (("split", "inputs", "targets"),)
+
+
+class Reset(StrEnum):
+    """What a training phase starts from; an axis of the experiment, written into the records."""
+
+    SCRATCH = "scratch"
+    WARM = "warm"
+    SHRINK_PERTURB = "shrink_perturb"
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How each training phase is run."""
+
+    loop: TrainingLoop = part(
+        "The training loop.",
+        "training loop",
+        "alrun.training.fabric.FabricLoop …",
+        rooms=("alrun.training",),
+        methods=(("__call__",),),
+        own=(("__call__", "monitors"),),
+    )
+    reset: Reset = knob(
+        Reset.SCRATCH,
+        "Weights at the start of each step: scratch (initial weights), warm (those of the last step), shrink_perturb.",
+        wrong="is not a way to reset",
+    )
+    max_epochs: int | None = knob(100, "Passes over the training pool; null with max_train_steps.", minimum=1)
+    max_train_steps: int | None = knob(
+        None, "Batches in all, in place of max_epochs (set that to null); recycles the data.", minimum=1
+    )
+    max_val_steps: int | None = knob(
+        None, "Bound on the batches of each validation; null: all, 0: no validation.", minimum=0
+    )
+    validate: bool = knob(
+        False, "Validate on the validation pool after each epoch; a monitor of val_… turns it on by itself."
+    )
+    batch_size: int = knob(32, "Samples per batch.", minimum=1)
+    checkpoint_every: int = knob(
+        100, "Epochs between two checkpoints inside the phase; 0: none.", minimum=0, effect=Effect.SHOW
+    )
+    shrink: float = knob(
+        0.4, "shrink_perturb: factor on the last weights (Ash and Adams 2020, arXiv:1910.08475).", minimum=0
+    )
+    perturb: float = knob(0.01, "shrink_perturb: factor on the freshly drawn weights that are added.", minimum=0)
+    optimizer: Callable[[Any], Any] | None = part(
+        "{_target_: torch.optim.SGD, _partial_: true, lr: 0.01}; wins over configure_optimizers.",
+        "optimizer",
+        "torch.optim.Adam, torch.optim.SGD …",
+        optional=True,
+        null=True,
+        library="optimizers",
+    )
+    train_step_fn: TrainingProtocol | None = part(
+        "(model, batch) -> loss, given by _target_; wins over the training_step of the learner.",
+        *STEP,
+        optional=True,
+        null=True,
+    )
+    validate_step_fn: ValidationProtocol | None = part(
+        "(model, batch) -> loss or None; wins over the validation_step of the learner.",
+        *STEP,
+        optional=True,
+        null=True,
+    )
+
+
+@dataclass(frozen=True)
+class CheckpointSettings:
+    """What stays on disk of the weights; all else always stays."""
+
+    keep: str = knob(
+        "all",
+        "Weights that stay on disk: all, last, or every:N (the newest, and those of each N-th step).",
+        pattern=r"all|last|every:[1-9]\d{0,5}",
+        wrong="does not say which weights to keep",
+        hint="checkpoint.keep=all, last or every:10",
+    )
+
+
+def _seconds(doc: str) -> Any:
+    return knob(None, doc, above=0, below=10**9, wrong="is not a number of seconds", hint="{}=600 or null")
+
+
+@dataclass(frozen=True)
+class TimeoutSettings:
+    """Seconds that a strategy may take before the run ends as failed, to be continued."""
+
+    query: float | None = _seconds("Seconds that one call of a query strategy may take; null for no limit.")
+    label: float | None = _seconds("Seconds from one label to the next; null for no limit.")
+    metrology: float | None = _seconds("Seconds that one call of a metrology strategy may take; null for no limit.")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers of an experiment that the driver reads."""
+
+    seed: int = knob(0, "Seed that every random choice derives from.", minimum=0, effect=Effect.REPEAT)
+    budget: int = knob(200, "Labels in all, including the cold start.", minimum=1, effect=Effect.EXTENT)
+    device: str = knob(
+        "auto",
+        "auto, cpu, cuda, cuda:1 …",
+        pattern=r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?",
+        wrong="is not a device",
+        hint="device=auto, cpu, cuda, cuda:1 or mps",
+        effect=Effect.REPEAT,
+    )
+    threads: int | None = knob(
+        None,
+        "Threads that torch computes with; null: one for a small learner, else one per core, at most 4.",
+        minimum=1,
+    )
+    predict_batch_size: int = knob(1024, "Rows per chunk of the streamed predictor.", minimum=1)
+    calibration: str | None = knob(
+        None,
+        "temperature: fit a softmax temperature on the validation pool after each training; null: no calibration.",
+        choices=("temperature",),
+        wrong="is not a calibration",
+        hint="calibration=temperature or null",
+        only_when_set=True,
+    )
+    checkpoint: CheckpointSettings = group(
+        CheckpointSettings,
+        Effect.SHOW,
+        wrong="does not say which weights to keep",
+        hint="checkpoint.keep=all, last or every:10",
+    )
+    timeout: TimeoutSettings = group(
+        TimeoutSettings, Effect.SHOW, optional=True, wrong="does not say whose", hint="timeout.label={}"
+    )
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class Config(Settings):
+    """All keys of a config: what the driver reads, and what is built, sized and placed for it."""
+
+    query_size: int = knob(20, "Labels per step.", minimum=1)
+    initial_size: int = knob(20, "Labels of the cold start.", minimum=1)
+    max_steps: int | None = knob(None, "Steps in all; null for no limit.", minimum=0, effect=Effect.EXTENT)
+    validation_from_budget: bool = knob(
+        False, "Validation rows start without labels too; each query divides its labels in proportion to what is left."
+    )
+    name: str = knob(
+        "default",
+        "First folder below output_dir; groups runs that belong together.",
+        pattern=r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._+=-]{0,99}",
+        wrong="cannot be a folder name",
+        hint="use letters, digits, '.', '_', '-', '+', '='; at most 100",
+        effect=Effect.SHOW,
+    )
+    output_dir: str = knob(
+        "outputs",
+        "Folder that runs go to.",
+        pattern=r"(?s)(?=.*\S)[^\0]+",
+        wrong="cannot be a folder",
+        hint="output_dir=outputs",
+        effect=Effect.SHOW,
+    )
+    fresh: bool = knob(False, "Set an existing run of this experiment aside and start over.", effect=Effect.ONCE)
+    mend: bool = knob(
+        False, "Go over a run that is finished already: what is damaged is computed again.", effect=Effect.ONCE
+    )
+    progress: bool = knob(
+        True, "Live display on a terminal, plain lines elsewhere; false for silence.", effect=Effect.SHOW
+    )
+    data: Any = part(
+        "The data set.",
+        "data source or training pool",
+        "alrun.data.digits.Digits …",
+        rooms=("alrun.data",),
+        methods=(*SOURCE, ("pools",), ("__getitem__", "__len__")),
+        own=SOURCE,
+    )
+    learner: Any = part(
+        "The model that is trained.",
+        "learner",
+        "alrun.learner.mlp.MLP …",
+        rooms=("alrun.learner",),
+        methods=(("parameters",),),
+        own=(("training_step",),),
+    )
+    inference: Any = part(
+        "How predictions are made.",
+        "inference module",
+        "alrun.inference.mc_dropout.MCDropout …",
+        rooms=("alrun.inference",),
+        methods=(("prepared",),),
+    )
+    label: Any = part(
+        "Who labels.",
+        "label strategy",
+        "alrun.label.oracle.Oracle …",
+        rooms=("alrun.label",),
+        methods=(("attach", "label"),),
+    )
+    cold_start: Any = part(
+        "Draws the first labels.", *QUERY, rooms=("alrun.cold_start", "alrun.query"), methods=SAMPLING
+    )
+    query: Any = part("Draw the labels of a step.", *QUERY, several=True, rooms=("alrun.query",), methods=SAMPLING)
+    metrology: Any = part(
+        "Measure a step.",
+        "metrology strategy",
+        "alrun.metrology.acquisition.Acquisition, torchmetrics.MeanSquaredError …",
+        several=True,
+        optional=True,
+        effect=Effect.REPEAT,
+        rooms=("alrun.metrology",),
+        methods=(("attach", "compute"), ("update", "compute", "reset")),
+        library="metrics",
+    )
+    stopping: Any = part(
+        "End a run.",
+        "stopping criterion",
+        "alrun.stopping.steps.Steps …",
+        several=True,
+        optional=True,
+        effect=Effect.EXTENT,
+        rooms=("alrun.stopping",),
+        methods=(("__call__",),),
+    )
+    logger: Any = part(
+        "Hand metrics on.",
+        *LISTENER,
+        several=True,
+        optional=True,
+        effect=Effect.SHOW,
+        rooms=("alrun.callbacks",),
+        listens=True,
+    )
+    callbacks: Any = part(
+        "Listen to events.",
+        *LISTENER,
+        several=True,
+        optional=True,
+        effect=Effect.SHOW,
+        rooms=("alrun.callbacks",),
+        listens=True,
+    )
+    training: TrainingSettings = group(TrainingSettings, wrong="names no loop", hint="choose one: alrun ls training")
