@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from alrun.core.apportion import apportion
 from alrun.core.errors import DataError, Problem
 from alrun.core.seeding import Role, Seeds
 from alrun.core.types import Split
 
-__all__ = ["check_sizes", "largest_remainder", "resolve_size", "split_rows"]
+__all__ = ["check_sizes", "resolve_size", "split_rows"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -27,32 +28,6 @@ def resolve_size(size: float, rows: int, key: str) -> int:
     if size >= 1 or size == 0:
         return int(size)
     return max(1, int(size * rows + 0.5))
-
-
-def largest_remainder(total: int, counts: Integers, room: Integers) -> Integers:
-    """Divide ``total`` seats over strata in proportion to ``counts``, at most ``room`` each (Hamilton's method).
-
-    Each stratum gets the floor of its quota; seats left over go one each to the largest remainders, ties to the
-    lower stratum. Where ``room`` does not bind, each allocation is within one of its quota. Integer arithmetic
-    throughout, so that the result is the same everywhere.
-
-    Args:
-        total: Seats, at most ``room.sum()``.
-        counts: ``[S]`` ``int64`` sizes of the strata.
-        room: ``[S]`` ``int64`` upper limits.
-
-    Returns:
-        ``[S]`` ``int64`` seats that sum to ``total``.
-    """
-    whole, remainder = np.divmod(total * counts, max(int(counts.sum()), 1))
-    seats: Integers = np.minimum(whole, room)
-    order = np.argsort(-remainder, kind="stable")
-    while (left := total - int(seats.sum())) > 0:
-        open_strata = order[seats[order] < room[order]][:left]
-        if len(open_strata) == 0:
-            raise ValueError(f"{total} seats do not fit in {int(room.sum())} places")
-        seats[open_strata] += 1
-    return seats
 
 
 def check_sizes(counts: Integers, validation: float, test: float) -> tuple[int, int]:
@@ -94,9 +69,9 @@ def split_rows(
     free = np.setdiff1d(np.arange(len(strata)), known, assume_unique=True)
     counts = np.bincount(strata[free], minlength=int(strata.max(initial=0)) + 1)
     num_validation, num_test = check_sizes(counts, validation, test)
-    in_test = largest_remainder(num_test, counts, np.maximum(counts - 1, 0))
+    in_test = apportion(num_test, counts, np.maximum(counts - 1, 0))
     rest = counts - in_test
-    in_validation = largest_remainder(num_validation, rest, np.maximum(rest - 1, 0))
+    in_validation = apportion(num_validation, rest, np.maximum(rest - 1, 0))
     shuffled = free[seeds.numpy(Role.SPLIT).permutation(len(free))]
     shuffled = shuffled[np.argsort(strata[shuffled], kind="stable")]
     stratum = strata[shuffled]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.apportion import apportion
 from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.row_random import row_uniforms
 from alrun.core.seeding import Role, Seeds
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from alrun.driver.state import State
     from alrun.pool.unlabeled import UnlabeledPool
 
-__all__ = ["VALIDATION", "Validation", "apportioned", "sells_validation", "shared", "split_between"]
+__all__ = ["VALIDATION", "Validation", "sells_validation", "shared", "split_between"]
 
 #: Name under which the ledger has what is drawn for validation.
 VALIDATION = "validation"
@@ -69,16 +70,6 @@ def split_between(count: int, training: int, validation: int, first: bool) -> tu
     return chosen, min(count - chosen, validation)
 
 
-def apportioned(count: int, wanted: Sequence[int]) -> list[int]:
-    """Divide ``count`` in proportion to ``wanted``, by largest remainder, ties to the earlier."""
-    total = max(1, sum(wanted))
-    shares = [count * want // total for want in wanted]
-    by_remainder = sorted(range(len(wanted)), key=lambda place: -(count * wanted[place] % total))
-    for place in by_remainder[: count - sum(shares) if sum(wanted) else 0]:
-        shares[place] += 1
-    return shares
-
-
 @contextmanager
 def shared(
     experiment: Experiment,
@@ -111,7 +102,7 @@ def shared(
         count, drawn = split_between(count, len(pool.open_keys), len(pool.validation_keys), first)
         asked[VALIDATION] = Validation(drawn, pool, experiment.seeds(state))
     try:
-        for strategy, share in zip(strategies.values(), apportioned(count, wanted), strict=True):
+        for strategy, share in zip(strategies.values(), apportion(count, wanted).tolist(), strict=True):
             strategy.max_samples = share
         yield asked
     finally:

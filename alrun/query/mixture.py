@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from alrun.core.apportion import apportion
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.types import QueryReport, TaskSpec
 from alrun.query.wrapper import Wrapper
 
-__all__ = ["Mixture", "largest_remainder"]
-
-
-def largest_remainder(count: int, weights: Sequence[float]) -> list[int]:
-    """Divide ``count`` in proportion to ``weights``: rounded down, then one more by largest remainder, ties in order.
-
-    Args:
-        count: What is divided, at least 0.
-        weights: Not negative, not all 0.
-    """
-    total = math.fsum(weights)
-    exact = [count * weight / total for weight in weights]
-    shares = [math.floor(share) for share in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda place: shares[place] - exact[place])
-    for place in by_remainder[: count - sum(shares)]:
-        shares[place] += 1
-    return shares
+__all__ = ["Mixture"]
 
 
 class Mixture(Wrapper):
@@ -82,11 +67,8 @@ class Mixture(Wrapper):
             return
         scores: list[float] = []
         promised = 0
-        for strategy, share in zip(
-            self.strategies.values(),
-            largest_remainder(self.max_samples, list(self.shares.values())),
-            strict=True,
-        ):
+        shares = apportion(self.max_samples, [float(weight) for weight in self.shares.values()]).tolist()
+        for strategy, share in zip(self.strategies.values(), shares, strict=True):
             promised += share
             if promised > len(scores):
                 scores += self.asked(strategy, promised - len(scores), query_queue).scores

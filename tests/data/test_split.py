@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from alrun.core.errors import DataError
 from alrun.core.seeding import Seeds
 from alrun.data.digits import Digits
-from alrun.data.split import largest_remainder, resolve_size, split_rows
+from alrun.data.split import resolve_size, split_rows
 
 strata_lists = st.lists(st.integers(0, 4), min_size=30, max_size=120)
 
@@ -43,16 +43,6 @@ def test_each_class_is_within_one_row_of_its_quota(classes: list[int], seed: int
     common = counts >= 2
     if (quota[common] <= counts[common] - 1).all() and (counts != 1).all():
         assert (np.abs(np.bincount(strata[test], minlength=5) - quota) < 1).all()
-
-
-def test_largest_remainder_gives_the_seats_of_the_textbook_example() -> None:
-    votes = np.array([47_000, 16_000, 15_800, 12_000, 6_100, 3_100])
-    assert largest_remainder(10, votes, votes).tolist() == [5, 2, 1, 1, 1, 0]
-
-
-def test_largest_remainder_breaks_ties_by_class_and_respects_the_room() -> None:
-    assert largest_remainder(2, np.array([1, 1, 1]), np.array([1, 1, 1])).tolist() == [1, 1, 0]
-    assert largest_remainder(6, np.array([8, 1, 1]), np.array([3, 2, 2])).tolist() == [3, 2, 1]
 
 
 def test_only_the_seed_matters() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from alrun.core.errors import StrategyError
 from alrun.data.moons import Moons
-from alrun.driver.apportion import apportioned, split_between
+from alrun.driver.apportion import split_between
 from alrun.driver.driver import Driver
 from alrun.query.random import Random
 
@@ -52,9 +52,6 @@ def test_division_by_hand() -> None:
     assert split_between(4, 70, 10, False) == (4, 0)  # exactly one half goes to training
     assert split_between(4, 70, 10, True) == (3, 1)
     assert split_between(1, 1, 100, True) == (1, 0)
-    assert apportioned(10, [3, 3, 3]) == [4, 3, 3]
-    assert apportioned(7, [10, 0, 4]) == [5, 0, 2]
-    assert apportioned(5, [0, 0]) == [0, 0]
 
 
 def booked(driver: Driver) -> list[tuple[int, str]]:

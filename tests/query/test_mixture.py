@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
-
-from hypothesis import given
-from hypothesis import strategies as st
 
 from alrun.driver.driver import Driver
 from alrun.driver.queues import FifoQueue
 from alrun.query.entropy import Entropy
 from alrun.query.margin import Margin
-from alrun.query.mixture import Mixture, largest_remainder
+from alrun.query.mixture import Mixture
 from alrun.query.random import Random
 from alrun.testing.host import hosted
 
@@ -32,17 +27,6 @@ def sampled(strategy: Any, driver: Driver, queued: Sequence[Any] = ()) -> list[A
 def opened(directory: Path, **options: Any) -> Iterator[Driver]:
     with hosted(directory / f"run_{len(list(directory.iterdir()))}", **options) as driver:
         yield driver
-
-
-@given(st.integers(0, 200), st.lists(st.integers(0, 9), min_size=1, max_size=6).filter(any))
-def test_largest_remainder(count: int, weights: list[int]) -> None:
-    shares = largest_remainder(count, [float(weight) for weight in weights])
-    exact = [Fraction(count * weight, sum(weights)) for weight in weights]
-    assert sum(shares) == count
-    assert all(abs(share - part) < 1 for share, part in zip(shares, exact, strict=True))
-    raised = [part - math.floor(part) for share, part in zip(shares, exact, strict=True) if share > part]
-    lowered = [part - math.floor(part) for share, part in zip(shares, exact, strict=True) if share <= part]
-    assert not raised or max(raised) >= min(raised) >= max(lowered) - Fraction(1, 10**9)
 
 
 def test_each_strategy_gets_its_share_in_turn(tmp_path: Path) -> None:
