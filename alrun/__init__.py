@@ -12,7 +12,7 @@ A folder is a room. It imports the rooms in the last column, never one beside it
     cli         argv to a command, one file a command           every room below
     runner      config to objects; place, lock, resume          config  driver  store  pool  core
     report      records of many runs to tables; no torch        store  core
-    config      compose, check, did-you-mean, trust             core
+    config      compose, check, trust                           core
     driver      the loop and its five phases                    store  pool  core
     backbone    what the heads of a multi-task learner share    learner  core
     data  learner  training  inference  query  cold_start  label  metrology  stopping  callbacks

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
-from difflib import get_close_matches
 
 from alrun.core.errors import ConfigError, Problem
 
-__all__ = ["command", "nearest", "parse"]
+__all__ = ["command", "parse"]
 
 
 def command(name: str, description: str) -> argparse.ArgumentParser:
@@ -30,10 +28,3 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespac
     if rest:
         raise ConfigError([Problem(f"unknown argument {argument!r}", hint=hint) for argument in rest])
     return arguments
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint with the names closest to ``name``, or with all of them when none is close."""
-    names = sorted(known)
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(names)}"

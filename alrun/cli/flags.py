@@ -6,8 +6,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import NoReturn
 
-from alrun.config.suggest import did_you_mean
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.suggest import did_you_mean
 
 __all__ = ["flags_first", "parse_flags"]
 

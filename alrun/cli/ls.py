@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from alrun.cli.arguments import command, nearest, parse
+from alrun.cli.arguments import command, parse
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.knobs import Knob, iterate_terms, written
 from alrun.core.settings import Config
+from alrun.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,7 +54,9 @@ def run(argv: list[str]) -> int:
     groups = read_options(folders)
     known = {KNOBS, *groups, *(key.split(".")[0] for key, _ in iterate_terms(Config) if "." in key)}
     if arguments.group is not None and arguments.group not in known:
-        raise ConfigError(Problem(f"no group {arguments.group!r}", hint=nearest(arguments.group, known)))
+        raise ConfigError(
+            Problem(f"no group {arguments.group!r}", hint=did_you_mean(arguments.group, known, most=None))
+        )
     if arguments.targets:
         sys.stdout.writelines(f"{line}\n" for line in target_lines(arguments.group))
         return 0

@@ -12,10 +12,10 @@ from traceback import format_exc
 
 from alrun import __version__
 from alrun.cli.show import problem_text
-from alrun.config.suggest import did_you_mean
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Problem
 from alrun.core.showing import printable_block
+from alrun.core.suggest import did_you_mean
 
 __all__ = ["main"]
 

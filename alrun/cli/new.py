@@ -13,10 +13,10 @@ import alrun
 from alrun.cli.arguments import command, parse
 from alrun.cli.templates import TEMPLATES, Template
 from alrun.config.paths import conf_dir
-from alrun.config.suggest import did_you_mean
 from alrun.config.targets import WHOLLY
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.showing import printable
+from alrun.core.suggest import did_you_mean
 
 __all__ = ["new_files", "run"]
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alrun.cli.arguments import command, nearest, parse
+from alrun.cli.arguments import command, parse
 from alrun.core.errors import ConfigError, Problem, StoreError
 from alrun.core.showing import exported, printable
+from alrun.core.suggest import did_you_mean
 from alrun.report.runs import Run, find_runs
 
 if TYPE_CHECKING:
@@ -136,14 +137,16 @@ def _metric(records: Records, wanted: str | None) -> str:
         what = f"several metrology strategies record {wanted!r}: {', '.join(names)}"
         raise ConfigError(Problem(what, "--metric", f"--metric {names[0]}"))
     if wanted not in known and records.frame(wanted).empty:
-        raise ConfigError(Problem(f"no run has the metric {wanted!r}", "--metric", nearest(wanted, known)))
+        raise ConfigError(
+            Problem(f"no run has the metric {wanted!r}", "--metric", did_you_mean(wanted, known, most=None))
+        )
     return wanted
 
 
 def _baseline(records: pd.DataFrame, wanted: str | None) -> str:
     known = set(records["query"])
     if wanted is not None and wanted not in known:
-        raise ConfigError(Problem(f"no run has query={wanted}", "--baseline", nearest(wanted, known)))
+        raise ConfigError(Problem(f"no run has query={wanted}", "--baseline", did_you_mean(wanted, known, most=None)))
     return wanted or ("random" if "random" in known and len(known) > 1 else "")
 
 

@@ -1,1 +1,1 @@
-"""Compose, check, suggest, allow: everything about configs before anything is built."""
+"""Compose, check, allow: everything about configs before anything is built."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
-from alrun.config.suggest import did_you_mean
 from alrun.core.errors import Problem
 from alrun.core.knobs import Group, Knob, Part, terms, written
 from alrun.core.settings import Config
+from alrun.core.suggest import did_you_mean
 
 __all__ = ["knob_problems", "wrong_knobs"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alrun.config.suggest import did_you_mean
 from alrun.core.callback import HOOKS
 from alrun.core.errors import Problem
+from alrun.core.suggest import did_you_mean
 
 __all__ = ["LISTENING", "deaf", "is_listener", "on_error_problems"]
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from alrun.config.listeners import deaf
 from alrun.config.slots import SLOTS, Methods, Slot, slot_at
-from alrun.config.suggest import did_you_mean
 from alrun.config.targets import NAME, WHOLLY, Trust, below, is_public
 from alrun.core.callback import HOOKS
 from alrun.core.errors import Problem
+from alrun.core.suggest import did_you_mean
 
 __all__ = ["find", "lookup", "name_problem", "offered"]
 

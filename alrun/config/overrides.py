@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alrun.config.suggest import did_you_mean
 from alrun.core.errors import Problem
+from alrun.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -134,7 +134,7 @@ class Choices:
                 continue
             for option in chosen:
                 if option not in valid:
-                    hint = did_you_mean(option, valid, prefix=f"{key}=") or f"one of: {', '.join(sorted(valid))}"
+                    hint = did_you_mean(option, valid, prefix=f"{key}=", most=None)
                     yield Problem(f"{key} has no option {option!r}", "", hint)
                 elif chosen.count(option) > 1:
                     yield Problem(f"{key} has {option!r} more than once", "", f"{key}={option}")

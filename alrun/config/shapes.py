@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from alrun.config.suggest import did_you_mean
 from alrun.core.errors import Problem
+from alrun.core.suggest import did_you_mean
 
 __all__ = [
     "HANDS_OFF",

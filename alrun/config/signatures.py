@@ -10,8 +10,8 @@ from typing import Any, Union, get_args, get_origin
 from alrun.config.bound import SETTINGS, iterate_nodes, plain
 from alrun.config.listeners import is_listener
 from alrun.config.locations import location_problems
-from alrun.config.suggest import did_you_mean
 from alrun.core.errors import Problem
+from alrun.core.suggest import did_you_mean
 
 __all__ = ["INJECTED", "argument_problems", "signature_problems"]
 

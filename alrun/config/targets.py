@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from alrun.config.suggest import did_you_mean
 from alrun.core.errors import Problem
+from alrun.core.suggest import did_you_mean
 
 __all__ = ["NAME", "Trust", "below", "is_public"]
 

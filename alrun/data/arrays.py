@@ -11,10 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from alrun.core.suggest import nearest
 from alrun.core.types import Task, TaskSpec
 from alrun.data.embeddings import open_embeddings
 from alrun.data.encoding import encode_classes, encode_values, guess_task
-from alrun.data.problems import existing_file, fail, nearest, parse_task
+from alrun.data.problems import existing_file, fail, parse_task
 from alrun.data.source import ArraySource
 
 __all__ = ["Arrays"]
@@ -81,7 +82,7 @@ def _from_npz(file: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArr
     with _load(file) as archive:
         missing = [key for key in ("x", "y") if key not in archive.files]
         if missing:
-            close = nearest(missing[0], archive.files) or list(archive.files)
+            close = nearest(missing[0], archive.files, 3) or list(archive.files)
             what = f"no array {missing[0]!r} in the file; it holds {', '.join(archive.files) or 'nothing'}"
             raise fail(what, str(file), f"save it with numpy.savez(path, x=..., y=...), not {', '.join(close)}")
         try:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from alrun.core.errors import DataError, Problem
-from alrun.data.problems import fail, nearest
+from alrun.core.suggest import nearest
+from alrun.data.problems import fail
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,7 @@ def _check_names(frame: pd.DataFrame, named: dict[str, Sequence[str]]) -> None:
     for role, names in named.items():
         for name in names:
             if name not in frame.columns:
-                close = nearest(name, frame.columns) or list(frame.columns[:8])
+                close = nearest(name, frame.columns, 3) or list(frame.columns[:8])
                 problems.append(
                     Problem(f"the table has no column {name!r}", f"data.{role}", f"there is {', '.join(close)}")
                 )

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import StrategyError
-from alrun.data.problems import fail, nearest
+from alrun.core.suggest import nearest
+from alrun.data.problems import fail
 
 __all__ = ["MISSING", "DatumForm", "like"]
 

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alrun.core.suggest import nearest
 from alrun.core.types import Task, TaskSpec
-from alrun.data.problems import fail, nearest
+from alrun.data.problems import fail
 from alrun.data.simulators import SIMULATORS
 from alrun.data.source import ArraySource
 
@@ -76,5 +77,5 @@ def latin_hypercube(count: int, dimension: int, seed: int) -> Tensor:
 
 def _check_name(name: str, known: list[str], key: str) -> None:
     if name not in known:
-        hint = " or ".join(f"data.{key}={each}" for each in nearest(name, known) or known)
+        hint = " or ".join(f"data.{key}={each}" for each in nearest(name, known, 3) or known)
         raise fail(f"unknown {key} {name!r}", f"data.{key}", hint)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 
 from alrun.core.errors import DataError, Problem
 from alrun.core.showing import printable
+from alrun.core.suggest import nearest
 from alrun.core.types import Task
 
-__all__ = ["existing_file", "fail", "nearest", "parse_task"]
+__all__ = ["existing_file", "fail", "parse_task"]
 
 #: Bytes of a file name that file systems take.
 MOST_BYTES = 255
@@ -20,12 +19,6 @@ MOST_BYTES = 255
 def fail(what: str, where: str, hint: str = "") -> DataError:
     """Return the error of one problem, to be raised by the caller."""
     return DataError(Problem(what, where, hint))
-
-
-def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
-    """Return up to ``limit`` of the ``known`` names that look like ``name``, whatever their case, best first."""
-    by_lower = {each.lower(): each for each in known}
-    return [by_lower[match] for match in get_close_matches(name.lower(), by_lower, limit, 0.5)]
 
 
 def existing_file(path: str, key: str, suffixes: tuple[str, ...]) -> Path:
@@ -41,7 +34,7 @@ def existing_file(path: str, key: str, suffixes: tuple[str, ...]) -> Path:
         raise fail(f"there is no folder {str(file.parent)!r}", key, f"paths start from {Path.cwd()}")
     if not file.exists():
         there = sorted(each.name for each in file.parent.iterdir() if each.name.lower().endswith(suffixes))
-        close = nearest(file.name, there) or there[:3]
+        close = nearest(file.name, there, 3) or there[:3]
         names = ", ".join(str(file.parent / name) for name in close)
         hint = (
             f"did you mean {names}?" if names else f"no file in {file.parent.resolve()} ends in {' or '.join(suffixes)}"
@@ -62,6 +55,6 @@ def parse_task(task: str) -> Task | None:
     """
     names = ["auto", *(str(each) for each in Task)]
     if task not in names:
-        close = nearest(task, names) or names
+        close = nearest(task, names, 3) or names
         raise fail(f"unknown task {task!r}", "data.task", " or ".join(f"data.task={name}" for name in close))
     return None if task == "auto" else Task(task)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.suggest import nearest
 from alrun.core.types import TaskSpec
 
 __all__ = [
@@ -23,7 +23,7 @@ def choice_problems(key: str, value: object, choices: Iterable[str]) -> Iterator
     """Yield a problem unless ``value`` is one of ``choices``."""
     names = sorted(choices)
     if value not in names:
-        near = difflib.get_close_matches(str(value), names, n=1) or names[:1]
+        near = nearest(str(value), names) or names[:1]
         yield Problem(f"{value!r} is not one of {', '.join(names)}", key, f"{key}={near[0]}")
 
 

@@ -208,7 +208,7 @@ class Builder:
 
 def _scheduler_problems(loop: Any, monitor: str) -> Iterator[Problem]:
     """Yield a value that a scheduler watches and that the training loop never has."""
-    from alrun.config.suggest import did_you_mean
+    from alrun.core.suggest import did_you_mean
 
     known = getattr(loop, "monitors", None)
     if monitor and known is not None and monitor not in known:

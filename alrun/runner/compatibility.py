@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from alrun.config.suggest import did_you_mean
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.metrics import LOGGED, ambiguous_metrics, metric_recorders, qualified
 from alrun.core.needs import (
@@ -15,6 +14,7 @@ from alrun.core.needs import (
     unfit_problems,
     unmet_problems,
 )
+from alrun.core.suggest import did_you_mean
 from alrun.driver.apportion import VALIDATION
 from alrun.driver.settings import Components
 from alrun.pool.foreign import pool_length, sells_by_task, sells_validation

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.suggest import nearest
 
 __all__ = ["LOSSES", "Monitor", "Watch", "choice_problem"]
 
@@ -18,7 +18,7 @@ LOSSES = ("train_loss", "val_loss")
 def choice_problem(kind: str, value: str, choices: Iterable[str], key: str, otherwise: str = "") -> Problem:
     """Return the problem of a ``value`` that is none of ``choices``, naming the nearest one."""
     known = sorted(choices)
-    near = difflib.get_close_matches(value, known, n=1)
+    near = nearest(value, known)
     hint = f"{key}={near[0]}" if near else f"one of {', '.join(known)}"
     return Problem(f"unknown {kind} {value!r}", key, f"{hint}{otherwise}")
 

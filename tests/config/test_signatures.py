@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from alrun.config.signatures import signature_problems
-from alrun.config.suggest import did_you_mean
+from alrun.core.suggest import did_you_mean
 
 
 class Thing:
@@ -96,7 +96,7 @@ def test_annotations_of_libraries() -> None:
     ("name", "hint"),
     [
         ("entrpy", "did you mean query=entropy?"),
-        ("ENTROPY!", "one of: entropy, margin"),
+        ("ENTROPY!", "did you mean query=entropy?"),
         ("zzz", "one of: entropy, margin"),
     ],
 )

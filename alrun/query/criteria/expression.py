@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.suggest import nearest
 from alrun.query.criteria.base import Combination, Constant, Criterion, Difference, Product, Quotient, Sum
 from alrun.query.criteria.uncertainty import Entropy, L1Upper, L2Upper, LeastConfidence, Margin
 
@@ -69,6 +69,6 @@ def _read(node: ast.expr, key: str, depth: int = 0) -> Criterion:
 
 
 def _refusal(what: str, key: str, name: str = "") -> ConfigError:
-    near = difflib.get_close_matches(name, CRITERIA, n=1)
+    near = nearest(name, CRITERIA)
     known = f"did you mean {near[0]}?" if near else f"combine {', '.join(CRITERIA)} and numbers with + - * / ( )"
     return ConfigError(Problem(what, key, known))
