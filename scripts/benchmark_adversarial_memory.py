@@ -28,10 +28,10 @@ def measure(rows: int) -> None:
     """Query a pool of ``rows`` rows once to warm up and once to measure; print what it took."""
     import torch
 
+    from alrun.core.queues import FifoQueue
     from alrun.core.seeding import Seeds
     from alrun.core.types import Task, TaskSpec
     from alrun.data.source import ArraySource
-    from alrun.driver.queues import FifoQueue
     from alrun.driver.supply.predictor import StreamedPredictor
     from alrun.inference.deterministic import Deterministic
     from alrun.learner.adversarial import Adversarial as Learner

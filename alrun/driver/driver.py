@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.phases import ActiveLearningPhase
+from alrun.core.queues import FifoQueue
 from alrun.core.seeding import Seeds
 from alrun.driver.apportion import VALIDATION, Validation, sells_validation, shared
 from alrun.driver.experiment import assembled
 from alrun.driver.guards.threads import threads_for
 from alrun.driver.loop import Loop
-from alrun.driver.queues import FifoQueue
 from alrun.driver.settings import Components, Settings
 from alrun.driver.state import State
 from alrun.store.records import read_json_records, write_json_records

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.events import LabelReceived, PhaseProgress
+from alrun.core.queues import FifoQueue
 from alrun.core.request import same_value
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.driver.durable_queue import Intake, PassedThrough
-from alrun.driver.queues import FifoQueue
 from alrun.pool.foreign import check_labels
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from alrun.core.phases import ActiveLearningPhase
+from alrun.core.queues import FifoQueue
 from alrun.core.seeding import Seeds
 from alrun.core.types import QueryReport
-from alrun.driver.queues import FifoQueue
 
 __all__ = ["State"]
 

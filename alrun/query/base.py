@@ -12,6 +12,7 @@ from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.needs import needs_of, require_samples
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
+from alrun.core.queues import queued_items
 from alrun.core.request import restored
 from alrun.core.types import Prediction, QueryReport, Task
 from alrun.query.selection.top_k import RunningTopK
@@ -33,8 +34,7 @@ def queued_rows(queue: AbstractQueue[Any], pool: Any = None) -> Tensor:
 
     Of a ``pool`` that sells labels by the task these are the keys of the requests.
     """
-    to_list = getattr(queue, "to_list", None)
-    items = to_list() if to_list else []
+    items = queued_items(queue)
     if pool is not None and pool.by_task:
         keys: Tensor = pool.request_keys(items)
         return keys

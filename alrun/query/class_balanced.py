@@ -15,10 +15,11 @@ from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.outputs import probabilities
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
+from alrun.core.queues import FifoQueue, queued_items
 from alrun.core.request import restored
 from alrun.core.types import QueryReport, Task, TaskSpec
 from alrun.pool.foreign import among, gives_batches
-from alrun.query.wrapper import ListQueue, Wrapper, only_one
+from alrun.query.wrapper import Wrapper, only_one
 
 __all__ = ["ClassBalanced", "balanced"]
 
@@ -93,9 +94,8 @@ class ClassBalanced(Wrapper):
         self.report = QueryReport()
         if self.max_samples == 0:
             return
-        to_list = getattr(query_queue, "to_list", None)
-        queued = to_list() if to_list else []
-        scratch = ListQueue(queued)
+        queued = queued_items(query_queue)
+        scratch = FifoQueue(queued)
         (strategy,) = self.strategies.values()
         report = self.asked(strategy, math.ceil(self.factor * self.max_samples), scratch)
         items = scratch.to_list()[len(queued) :]

@@ -13,35 +13,7 @@ from alrun.core.protocols.strategies import QueryStrategy, name_strategies
 from alrun.core.types import QueryReport, Task, TaskSpec
 from alrun.query.base import checked_max_samples
 
-__all__ = ["ListQueue", "Wrapper", "only_one"]
-
-
-class ListQueue:
-    """A queue that nobody else sees."""
-
-    def __init__(self, items: list[Any]) -> None:
-        """Begin with ``items``."""
-        self._items = list(items)
-
-    def put(self, item: Any) -> None:
-        """Add ``item`` at the end."""
-        self._items.append(item)
-
-    def put_many(self, items: list[Any]) -> None:
-        """Add ``items`` at the end."""
-        self._items.extend(items)
-
-    def get(self) -> Any:
-        """Remove and return the oldest item."""
-        return self._items.pop(0)
-
-    def empty(self) -> bool:
-        """Return whether nothing is queued."""
-        return not self._items
-
-    def to_list(self) -> list[Any]:
-        """Return the items, oldest first."""
-        return list(self._items)
+__all__ = ["Wrapper", "only_one"]
 
 
 class Wrapper(QueryStrategy):

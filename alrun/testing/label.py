@@ -12,11 +12,11 @@ import torch
 
 from alrun.core.errors import AlrunError, StrategyError
 from alrun.core.phases import ActiveLearningPhase
+from alrun.core.queues import FifoQueue
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.driver.driver import Driver
 from alrun.driver.durable_queue import DurableQueue, Intake
 from alrun.driver.open_requests import OpenRequests
-from alrun.driver.queues import FifoQueue
 from alrun.testing.host import hosted, supported_task
 from alrun.testing.label_deaths import LabelDeaths
 from alrun.testing.watch import generators_in_state, generators_untouched, learner_untouched

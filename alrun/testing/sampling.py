@@ -13,8 +13,8 @@ import torch
 
 from alrun.core.needs import is_stateful, needs_of, report_of
 from alrun.core.phases import ActiveLearningPhase
+from alrun.core.queues import FifoQueue
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.testing.host import hosted, supported_task
 from alrun.testing.orders import permuted
 from alrun.testing.watch import generators_in_state, generators_untouched, learner_untouched

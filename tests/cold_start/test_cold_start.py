@@ -14,9 +14,9 @@ from alrun.cold_start.balanced import Balanced
 from alrun.cold_start.kmeans import KMeans
 from alrun.cold_start.random import Random
 from alrun.core.errors import ConfigError, StrategyError
+from alrun.core.queues import FifoQueue
 from alrun.core.types import Task
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.testing.host import hosted
 
 

@@ -12,10 +12,10 @@ from omegaconf import OmegaConf
 
 from alrun.cold_start.random import Random
 from alrun.config.paths import conf_dir
+from alrun.core.queues import FifoQueue
 from alrun.core.types import Task, TaskSpec
 from alrun.data.source import ArraySource
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.testing.host import hosted, source
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from alrun.core.errors import ConfigError, StrategyError
+from alrun.core.queues import FifoQueue
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.label.base import BatchLabels, plain_targets
 from alrun.label.function import Function
 from alrun.label.noisy_oracle import NoisyOracle

@@ -14,10 +14,10 @@ from torch.utils._pytree import tree_leaves
 
 from alrun.core.errors import ConfigError
 from alrun.core.outputs import probabilities
+from alrun.core.queues import FifoQueue
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task, TaskSpec
 from alrun.data.source import ArraySource
-from alrun.driver.queues import FifoQueue
 from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.inference.deterministic import Deterministic
 from alrun.learner.adversarial import Adversarial as Learner

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alrun.core.errors import ConfigError, StrategyError
 from alrun.core.outputs import probabilities
-from alrun.driver.queues import FifoQueue
+from alrun.core.queues import FifoQueue
 from alrun.query.batchbald import BatchBald
 from alrun.query.scores import bald
 from alrun.query.selection import batchbald as module

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alrun.core.errors import StrategyError
+from alrun.core.queues import FifoQueue
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.query.class_balanced import ClassBalanced, balanced
 from alrun.query.entropy import Entropy
 from alrun.query.random import Random

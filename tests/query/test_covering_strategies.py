@@ -11,9 +11,9 @@ from torch import Tensor
 
 from alrun.core.errors import ConfigError
 from alrun.core.outputs import probabilities
+from alrun.core.queues import FifoQueue
 from alrun.core.seeding import Role
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.query.prob_cover import ProbCover
 from alrun.query.selection.kmeans import kmeans
 from alrun.query.selection.prob_cover import prob_cover

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from alrun.core.errors import ConfigError, StrategyError
 from alrun.core.outputs import probabilities
+from alrun.core.queues import FifoQueue
 from alrun.core.types import Moments, Task
-from alrun.driver.queues import FifoQueue
 from alrun.query import predictive_gain
 from alrun.query.epig import Epig
 from alrun.query.scores import bald, epig, epig_gaussian

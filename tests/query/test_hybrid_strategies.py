@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError
+from alrun.core.queues import FifoQueue
 from alrun.core.types import Task
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.query.bait import Bait
 from alrun.query.cal import Cal
 from alrun.query.cluster_margin import ClusterMargin

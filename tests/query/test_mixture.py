@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from alrun.core.queues import FifoQueue
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.query.entropy import Entropy
 from alrun.query.margin import Margin
 from alrun.query.mixture import Mixture

@@ -13,10 +13,10 @@ import torch
 from scipy.stats import entropy as shannon  # type: ignore[import-untyped]
 
 from alrun.core.errors import ConfigError, StrategyError
+from alrun.core.queues import FifoQueue
 from alrun.core.types import Prediction, Task, TaskPart, TaskSpec
 from alrun.data.source import ArraySource
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.query.multitask import MultiTask
 from alrun.query.random import Random
 from alrun.testing import QueryConformance

@@ -11,9 +11,9 @@ import torch
 
 from alrun.core.errors import ConfigError, StrategyError
 from alrun.core.outputs import gaussian_moments, probabilities
+from alrun.core.queues import FifoQueue
 from alrun.core.types import Task
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.query import scores
 from alrun.query.bald import Bald
 from alrun.query.base import ScoreQuery

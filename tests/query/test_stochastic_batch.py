@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alrun.core.errors import ConfigError
 from alrun.core.outputs import probabilities
-from alrun.driver.queues import FifoQueue
+from alrun.core.queues import FifoQueue
 from alrun.query import scores
 from alrun.query.perturbed import PerturbedBald
 from alrun.query.power_bald import PowerBald

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
+from alrun.core.queues import FifoQueue
 from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.data.source import ArraySource
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.pool.foreign import among
 from alrun.query.feature_query import FeatureQuery
 from alrun.query.features.inputs import Inputs

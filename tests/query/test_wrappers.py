@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from alrun.core.errors import ConfigError
+from alrun.core.queues import FifoQueue
 from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.driver.driver import Driver
-from alrun.driver.queues import FifoQueue
 from alrun.query.adversarial import Adversarial
 from alrun.query.bald import Bald
 from alrun.query.cal import Cal

@@ -1,4 +1,4 @@
-"""The driver's queue in memory."""
+"""A queue in memory, and a look at what any queue holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["FifoQueue"]
+from alrun.core.protocols.queue import AbstractQueue
+
+__all__ = ["FifoQueue", "queued_items"]
 
 
 class FifoQueue:
@@ -43,3 +45,9 @@ class FifoQueue:
     def __len__(self) -> int:
         """Return the number of items."""
         return len(self._items)
+
+
+def queued_items(queue: AbstractQueue[Any]) -> list[Any]:
+    """Return the items in ``queue``, oldest first, leaving it as it is; none where it has no ``to_list``."""
+    to_list = getattr(queue, "to_list", None)
+    return to_list() if to_list else []
