@@ -7,11 +7,11 @@ batch, nor on how many worker processes read.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
+
+from alrun.core.generators import generators_kept, seed_generators
 
 __all__ = ["read"]
 
@@ -28,7 +28,7 @@ def read(dataset: Any, numbers: Sequence[int], key: int = 0) -> Any:
     Returns:
         A list of data; or what ``__getitems__`` gave, which may be a whole batch.
     """
-    with _generators_kept():
+    with generators_kept(devices=False):
         if callable(getattr(dataset, "__getitems__", None)):
             _seed(key, numbers)
             return dataset.__getitems__(list(numbers))
@@ -41,26 +41,5 @@ def _datum(dataset: Any, number: int, key: int) -> Any:
 
 
 def _seed(key: int, numbers: Sequence[int]) -> None:
-    import numpy as np
-    import torch
-
     digest = blake2b(repr((key, *numbers)).encode(), digest_size=8).digest()
-    value = int.from_bytes(digest, "little") >> 1
-    random.seed(value)
-    np.random.seed(value % 2**32)  # noqa: NPY002 - legacy global state is what foreign code reads
-    torch.default_generator.manual_seed(value)
-
-
-@contextmanager
-def _generators_kept() -> Iterator[None]:
-    """Put the global generators back at the end."""
-    import numpy as np
-    import torch
-
-    python, numpy, pytorch = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        torch.set_rng_state(pytorch)
+    seed_generators(int.from_bytes(digest, "little") >> 1)

@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from alrun.core.generators import seed_generators
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -87,15 +89,9 @@ class Seeds:
 
     def seed_global_generators(self, name: str = "") -> None:
         """Seed python, numpy and torch globally, for code that draws from them."""
-        import random
-
-        import numpy as np
         import torch
 
         value = self.integer(Role.GLOBAL, name)
-        random.seed(value)
-        np.random.seed(value % 2**32)  # noqa: NPY002 - legacy global state is what foreign code reads
-        # torch.manual_seed would queue a call a backend, with a formatted stack each, until that backend wakes up.
-        torch.default_generator.manual_seed(value)
+        seed_generators(value)
         if torch.cuda.is_initialized():
             torch.cuda.manual_seed_all(value)

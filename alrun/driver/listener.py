@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from alrun.core.callback import hooks_of
 from alrun.core.errors import Interrupted, StoreError, StrategyError
 from alrun.core.events import Event
+from alrun.core.generators import generators_kept
 from alrun.store import codec
 
-__all__ = ["Listener", "rank", "undisturbed"]
+__all__ = ["Listener", "rank"]
 
 
 class Listener:
@@ -36,7 +37,7 @@ class Listener:
         self._warned: set[tuple[str, int]] = set()
         # alrun's own draw no random numbers, and hear of each label and epoch.
         own = type(callback).__module__.startswith("alrun.")
-        self._guard: Callable[[], AbstractContextManager[None]] = nullcontext if own else undisturbed
+        self._guard: Callable[[], AbstractContextManager[None]] = nullcontext if own else generators_kept
 
     def tell(self, event: Event) -> None:
         """Call the callback's method for ``event``, in the process of rank 0 unless it ``is_distributed``."""
@@ -101,23 +102,3 @@ def rank() -> int:
     if distributed is None or not distributed.is_available() or not distributed.is_initialized():
         return 0
     return int(distributed.get_rank())
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Put the global generators of python, numpy and torch back at the end, as they were."""
-    import random
-
-    import numpy as np
-    import torch
-
-    python, legacy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - legacy global state is what foreign code draws from
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
-        torch.set_rng_state(cpu)
-        if devices:
-            torch.cuda.set_rng_state_all(devices)

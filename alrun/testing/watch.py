@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from alrun.core.generators import generators_kept, seed_generators
+
 __all__ = ["counted_forwards", "generators_in_state", "generators_untouched", "learner_untouched"]
 
 
@@ -35,16 +37,9 @@ def generators_untouched() -> Iterator[None]:
 @contextmanager
 def generators_in_state(seed: int) -> Iterator[None]:
     """Seed the global generators with ``seed``, and put back what was there at the end."""
-    python, numpy, pytorch = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    try:
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        torch.manual_seed(seed)
+    with generators_kept():
+        seed_generators(seed)
         yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        torch.set_rng_state(pytorch)
 
 
 def _learner_state(learner: nn.Module) -> dict[str, Any]:

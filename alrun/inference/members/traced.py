@@ -10,6 +10,8 @@ from torch import Tensor, fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.graph import CodeGen
 
+from alrun.core.generators import generators_kept
+
 __all__ = ["Flat", "is_traceable", "traced"]
 
 #: From a flat list of tensors to one.
@@ -59,9 +61,7 @@ def traced(function: Flat, arguments: Sequence[Tensor]) -> Flat:
 
     The arguments are not changed, and the random numbers that are drawn are put back.
     """
-    from lightning.pytorch.utilities.seed import isolate_rng
-
-    with isolate_rng(include_cuda=torch.cuda.is_initialized()):
+    with generators_kept():
         module = make_fx(function)(*(argument.clone() for argument in arguments))
     if not any(_mutates(node) for node in module.graph.nodes):
         _shorten(module.graph)

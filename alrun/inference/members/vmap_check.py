@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.utils._pytree import tree_leaves
 
+from alrun.core.generators import generators_kept
+
 __all__ = ["agree", "keeps_tensors", "obstacle", "undisturbed"]
 
 
@@ -25,10 +27,8 @@ def obstacle(module: nn.Module) -> str | None:
 @contextmanager
 def undisturbed(module: nn.Module) -> Iterator[None]:
     """Put random generators back at the end; switch dropout off in the meantime."""
-    from lightning.pytorch.utilities.seed import isolate_rng
-
     layers = [part for part in module.modules() if isinstance(part, _DropoutNd) and part.training]
-    with isolate_rng(include_cuda=torch.cuda.is_initialized()):
+    with generators_kept():
         try:
             for layer in layers:
                 layer.training = False
