@@ -1,4 +1,4 @@
-"""A module as it answers by itself: in evaluation mode, without what an inference has put into its dropout layers."""
+"""Evaluation mode, left again without a trace, and a module without what an inference has put into its dropout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["by_itself"]
+__all__ = ["by_itself", "evaluating"]
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put ``module`` in evaluation mode, and every submodule back in its own mode at the end, whatever happens."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
 
 
 @contextmanager
@@ -21,15 +33,11 @@ def by_itself(module: nn.Module) -> Iterator[None]:
     import torch
     from torch.nn.modules.dropout import _DropoutNd
 
-    modes = [(part, part.training) for part in module.modules()]
     layers = [vars(part) for part in module.modules() if isinstance(part, _DropoutNd)]
     lent = [(layer, layer.pop("forward")) for layer in layers if "forward" in layer]
-    module.eval()
     try:
-        with torch.no_grad():
+        with evaluating(module), torch.no_grad():
             yield
     finally:
-        for part, mode in modes:
-            part.training = mode
         for layer, forward in lent:
             layer["forward"] = forward

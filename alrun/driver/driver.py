@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.learners import prediction_step
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.queues import FifoQueue
 from alrun.core.seeding import Seeds
@@ -245,4 +246,4 @@ class Driver:
     @property
     def inference_fn(self) -> Any:
         """The learner's own inference step, or the learner itself."""
-        return getattr(self.learner, "inference_step", self.learner)
+        return prediction_step(self.learner)

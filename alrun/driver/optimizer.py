@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StrategyError
+from alrun.core.learners import optimizes_itself
 from alrun.core.seeding import Role
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def configured_optimizer(experiment: Experiment, state: State) -> tuple[Any, Any
             f"{type(learner).__name__} has no configure_optimizers\n"
             "    → name one: 'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
         )
-    if not getattr(learner, "automatic_optimization", True):
+    if optimizes_itself(learner):
         return None, None
     with _planned(experiment):
         return _split(configure(), type(learner).__name__)

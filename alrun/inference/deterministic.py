@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
+from alrun.core.evaluation import evaluating
 from alrun.core.seeding import Seeds
-from alrun.inference.evaluation import evaluating, outputs_of
+from alrun.inference.evaluation import outputs_of
 
 __all__ = ["Deterministic"]
 

@@ -1,26 +1,15 @@
-"""The state in which a learner predicts: evaluation mode, left again without a trace."""
+"""A learner's outputs, without gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["evaluating", "outputs_of"]
+from alrun.core.learners import prediction_step
 
-
-@contextmanager
-def evaluating(learner: nn.Module) -> Iterator[None]:
-    """Put ``learner`` in evaluation mode, and every submodule back in its own mode at the end, whatever happens."""
-    modes = [(module, module.training) for module in learner.modules()]
-    learner.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
+__all__ = ["outputs_of"]
 
 
 def outputs_of(learner: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -29,10 +18,11 @@ def outputs_of(learner: nn.Module) -> Callable[[Tensor], Tensor]:
     Gradients are off inside each call alone, so that code between two calls may differentiate what it likes; tensors of
     ``torch.inference_mode`` would forbid that too.
     """
-    step: Callable[[Tensor], Tensor] = getattr(learner, "inference_step", learner)
+    step = prediction_step(learner)
 
     def outputs(inputs: Tensor) -> Tensor:
         with torch.no_grad():
-            return step(inputs)
+            values: Tensor = step(inputs)
+        return values
 
     return outputs

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from alrun.core.digest import weights_digest
 from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.evaluation import evaluating
 from alrun.core.protocols.driver import StrategyHost
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task, TaskSpec
-from alrun.inference.evaluation import evaluating, outputs_of
+from alrun.inference.evaluation import outputs_of
 from alrun.inference.last_layer.curvature import STRUCTURES
 from alrun.inference.last_layer.layer import LastLayer
 from alrun.inference.last_layer.posterior import Posterior, fitted

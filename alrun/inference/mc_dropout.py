@@ -12,11 +12,12 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from alrun.core.embedding import captured
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.evaluation import evaluating
 from alrun.core.seeding import Seeds
 from alrun.inference.dropout.folding import Folding
 from alrun.inference.dropout.masks import DROPOUTS
 from alrun.inference.dropout.passes import DropoutPasses
-from alrun.inference.evaluation import evaluating, outputs_of
+from alrun.inference.evaluation import outputs_of
 
 __all__ = ["MCDropout"]
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.evaluation import evaluating
 from alrun.core.seeding import Seeds
 from alrun.inference.averaged import Averaged
-from alrun.inference.evaluation import evaluating
 
 __all__ = ["SWAG"]
 

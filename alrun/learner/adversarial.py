@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alrun.core.errors import Problem, StrategyError
+from alrun.core.evaluation import evaluating
 from alrun.core.protocols.driver import StrategyHost
 from alrun.core.seeding import Role
 from alrun.core.types import Task, TaskSpec
@@ -177,18 +178,14 @@ def _weight_problems(key: str, value: object) -> Iterator[Problem]:
 
 def _width(module: nn.Module, inputs: Tensor, name: str) -> int:
     """Return how many columns ``module`` makes of ``inputs``, which stand for one row."""
-    modes = [(part, part.training) for part in module.modules()]
     try:
-        with torch.no_grad():
-            output = module.eval()(inputs)
+        with evaluating(module), torch.no_grad():
+            output = module(inputs)
         return int(output.flatten(1).shape[1])
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
         what = f"does not take inputs of shape {tuple(inputs.shape[1:])}: {str(error).splitlines()[0]}"
         raise_any([Problem(what, f"learner.{name}", "leave it null for one that fits")])
         raise
-    finally:
-        for part, mode in modes:
-            part.training = mode
 
 
 def _check_width(module: nn.Module, size: int, wanted: int, name: str) -> None:

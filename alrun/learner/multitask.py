@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.evaluation import evaluating
 from alrun.core.types import TaskSpec
 from alrun.learner.base import Learner, OptimizerFactory, SchedulerFactory
 from alrun.learner.checks import factory_problems
@@ -223,14 +224,10 @@ def _check_head(head: nn.Module, width: int, size: int, task: str | int) -> None
 
 
 def _tried(module: nn.Module, inputs: Tensor, where: str, taken: str) -> Tensor:
-    modes = [(one, one.training) for one in module.modules()]
     try:
-        with torch.no_grad():
-            outputs: Tensor = module.eval()(inputs)
+        with evaluating(module), torch.no_grad():
+            outputs: Tensor = module(inputs)
             return outputs
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         what = f"{type(module).__name__} does not take {taken}: {str(error).splitlines()[0]}"
         raise ConfigError(Problem(what, where, "see: alrun ls backbone")) from error
-    finally:
-        for one, mode in modes:
-            one.training = mode

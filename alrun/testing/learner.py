@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from alrun.cold_start.random import Random
+from alrun.core.evaluation import evaluating
 from alrun.core.outputs import gaussian_moments, probabilities, task_outputs
 from alrun.core.types import Task, TaskSpec
 from alrun.driver.driver import Driver
-from alrun.inference.evaluation import evaluating, outputs_of
+from alrun.inference.evaluation import outputs_of
 from alrun.stopping.steps import Steps
 from alrun.testing.host import hosted, source
 from alrun.testing.watch import generators_in_state, generators_untouched, learner_untouched

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.learners import optimizes_itself
 from alrun.core.protocols.model import TrainingProtocol, TrainingSession, ValidationProtocol
 from alrun.training.clipping import check_clipping, left_to
 from alrun.training.limits import Limits
@@ -124,7 +125,7 @@ class FabricLoop:
         from alrun.training.fit import Fit
         from alrun.training.schedule import Schedule
         from alrun.training.session import NoSession
-        from alrun.training.steps import optimizes_itself, train_step, validate_step
+        from alrun.training.steps import train_step, validate_step
 
         limits = Limits(max_epochs, max_train_steps, max_val_steps)
         self.validate(model)

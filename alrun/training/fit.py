@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from alrun.core.errors import StrategyError
+from alrun.core.evaluation import evaluating
 from alrun.core.protocols.model import TrainingSession
 from alrun.training.batches import set_epoch
 from alrun.training.engine import Engine
 from alrun.training.limits import Limits
 from alrun.training.logbook import TRAINING, VALIDATION
 from alrun.training.meter import LossMeter, batch_size, loss_of
-from alrun.training.modes import evaluating
 from alrun.training.monitor import Watch
 from alrun.training.observers import Observers
 from alrun.training.optimizers import learning_rate

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.training.steps import own_method
+from alrun.core.learners import custom_method
 
 __all__ = ["Hooks", "is_lightning", "refuse_uncalled"]
 
@@ -31,7 +31,7 @@ def is_lightning(model: Any) -> bool:
 
 def refuse_uncalled(model: Any) -> None:
     """Raise ``ConfigError`` for a LightningModule that overrides what only a Trainer calls."""
-    overridden = [name for name in UNCALLED if is_lightning(model) and own_method(model, name) is not None]
+    overridden = [name for name in UNCALLED if is_lightning(model) and custom_method(model, name) is not None]
     if overridden:
         what = f"{type(model).__name__} overrides {', '.join(overridden)}, which the fabric loop does not call"
         raise ConfigError(Problem(what, "training", "training=trainer"))
@@ -46,7 +46,7 @@ class Hooks:
 
     def own(self, name: str) -> Callable[..., Any] | None:
         """Return the hook ``name`` where it is overridden."""
-        return None if self._model is None else own_method(self._model, name)
+        return None if self._model is None else custom_method(self._model, name)
 
     def call(self, *names: str) -> None:
         """Call the hooks ``names``, which take nothing, in order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alrun.training.steps import optimizes_itself, own_method
+from alrun.core.learners import custom_method, optimizes_itself
 
 __all__ = ["configured_by", "learning_rate"]
 
@@ -15,7 +15,7 @@ def configured_by(model: Any) -> tuple[list[Any], list[Any]]:
 
     The schedulers are the learner's to step; a loop only keeps their state.
     """
-    configure = own_method(model, "configure_optimizers") if optimizes_itself(model) else None
+    configure = custom_method(model, "configure_optimizers") if optimizes_itself(model) else None
     configured = None if configure is None else configure()
     if configured is None:
         return [], []

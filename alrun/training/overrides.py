@@ -10,9 +10,10 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 
+from alrun.core.learners import custom_method, optimizes_itself
 from alrun.training.monitor import Monitor
 from alrun.training.schedule import Schedule
-from alrun.training.steps import optimizes_itself, own_method, train_step, validate_step
+from alrun.training.steps import train_step, validate_step
 
 __all__ = ["LightningLearner", "as_lightning"]
 
@@ -57,7 +58,7 @@ def as_lightning(
     validate = validate_step(model, validate_step_fn)
     if validate is not None and (validate_step_fn is not None or module is not model):
         lent["validation_step"] = validate
-    if optimizer is not None or own_method(module, "configure_optimizers") is None:
+    if optimizer is not None or custom_method(module, "configure_optimizers") is None:
         lent["configure_optimizers"] = _configuration(optimizer, lr_scheduler, monitor, optimizes_itself(model))
     if train_step_fn is not None:
         lent["_automatic_optimization"] = True

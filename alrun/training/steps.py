@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from typing import Any
 
 from alrun.core.errors import StrategyError
+from alrun.core.learners import custom_method
 
-__all__ = ["Step", "optimizes_itself", "own_method", "takes_index", "train_step", "validate_step"]
-
-PLACEHOLDERS = re.compile(r"(lightning\.pytorch|pytorch_lightning)\.core\.\w+")
+__all__ = ["Step", "takes_index", "train_step", "validate_step"]
 
 Step = Callable[[Any, int], Any]
-
-
-def optimizes_itself(model: Any) -> bool:
-    """Return whether ``model`` declares Lightning's manual optimisation."""
-    return getattr(model, "automatic_optimization", True) is False
-
-
-def own_method(model: Any, name: str) -> Callable[..., Any] | None:
-    """Return the method ``name`` of ``model``; ``None`` where it has none, or only LightningModule's placeholder."""
-    method: Callable[..., Any] | None = getattr(model, name, None)
-    placeholder = PLACEHOLDERS.fullmatch(getattr(method, "__module__", None) or "")
-    return None if placeholder or not callable(method) else method
 
 
 def takes_index(method: Callable[..., Any]) -> bool:
@@ -52,7 +38,7 @@ def train_step(model: Any, function: Callable[[Any, Any], Any] | None) -> Step:
     """
     if function is not None:
         return lambda batch, batch_idx: function(model, batch)
-    method = own_method(model, "training_step")
+    method = custom_method(model, "training_step")
     if method is None:
         raise StrategyError(f"{type(model).__name__} has no training_step; set training.train_step_fn")
     return _indexed(method)
@@ -62,5 +48,5 @@ def validate_step(model: Any, function: Callable[[Any, Any], Any] | None) -> Ste
     """Return ``(batch, index) -> loss or None``, or ``None`` for a model that knows no validation."""
     if function is not None:
         return lambda batch, batch_idx: function(model, batch)
-    method = own_method(model, "validation_step")
+    method = custom_method(model, "validation_step")
     return None if method is None else _indexed(method)

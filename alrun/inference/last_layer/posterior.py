@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from alrun.core.batches import move
 from alrun.core.errors import StrategyError
+from alrun.core.learners import prediction_step
 from alrun.core.types import Task, TaskSpec
 from alrun.inference.last_layer.covariance import Covariance
 from alrun.inference.last_layer.curvature import STRUCTURES, Curvature
@@ -127,7 +128,7 @@ def _residual_scale(learner: nn.Module, last: LastLayer, pool: Any, spec: TaskSp
 
 def _observed(learner: nn.Module, last: LastLayer, pool: Any) -> Iterator[tuple[Tensor, Tensor, Tensor | None, Tensor]]:
     """Yield features, outputs, derivatives and targets of the pool's rows, ``float64`` on the CPU."""
-    step = getattr(learner, "inference_step", learner)
+    step = prediction_step(learner)
     device = last.layer.weight.device
     for positions in torch.arange(len(pool)).split(CHUNK_ROWS):
         if len(positions) == 0:

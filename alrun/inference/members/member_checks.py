@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from lightning.pytorch import LightningModule
 from torch import nn
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.learners import custom_method, optimizes_itself
 
-__all__ = ["own_method", "refuse_unfit"]
+__all__ = ["refuse_unfit"]
 
 #: What a loop would call on each member, and steps that are not the loop's.
 _HOOKS = (
@@ -23,19 +21,12 @@ _HOOKS = (
 def refuse_unfit(learner: nn.Module) -> None:
     """Raise ``ConfigError`` for a learner that cannot be one of several members."""
     name = type(learner).__name__
-    if getattr(learner, "automatic_optimization", True) is False:
+    if optimizes_itself(learner):
         what = f"{name} optimises by itself, which members of one module cannot"
         raise ConfigError(Problem(what, "inference", "learner=mlp, or inference=deterministic"))
     changed = [
-        hook for hook in _HOOKS if isinstance(learner, LightningModule) and own_method(learner, hook) is not None
+        hook for hook in _HOOKS if isinstance(learner, LightningModule) and custom_method(learner, hook) is not None
     ]
     if changed:
         what = f"{name} overrides {', '.join(changed)}, which cannot be called for each of several members"
         raise ConfigError(Problem(what, "inference", "inference=deterministic, or a learner without it"))
-
-
-def own_method(module: Any, name: str) -> Callable[..., Any] | None:
-    """Return the method ``name`` of ``module``, unless it is LightningModule's."""
-    method: Callable[..., Any] | None = getattr(module, name, None)
-    inherited = getattr(LightningModule, name, None)
-    return None if inherited is not None and getattr(method, "__func__", None) is inherited else method

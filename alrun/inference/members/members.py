@@ -14,11 +14,12 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from alrun.core.errors import StrategyError
+from alrun.core.learners import custom_method, prediction_step
 from alrun.core.protocols.driver import StrategyHost
 from alrun.inference.members.differentiated import Step
 from alrun.inference.members.known_gradient import KnownGradient, bounded
 from alrun.inference.members.member_batch import MemberBatch
-from alrun.inference.members.member_checks import own_method, refuse_unfit
+from alrun.inference.members.member_checks import refuse_unfit
 from alrun.inference.members.vectorised import Vectorised
 from alrun.inference.members.weights import Weights, load, places, stack
 
@@ -110,7 +111,7 @@ class Members(LightningModule):
         Raises:
             StrategyError: It configures nothing.
         """
-        configure = own_method(self.member, "configure_optimizers")
+        configure = custom_method(self.member, "configure_optimizers")
         if configure is None:
             raise StrategyError(
                 f"{type(self.member).__name__} has no configure_optimizers\n"
@@ -125,7 +126,7 @@ class Members(LightningModule):
 
     def validation_step(self, batch: Any, batch_idx: int = 0) -> Tensor | None:
         """Return the loss of a batch ``[B, ...]`` that all members see; ``None`` where they return none."""
-        if own_method(self.member, "validation_step") is None:
+        if custom_method(self.member, "validation_step") is None:
             return None
         return self._validate(self._method("validation_step", batch_idx), batch)
 
@@ -164,7 +165,7 @@ class Members(LightningModule):
         return results["loss"].mean() if results else None
 
     def _method(self, name: str, index: int) -> Step:
-        if own_method(self.member, name) is None:
+        if custom_method(self.member, name) is None:
             raise StrategyError(f"{type(self.member).__name__} has no {name}; set training.train_step_fn")
 
         def step(module: Any, batch: Any) -> Any:
@@ -221,5 +222,5 @@ class Members(LightningModule):
 
 
 def _predicted(module: nn.Module, inputs: Any) -> Tensor:
-    outputs: Tensor = getattr(module, "inference_step", module)(inputs)
+    outputs: Tensor = prediction_step(module)(inputs)
     return outputs
