@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StrategyError
 from alrun.core.learners import optimizes_itself
+from alrun.core.lending import lent
 from alrun.core.seeding import Role
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _planned(experiment: Experiment) -> Iterator[None]:
         return
     batches = math.ceil(len(experiment.pools.training) / settings.batch_size)
     epochs, steps = settings.max_epochs, settings.max_train_steps
-    learner._trainer = SimpleNamespace(
+    planned = SimpleNamespace(
         max_epochs=-1 if epochs is None else epochs,
         max_steps=-1 if steps is None else steps,
         num_training_batches=batches,
@@ -60,10 +61,8 @@ def _planned(experiment: Experiment) -> Iterator[None]:
         current_epoch=0,
         global_step=0,
     )
-    try:
+    with lent(learner, _trainer=planned):
         yield
-    finally:
-        learner._trainer = None
 
 
 def _split(configured: Any, name: str) -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import StrategyError
+from alrun.core.lending import lent
 from alrun.training.hooks import is_lightning
 from alrun.training.meter import LossMeter, batch_size
 
@@ -110,17 +111,11 @@ class Logbook:
         if not is_lightning(module):
             yield
             return
-        lent: dict[str, Any] = {"log": self._logger(module.log if pass_on else None)}
+        methods: dict[str, Any] = {"log": self._logger(module.log if pass_on else None)}
         if not pass_on:
-            lent["log_dict"] = self._log_dict
-        before = {name: module.__dict__[name] for name in lent if name in module.__dict__}
-        module.__dict__.update(lent)
-        try:
+            methods["log_dict"] = self._log_dict
+        with lent(module, **methods):
             yield
-        finally:
-            for name in lent:
-                del module.__dict__[name]
-            module.__dict__.update(before)
 
     def _logger(self, own: Callable[..., None] | None) -> Callable[..., None]:
         def log(name: str, value: Any, *args: Any, **options: Any) -> None:

@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule
 from torch import nn
 
 from alrun.core.learners import custom_method, optimizes_itself
+from alrun.core.lending import lent
 from alrun.training.monitor import Monitor
 from alrun.training.schedule import Schedule
 from alrun.training.steps import train_step, validate_step
@@ -51,25 +52,21 @@ def as_lightning(
         monitor: Gives plateau schedulers the value that they read, unless they name one.
     """
     module = model if isinstance(model, LightningModule) else LightningLearner(model)
-    lent: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     step = train_step(model, train_step_fn)
     if train_step_fn is not None or module is not model:
-        lent["training_step"] = step
+        given["training_step"] = step
     validate = validate_step(model, validate_step_fn)
     if validate is not None and (validate_step_fn is not None or module is not model):
-        lent["validation_step"] = validate
+        given["validation_step"] = validate
     if optimizer is not None or custom_method(module, "configure_optimizers") is None:
-        lent["configure_optimizers"] = _configuration(optimizer, lr_scheduler, monitor, optimizes_itself(model))
+        given["configure_optimizers"] = _configuration(optimizer, lr_scheduler, monitor, optimizes_itself(model))
     if train_step_fn is not None:
-        lent["_automatic_optimization"] = True
-    before = {name: module.__dict__[name] for name in lent if name in module.__dict__}
-    module.__dict__.update(lent)
+        given["_automatic_optimization"] = True
     try:
-        yield module
+        with lent(module, **given):
+            yield module
     finally:
-        for name in lent:
-            del module.__dict__[name]
-        module.__dict__.update(before)
         module.trainer = None
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from alrun.core.lending import lent
 
 __all__ = ["Folding"]
 
@@ -35,13 +37,10 @@ class Folding:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Replace the ``forward`` of every layer, and take it away at the end, whatever happens."""
-        try:
+        with ExitStack() as stack:
             for layer in self._layers:
-                vars(layer)["forward"] = self._stand_in(layer)
+                stack.enter_context(lent(layer, forward=self._stand_in(layer)))
             yield
-        finally:
-            for layer in self._layers:
-                vars(layer).pop("forward", None)
 
     def handed(self, site: str, values: Tensor) -> Tensor:
         """Note that the dropout ``site`` gives ``values``; a linear layer that gets this very tensor follows it."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from alrun.core.errors import StrategyError
+from alrun.core.lending import lent
 from alrun.core.seeding import Seeds
 from alrun.inference.dropout.folding import Folding
 from alrun.inference.dropout.masks import affine, keep_masks, mask_shape
@@ -66,20 +67,14 @@ class DropoutPasses:
 
         Torch's fused transformer layers, which in evaluation mode pass over their dropout layers, are off meanwhile.
         """
-        found = {name: vars(layer).get("forward") for name, layer in self._layers.items()}
         fused = torch.backends.mha.get_fastpath_enabled()
-        try:
+        with ExitStack() as stack:
+            stack.callback(torch.backends.mha.set_fastpath_enabled, fused)
             torch.backends.mha.set_fastpath_enabled(False)
             for name, layer in self._layers.items():
-                vars(layer)["forward"] = self._stand_in(name)
-            with self._folding.installed():
-                yield
-        finally:
-            torch.backends.mha.set_fastpath_enabled(fused)
-            for name, forward in found.items():
-                vars(self._layers[name]).pop("forward", None)
-                if forward is not None:
-                    vars(self._layers[name])["forward"] = forward
+                stack.enter_context(lent(layer, forward=self._stand_in(name)))
+            stack.enter_context(self._folding.installed())
+            yield
 
     def run(self, step: Callable[[Any], Tensor], inputs: Any) -> Tensor:
         """Return the outputs ``[K, B, ...]`` of ``step`` for ``inputs`` ``[B, ...]``.

@@ -6,7 +6,7 @@ import copy
 import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from alrun.core.errors import StrategyError
 from alrun.core.learners import custom_method, prediction_step
+from alrun.core.lending import lent
 from alrun.core.protocols.driver import StrategyHost
 from alrun.inference.members.differentiated import Step
 from alrun.inference.members.known_gradient import KnownGradient, bounded
@@ -206,15 +207,10 @@ class Members(LightningModule):
             for name, value in values.items():
                 log(name, value, **options)
 
-        found = [vars(learner).get("_trainer") for learner in learners]
-        for learner in learners:
-            vars(learner).update(log=log, log_dict=log_dict, _trainer=self._trainer)
-        try:
+        with ExitStack() as stack:
+            for learner in learners:
+                stack.enter_context(lent(learner, log=log, log_dict=log_dict, _trainer=self._trainer))
             yield
-        finally:
-            for learner, trainer in zip(learners, found, strict=True):
-                del vars(learner)["log"], vars(learner)["log_dict"]
-                vars(learner)["_trainer"] = trainer
 
     def _log(self, values: Mapping[str, Tensor]) -> None:
         for name, value in values.items():

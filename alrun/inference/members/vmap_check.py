@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.utils._pytree import tree_leaves
 
 from alrun.core.generators import generators_kept
+from alrun.core.lending import lent
 
 __all__ = ["agree", "keeps_tensors", "obstacle", "undisturbed"]
 
@@ -28,14 +29,11 @@ def obstacle(module: nn.Module) -> str | None:
 def undisturbed(module: nn.Module) -> Iterator[None]:
     """Put random generators back at the end; switch dropout off in the meantime."""
     layers = [part for part in module.modules() if isinstance(part, _DropoutNd) and part.training]
-    with generators_kept():
-        try:
-            for layer in layers:
-                layer.training = False
-            yield
-        finally:
-            for layer in layers:
-                layer.training = True
+    with ExitStack() as stack:
+        stack.enter_context(generators_kept())
+        for layer in layers:
+            stack.enter_context(lent(layer, training=False))
+        yield
 
 
 def keeps_tensors(module: nn.Module) -> bool:
