@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StrategyError
+from alrun.core.fake_trainer import FakeTrainer
 from alrun.core.learners import optimizes_itself
 from alrun.core.lending import lent
+from alrun.core.optimizers import parsed
 from alrun.core.seeding import Role
 
 if TYPE_CHECKING:
@@ -41,45 +42,38 @@ def configured_optimizer(experiment: Experiment, state: State) -> tuple[Any, Any
     if optimizes_itself(learner):
         return None, None
     with _planned(experiment):
-        return _split(configure(), type(learner).__name__)
+        return _only_one(configure(), type(learner).__name__)
+
+
+class _PlannedTrainer(FakeTrainer):
+    """The length of a training phase, which schedulers by step want to know."""
+
+    def __init__(self, max_epochs: int, max_steps: int, batches: int) -> None:
+        super().__init__(max_epochs)
+        self.max_steps, self.num_training_batches = max_steps, batches
+        self.estimated_stepping_batches = batches * max(0, max_epochs) if max_steps < 0 else max_steps
 
 
 @contextmanager
 def _planned(experiment: Experiment) -> Iterator[None]:
-    """Let a LightningModule read from ``self.trainer`` how long training will be: schedulers by step want to know."""
+    """Let a LightningModule read from ``self.trainer`` how long training will be."""
     learner, settings = experiment.learner, experiment.training
     if not hasattr(learner, "_trainer"):
         yield
         return
-    batches = math.ceil(len(experiment.pools.training) / settings.batch_size)
     epochs, steps = settings.max_epochs, settings.max_train_steps
-    planned = SimpleNamespace(
-        max_epochs=-1 if epochs is None else epochs,
-        max_steps=-1 if steps is None else steps,
-        num_training_batches=batches,
-        estimated_stepping_batches=batches * (epochs or 0) if steps is None else steps,
-        current_epoch=0,
-        global_step=0,
-    )
+    batches = math.ceil(len(experiment.pools.training) / settings.batch_size)
+    planned = _PlannedTrainer(-1 if epochs is None else epochs, -1 if steps is None else steps, batches)
     with lent(learner, _trainer=planned):
         yield
 
 
-def _split(configured: Any, name: str) -> tuple[Any, Any]:
-    """Take apart the forms that ``configure_optimizers`` may return for one optimiser."""
-    if isinstance(configured, dict):
-        scheduler = configured.get("lr_scheduler")
-        if scheduler is not None and "monitor" in configured and not isinstance(scheduler, dict):
-            scheduler = {"scheduler": scheduler, "monitor": configured["monitor"]}
-        return configured["optimizer"], scheduler
-    if not isinstance(configured, list | tuple):
-        return configured, None
-    pair = isinstance(configured, tuple) and len(configured) == 2 and isinstance(configured[0], list)
-    optimizers, schedulers = configured if pair else (configured, [])
-    if len(optimizers) != 1 or len(schedulers) > 1:
+def _only_one(configured: Any, name: str) -> tuple[Any, Any]:
+    """Return optimizer and scheduler of what ``name`` has configured, ``None`` for nothing."""
+    optimizers, schedulers = parsed(configured)
+    if len(optimizers) != (configured is not None) or len(schedulers) > 1:
         raise StrategyError(
             f"{name} configures {len(optimizers)} optimisers and {len(schedulers)} schedulers\n"
             "    → self.automatic_optimization = False in its constructor, and steps of its own in training_step"
         )
-    optimizer, scheduler = _split(optimizers[0], name)
-    return optimizer, schedulers[0] if schedulers else scheduler
+    return next(iter(optimizers), None), next(iter(schedulers), None)

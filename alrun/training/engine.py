@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from alrun.core.errors import StrategyError
-from alrun.training.fake_trainer import TrainerStandIn
+from alrun.training.fake_trainer import FabricTrainer
 from alrun.training.hooks import Hooks, is_lightning
 from alrun.training.logbook import Logbook
 from alrun.training.placement import floating_dtype
@@ -33,7 +33,7 @@ class Engine:
         stepped: Whether the loop's optimizer has made a step.
         logbook: What the model logs.
         hooks: What the model overrides of a LightningModule's hooks.
-        standin: What the model sees as its trainer.
+        trainer: What the model sees as its trainer.
         schedulers: Those that the model steps by itself.
     """
 
@@ -57,7 +57,7 @@ class Engine:
         self._clip: Callable[[], Any] | None = None
         self._counting: list[Any] = []
         self.logbook, self.hooks, self.schedulers = Logbook(self.device), Hooks(model), list(schedulers)
-        self.standin = TrainerStandIn(fabric, self._wrapped, self.schedulers, self.logbook)
+        self.trainer = FabricTrainer(fabric, self._wrapped, self.schedulers, self.logbook)
         self._before_zero_grad = self.hooks.own("on_before_zero_grad")
         self._hook_backward()
 
@@ -117,13 +117,13 @@ class Engine:
             self._clip()
         self._step()
         self.stepped = True
-        self.standin.global_step += 1
+        self.trainer.global_step += 1
 
     def count_steps_of_the_model(self) -> None:
         """Count the steps that the model makes with its optimizers, until the context ends."""
 
         def count(*_: Any) -> None:
-            self.standin.global_step += 1
+            self.trainer.global_step += 1
 
         self._counting = [optimizer.register_step_post_hook(count) for optimizer in self.optimizers]
 
@@ -131,14 +131,14 @@ class Engine:
         with self.fabric.autocast():
             return step(self.precision.convert_input(batch), index)
 
-    def _lend(self, standin: Any, optimizers: list[Any]) -> None:
+    def _lend(self, trainer: Any, optimizers: list[Any]) -> None:
         model: Any = self.model
         if is_lightning(model):
-            model.fabric, model._fabric_optimizers, model._trainer = standin, optimizers, standin
+            model.fabric, model._fabric_optimizers, model._trainer = trainer, optimizers, trainer
 
     def __enter__(self) -> Self:
         """Lend the Fabric to a LightningModule, and listen to what it logs."""
-        self._lend(self.standin, self._wrapped)
+        self._lend(self.trainer, self._wrapped)
         self._listening = self.logbook.lent(self.model, pass_on=False)
         self._listening.__enter__()
         return self

@@ -1,4 +1,4 @@
-"""A stand-in for the Trainer that a LightningModule sees while the fabric loop trains it."""
+"""The fake Trainer that a LightningModule sees while the fabric loop trains it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.fake_trainer import FakeTrainer
+
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
     from torch import Tensor
 
     from alrun.training.logbook import Logbook
 
-__all__ = ["TrainerStandIn"]
+__all__ = ["FabricTrainer"]
 
 
-class TrainerStandIn:
+class FabricTrainer(FakeTrainer):
     """A Fabric with the few things of a Trainer that modules commonly read; all else is the Fabric's.
 
     Attributes:
-        current_epoch: Epochs finished.
-        global_step: Optimizer steps made.
-        max_epochs: Epochs that there will be, as far as is known.
         optimizers: Those that ``self.optimizers()`` gives.
         lr_scheduler_configs: One entry with a ``scheduler`` for each that the module steps by itself.
         last_metrics: Values of the epoch before, by name.
@@ -30,9 +29,8 @@ class TrainerStandIn:
 
     def __init__(self, fabric: Fabric, optimizers: list[Any], schedulers: list[Any], logbook: Logbook) -> None:
         """Stand before ``fabric``; what child modules log through it goes to ``logbook``."""
+        super().__init__()
         self._fabric, self._logbook = fabric, logbook
-        self.current_epoch = self.global_step = 0
-        self.max_epochs: int | None = None
         self.optimizers = optimizers
         self.lr_scheduler_configs = [SimpleNamespace(scheduler=scheduler) for scheduler in schedulers]
         self.last_metrics: Mapping[str, float] = {}

@@ -39,7 +39,7 @@ class Fit:
         """Begin where ``session`` left off."""
         self.engine, self.schedule, self.watch = engine, schedule, watch
         self.limits, self.session = limits, session
-        self.hooks, self.logbook, self.standin = engine.hooks, engine.logbook, engine.standin
+        self.hooks, self.logbook, self.trainer = engine.hooks, engine.logbook, engine.trainer
         self.epoch = 0
         self.steps = 0
         state = session.load()
@@ -69,7 +69,7 @@ class Fit:
         return self.limits.reached(self.epoch, self.steps) or self.watch.exhausted
 
     def _begin(self, batches: Any, follow: bool) -> None:
-        self.standin.max_epochs = self.limits.epochs(batches, self.epoch)
+        self.trainer.max_epochs = self.limits.epochs(batches, self.epoch)
         if not follow:
             self.engine.count_steps_of_the_model()
         self.engine.model.train()
@@ -79,7 +79,7 @@ class Fit:
 
     def _run_epoch(self, batches: Any, step: Step, follow: bool, validation: Any | None, validate: Step | None) -> None:
         self.session.epoch_started(self.epoch)
-        self.standin.current_epoch = self.epoch
+        self.trainer.current_epoch = self.epoch
         self.logbook.begin_epoch()
         self.hooks.call("on_train_epoch_start")
         metrics = learning_rate(self.engine.optimizers) | self._train(batches, step, follow)
@@ -137,7 +137,7 @@ class Fit:
         logged = {stage: self.logbook.values(stage) for stage in (TRAINING, VALIDATION)}
         self.logbook.reset_metrics()
         metrics |= logged[TRAINING] | logged[VALIDATION]
-        self.standin.last_metrics = metrics
+        self.trainer.last_metrics = metrics
         self.watch.update(metrics, self.engine.model)
         if self.engine.stepped:
             self.schedule.after_epoch(epoch, metrics)
@@ -156,7 +156,7 @@ class Fit:
                 "optimizers": [optimizer.state_dict() for optimizer in self.engine.optimizers],
                 "scheduler": self.schedule.state_dict(),
                 "schedulers": [scheduler.state_dict() for scheduler in self.engine.schedulers],
-                "global_step": self.standin.global_step,
+                "global_step": self.trainer.global_step,
                 "precision": self.engine.precision.state_dict(),
                 "watch": self.watch.state_dict(),
             }
@@ -171,6 +171,6 @@ class Fit:
         self.schedule.load_state_dict(state["scheduler"])
         for scheduler, saved in zip(self.engine.schedulers, state.get("schedulers", []), strict=True):
             scheduler.load_state_dict(saved)
-        self.standin.global_step = int(state.get("global_step", 0))
+        self.trainer.global_step = int(state.get("global_step", 0))
         self.engine.precision.load_state_dict(state["precision"])
         self.watch.load_state_dict(state["watch"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alrun.core.learners import custom_method, optimizes_itself
+from alrun.core.optimizers import parsed
 
 __all__ = ["configured_by", "learning_rate"]
 
@@ -16,19 +17,8 @@ def configured_by(model: Any) -> tuple[list[Any], list[Any]]:
     The schedulers are the learner's to step; a loop only keeps their state.
     """
     configure = custom_method(model, "configure_optimizers") if optimizes_itself(model) else None
-    configured = None if configure is None else configure()
-    if configured is None:
-        return [], []
-    if isinstance(configured, tuple) and configured and isinstance(configured[0], list):
-        return list(configured[0]), [_scheduler(entry) for entry in configured[1]]
-    entries = list(configured) if isinstance(configured, list | tuple) else [configured]
-    nodes = [entry if isinstance(entry, Mapping) else {"optimizer": entry} for entry in entries]
-    schedulers = [_scheduler(node["lr_scheduler"]) for node in nodes if node.get("lr_scheduler") is not None]
-    return [node["optimizer"] for node in nodes], schedulers
-
-
-def _scheduler(entry: Any) -> Any:
-    return entry["scheduler"] if isinstance(entry, Mapping) else entry
+    optimizers, schedulers = parsed(None if configure is None else configure())
+    return optimizers, [one["scheduler"] if isinstance(one, Mapping) else one for one in schedulers]
 
 
 def learning_rate(optimizers: Sequence[Any]) -> dict[str, float]:
