@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from alrun.core.compat import is_dropout
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -31,9 +33,8 @@ def by_itself(module: nn.Module) -> Iterator[None]:
     Dropout layers get their own ``forward`` back in the meantime, for which a stochastic inference may stand in.
     """
     import torch
-    from torch.nn.modules.dropout import _DropoutNd
 
-    layers = [vars(part) for part in module.modules() if isinstance(part, _DropoutNd)]
+    layers = [vars(part) for part in module.modules() if is_dropout(part)]
     lent = [(layer, layer.pop("forward")) for layer in layers if "forward" in layer]
     try:
         with evaluating(module), torch.no_grad():

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.compat import trainer_lent
 from alrun.core.errors import StrategyError
 from alrun.core.fake_trainer import FakeTrainer
 from alrun.core.learners import optimizes_itself
-from alrun.core.lending import lent
 from alrun.core.optimizers import parsed
 from alrun.core.seeding import Role
 
@@ -41,7 +39,7 @@ def configured_optimizer(experiment: Experiment, state: State) -> tuple[Any, Any
         )
     if optimizes_itself(learner):
         return None, None
-    with _planned(experiment):
+    with trainer_lent(learner, _planned(experiment)):
         return _only_one(configure(), type(learner).__name__)
 
 
@@ -54,18 +52,12 @@ class _PlannedTrainer(FakeTrainer):
         self.estimated_stepping_batches = batches * max(0, max_epochs) if max_steps < 0 else max_steps
 
 
-@contextmanager
-def _planned(experiment: Experiment) -> Iterator[None]:
-    """Let a LightningModule read from ``self.trainer`` how long training will be."""
-    learner, settings = experiment.learner, experiment.training
-    if not hasattr(learner, "_trainer"):
-        yield
-        return
+def _planned(experiment: Experiment) -> FakeTrainer:
+    """Return what a LightningModule may read from ``self.trainer``: how long training will be."""
+    settings = experiment.training
     epochs, steps = settings.max_epochs, settings.max_train_steps
     batches = math.ceil(len(experiment.pools.training) / settings.batch_size)
-    planned = _PlannedTrainer(-1 if epochs is None else epochs, -1 if steps is None else steps, batches)
-    with lent(learner, _trainer=planned):
-        yield
+    return _PlannedTrainer(-1 if epochs is None else epochs, -1 if steps is None else steps, batches)
 
 
 def _only_one(configured: Any, name: str) -> tuple[Any, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from alrun.core.embedding import captured
 from alrun.core.errors import ConfigError, Problem
@@ -79,10 +78,8 @@ class MCDropout:
         with evaluating(learner):
             yield _Answers(passes, outputs_of(learner))
 
-    def _active(self, learner: nn.Module) -> dict[str, _DropoutNd]:
-        found: dict[str, _DropoutNd] = {
-            name: module for name, module in learner.named_modules() if isinstance(module, DROPOUTS)
-        }
+    def _active(self, learner: nn.Module) -> dict[str, Any]:
+        found: dict[str, Any] = {name: one for name, one in learner.named_modules() if isinstance(one, DROPOUTS)}
         active = {name: layer for name, layer in found.items() if self.prob is not None or layer.p > 0}
         if not active:
             what = (

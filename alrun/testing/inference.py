@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from alrun.cold_start.random import Random
+from alrun.core.compat import count_hooks
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task
 from alrun.driver.driver import Driver
@@ -100,7 +101,4 @@ def _outputs(driver: Driver, inference: Any, *chunks: Tensor) -> Tensor:
 
 
 def _structure(learner: nn.Module) -> list[tuple[str, type, int]]:
-    return [
-        (name, type(module), len(module._forward_hooks) + len(module._forward_pre_hooks))
-        for name, module in learner.named_modules()
-    ]
+    return [(name, type(module), count_hooks(module)) for name, module in learner.named_modules()]

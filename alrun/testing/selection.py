@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from alrun.core.compat import operations_seen
 
 __all__ = ["LargestAllocation", "awkward_features", "mapped_features", "wave_features"]
 
@@ -50,7 +52,7 @@ def mapped_features(path: Path, features: Tensor) -> Tensor:
     return torch.from_file(str(path), size=features.numel(), dtype=torch.float32).view(features.shape)
 
 
-class LargestAllocation(TorchDispatchMode):
+class LargestAllocation:
     """Watches what torch allocates while it is entered.
 
     Attributes:
@@ -59,14 +61,20 @@ class LargestAllocation(TorchDispatchMode):
 
     def __init__(self, *known: Tensor) -> None:
         """Leave the storages of ``known`` aside."""
-        super().__init__()  # type: ignore[no-untyped-call]
         self.nbytes = 0
         self._known = {tensor.untyped_storage().data_ptr() for tensor in known}
+        self._stack = ExitStack()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run ``func`` and look at what it returns."""
-        result = func(*args, **(kwargs or {}))
+    def __enter__(self) -> Self:
+        """Begin to watch."""
+        self._stack.enter_context(operations_seen(self._look))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Watch no longer."""
+        self._stack.close()
+
+    def _look(self, result: Any) -> None:
         for tensor in result if isinstance(result, (tuple, list)) else [result]:
             if isinstance(tensor, Tensor) and tensor.untyped_storage().data_ptr() not in self._known:
                 self.nbytes = max(self.nbytes, tensor.untyped_storage().nbytes())
-        return result

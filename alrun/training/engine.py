@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
+from alrun.core.compat import give_fabric, is_lightning
 from alrun.core.errors import StrategyError
 from alrun.training.fake_trainer import FabricTrainer
-from alrun.training.hooks import Hooks, is_lightning
+from alrun.training.hooks import Hooks
 from alrun.training.logbook import Logbook
 from alrun.training.placement import floating_dtype
 from alrun.training.steps import Step
@@ -132,9 +133,8 @@ class Engine:
             return step(self.precision.convert_input(batch), index)
 
     def _lend(self, trainer: Any, optimizers: list[Any]) -> None:
-        model: Any = self.model
-        if is_lightning(model):
-            model.fabric, model._fabric_optimizers, model._trainer = trainer, optimizers, trainer
+        if is_lightning(self.model):
+            give_fabric(self.model, trainer, optimizers)
 
     def __enter__(self) -> Self:
         """Lend the Fabric to a LightningModule, and listen to what it logs."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from alrun.core.compat import is_lightning
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.learners import custom_method
 
-__all__ = ["Hooks", "is_lightning", "refuse_uncalled"]
+__all__ = ["Hooks", "refuse_uncalled"]
 
 #: What changes how a batch is moved, differentiated or stepped belongs to the Trainer.
 UNCALLED = (
@@ -22,11 +23,6 @@ UNCALLED = (
     "optimizer_zero_grad",
     "transfer_batch_to_device",
 )
-
-
-def is_lightning(model: Any) -> bool:
-    """Return whether ``model`` has the hooks of a LightningModule."""
-    return hasattr(model, "_fabric_optimizers")
 
 
 def refuse_uncalled(model: Any) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alrun.core.compat import is_lightning
 from alrun.core.errors import StrategyError
 from alrun.core.lending import lent
-from alrun.training.hooks import is_lightning
 from alrun.training.meter import LossMeter, batch_size
 
 __all__ = ["TRAINING", "VALIDATION", "Logbook"]

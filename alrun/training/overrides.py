@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 
+from alrun.core.compat import optimized_by_trainer
 from alrun.core.learners import custom_method, optimizes_itself
 from alrun.core.lending import lent
 from alrun.training.monitor import Monitor
@@ -62,7 +63,7 @@ def as_lightning(
     if optimizer is not None or custom_method(module, "configure_optimizers") is None:
         given["configure_optimizers"] = _configuration(optimizer, lr_scheduler, monitor, optimizes_itself(model))
     if train_step_fn is not None:
-        given["_automatic_optimization"] = True
+        given |= optimized_by_trainer()
     try:
         with lent(module, **given):
             yield module

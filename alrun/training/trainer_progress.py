@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.compat import logged_steps, set_logged_steps
 from alrun.training.state import plain
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def trainer_state(trainer: Trainer, model: Any, callbacks: list[Callback], epoch
             "epoch": epoch,
             "batches": inner.batch_progress.total.completed,
             "steps": trainer.global_step,
-            "log_steps": inner._batches_that_stepped,
+            "log_steps": logged_steps(trainer),
             "stopped": trainer.should_stop,
             "model": model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in trainer.optimizers],
@@ -51,7 +52,7 @@ def load_trainer(trainer: Trainer, model: Any, callbacks: list[Callback], state:
     for callback in callbacks:
         callback.load_state_dict(state["callbacks"][callback.state_key])
     _count(trainer, int(state["epoch"]), int(state["batches"]), int(state["steps"]))
-    trainer.fit_loop.epoch_loop._batches_that_stepped = int(state["log_steps"])
+    set_logged_steps(trainer, int(state["log_steps"]))
 
 
 def _count(trainer: Trainer, epochs: int, batches: int, steps: int) -> None:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.compat import end_workers
+
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.utils.data import DataLoader
@@ -44,10 +46,8 @@ class BatchStream:
 
     def close(self) -> None:
         """End the workers; left to the garbage collector they would be waited for in vain."""
-        iterator = getattr(self._loader, "_iterator", None)
-        self._loader = None
-        if iterator is not None:
-            iterator._shutdown_workers()
+        loader, self._loader = self._loader, None
+        end_workers(loader)
 
     def _processes(self) -> DataLoader[Any]:
         if self._loader is None:

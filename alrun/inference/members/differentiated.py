@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from alrun.core.compat import tree_flatten, tree_unflatten
 from alrun.inference.members.member_batch import MemberBatch
 from alrun.inference.members.traced import Flat, is_traceable, traced
 from alrun.inference.members.weights import Weights

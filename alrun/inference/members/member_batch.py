@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
+
+from alrun.core.compat import tree_leaves, tree_map
 
 __all__ = ["MemberBatch"]
 

@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from alrun.core.compat import trainer_lent, trainer_of
 from alrun.core.errors import StrategyError
 from alrun.core.learners import custom_method, prediction_step
 from alrun.core.lending import lent
@@ -209,7 +210,8 @@ class Members(LightningModule):
 
         with ExitStack() as stack:
             for learner in learners:
-                stack.enter_context(lent(learner, log=log, log_dict=log_dict, _trainer=self._trainer))
+                stack.enter_context(lent(learner, log=log, log_dict=log_dict))
+                stack.enter_context(trainer_lent(learner, trainer_of(self)))
             yield
 
     def _log(self, values: Mapping[str, Tensor]) -> None:

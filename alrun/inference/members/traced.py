@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.graph import CodeGen
 
+from alrun.core.compat import count_hooks, mutates, unsafe_view
 from alrun.core.generators import generators_kept
 
 __all__ = ["Flat", "is_traceable", "traced"]
@@ -18,7 +19,7 @@ __all__ = ["Flat", "is_traceable", "traced"]
 Flat = Callable[..., Sequence[Tensor]]
 
 _HOMES = ("alrun", "builtins", "functools", "lightning", "torch")
-_SAME = {torch.ops.aten.expand.default, torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default}
+_SAME = {torch.ops.aten.expand.default, torch.ops.aten.view.default, unsafe_view()}
 _TURN = torch.ops.aten.transpose.int
 
 
@@ -32,8 +33,7 @@ def is_traceable(module: nn.Module) -> bool:
 
 
 def _is_ours(part: nn.Module) -> bool:
-    hooks = (part._forward_hooks, part._forward_pre_hooks, part._backward_hooks)
-    if any(hooks) or "forward" in vars(part) or not _is_at_home(type(part)):
+    if count_hooks(part) or "forward" in vars(part) or not _is_at_home(type(part)):
         return False
     held = [value for name, value in vars(part).items() if not name.startswith("__")]
     return all(_is_at_home(leaf) for leaf in _leaves(held) if callable(leaf))
@@ -73,7 +73,7 @@ def traced(function: Flat, arguments: Sequence[Tensor]) -> Flat:
 
 
 def _mutates(node: fx.Node) -> bool:
-    return node.op == "call_function" and bool(getattr(getattr(node.target, "_schema", None), "is_mutable", True))
+    return node.op == "call_function" and mutates(node.target)
 
 
 def _draws(node: fx.Node) -> bool:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 from torch.func import functional_call, vmap
-from torch.utils._pytree import tree_map
 
+from alrun.core.compat import tree_map
 from alrun.inference.members.differentiated import Caller, Differentiated, Gradients, Step, prefixed
 from alrun.inference.members.member_batch import MemberBatch
 from alrun.inference.members.vmap_check import agree, keeps_tensors, obstacle, undisturbed

@@ -8,9 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
-from torch.utils._pytree import tree_leaves
 
+from alrun.core.compat import is_dropout, is_vmapped, other_attributes, tree_leaves
 from alrun.core.generators import generators_kept
 from alrun.core.lending import lent
 
@@ -28,7 +27,7 @@ def obstacle(module: nn.Module) -> str | None:
 @contextmanager
 def undisturbed(module: nn.Module) -> Iterator[None]:
     """Put random generators back at the end; switch dropout off in the meantime."""
-    layers = [part for part in module.modules() if isinstance(part, _DropoutNd) and part.training]
+    layers = [part for part in module.modules() if is_dropout(part) and part.training]
     with ExitStack() as stack:
         stack.enter_context(generators_kept())
         for layer in layers:
@@ -38,15 +37,13 @@ def undisturbed(module: nn.Module) -> Iterator[None]:
 
 def keeps_tensors(module: nn.Module) -> bool:
     """Return whether ``module`` holds on to a tensor of a step that ``vmap`` has run."""
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor
-    owned = ("_parameters", "_buffers", "_modules")
     values = [
         value
         for part in module.modules()
-        for name, value in vars(part).items()
-        if name not in owned and value is not None and isinstance(value, Tensor | list | tuple | dict)
+        for value in other_attributes(part).values()
+        if isinstance(value, Tensor | list | tuple | dict)
     ]
-    return any(isinstance(leaf, Tensor) and wrapped(leaf) for value in values for leaf in tree_leaves(value))
+    return any(isinstance(leaf, Tensor) and is_vmapped(leaf) for value in values for leaf in tree_leaves(value))
 
 
 def agree(actual: Any, expected: Any) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alrun.core.compat import tensor_tables
+
 __all__ = ["Place", "Weights", "load", "places", "stack"]
 
 Weights = dict[str, Tensor]
@@ -32,8 +34,8 @@ def stack(modules: Sequence[nn.Module]) -> nn.Module:
         return known[id(first)][1]
 
     for parts in zip(*(module.modules() for module in modules), strict=True):
-        for kind, make in (("_parameters", _parameter), ("_buffers", lambda values, _: values)):
-            tables = [getattr(part, kind) for part in parts]
+        parameters, buffers = zip(*(tensor_tables(part) for part in parts), strict=True)
+        for tables, make in ((parameters, _parameter), (buffers, lambda values, _: values)):
             for key in [key for key, tensor in tables[0].items() if tensor is not None]:
                 tables[0][key] = stacked([table[key] for table in tables], make)
     return modules[0]
@@ -50,8 +52,8 @@ def places(module: nn.Module) -> dict[str, Place]:
     found: dict[str, Place] = {}
     for name in names:
         path, _, key = name.rpartition(".")
-        part = parts[path]
-        found[name] = (part._parameters if key in part._parameters else part._buffers), key
+        parameters, buffers = tensor_tables(parts[path])
+        found[name] = (parameters if key in parameters else buffers), key
     return found
 
 
