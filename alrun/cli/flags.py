@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import NoReturn
 
+from alrun.config.compat import flags_parser
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.suggest import did_you_mean
 
@@ -20,10 +21,7 @@ def parse_flags(argv: Sequence[str]) -> Namespace:
     Raises:
         ConfigError: A flag that is unknown, lacks its value, or would lead around alrun.
     """
-    from hydra._internal.utils import get_args_parser
-
-    parser = get_args_parser()
-    known = [flag for action in parser._actions for flag in action.option_strings]
+    parser, known = flags_parser()
     setattr(parser, "error", lambda message: _refuse(message, argv, known))  # noqa: B010 - argparse wants a subclass
     arguments = parser.parse_intermixed_args(list(argv))
     for name in REFUSED:

@@ -13,15 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-
 from alrun.cli.console import new_console
 from alrun.cli.listening import listeners
 from alrun.cli.show import problem_text
+from alrun.config.compat import BASIC_LAUNCHER, BASIC_SWEEPER, ConfigLoaderImpl, no_callbacks
 from alrun.config.compose import Composer
 from alrun.config.hydra_loader import installed_plugins_only, search_path
 from alrun.config.hydra_node import UNUSED
-from alrun.config.hydra_plugins import BASIC_LAUNCHER, BASIC_SWEEPER
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Interrupted, Problem
 from alrun.core.process import Process
@@ -107,11 +105,10 @@ def _said_in_alruns_words(hydra: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _context(loader: JobLoader) -> HydraContext:
-    from hydra._internal.callbacks import Callbacks
     from hydra.types import HydraContext
 
     installed_plugins_only()
-    return HydraContext(config_loader=loader, callbacks=Callbacks())
+    return HydraContext(config_loader=loader, callbacks=no_callbacks())
 
 
 def hydra_config(hydra: Mapping[str, Any], words: Sequence[str]) -> DictConfig:

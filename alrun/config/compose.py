@@ -17,8 +17,9 @@ from alrun.core.knobs import Part, terms
 from alrun.core.settings import Config
 
 if TYPE_CHECKING:
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from omegaconf import DictConfig
+
+    from alrun.config.compat import ConfigLoaderImpl
 
 __all__ = ["Composed", "Composer", "Sweep", "choices_of", "resolved"]
 

@@ -13,12 +13,14 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alrun.config.compat import apply_overrides
 from alrun.config.hydra_sources import Answers, noted
 
 if TYPE_CHECKING:
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
+
+    from alrun.config.compat import ConfigLoaderImpl
 
 __all__ = ["CONFIG_NAME", "compose"]
 
@@ -49,7 +51,7 @@ def compose(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
     if config.hydra.job.env_copy:
         return _composed(loader, words)
     config.hydra.runtime.cwd = str(Path.cwd())
-    loader._apply_overrides_to_config(values, config)
+    apply_overrides(loader, values, config)
     return config
 
 

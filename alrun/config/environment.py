@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from alrun.config.compat import child, written
 from alrun.config.resolvers import interpolation_problems, only, problem_of
 from alrun.config.secrets import Secrets
 from alrun.core.errors import ConfigError
@@ -117,7 +118,7 @@ def _entry(node: Any, key: Any) -> Any:
     try:
         return _as_far_as_it_goes(node[key])
     except OmegaConfBaseException:
-        return node._get_node(key)._value()
+        return written(child(node, key))
 
 
 @contextmanager

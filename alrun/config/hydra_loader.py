@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from yaml import YAMLError
 
 from alrun.config import defaults
+from alrun.config.compat import main_loader, new_search_path
 from alrun.config.composition import CONFIG_NAME, compose
 from alrun.config.environment import register
 from alrun.config.hydra_node import hydra_problems, with_plain_subdir
@@ -19,9 +20,10 @@ from alrun.config.resolvers import OF_HYDRA, interpolation_problems, only, probl
 from alrun.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra.core.config_search_path import ConfigSearchPath
     from omegaconf import DictConfig
+
+    from alrun.config.compat import ConfigLoaderImpl
 
 __all__ = ["CONFIG_NAME", "HydraNode", "checked_node", "composed", "load", "opened", "search_path", "without_node"]
 
@@ -35,10 +37,9 @@ def search_path(config_dir: Path | None) -> ConfigSearchPath:
     Raises:
         ConfigError: There is no such folder, or it would replace alrun's primary config.
     """
-    from hydra._internal.utils import create_config_search_path
     from hydra.core.config_search_path import SearchPathQuery
 
-    path = create_config_search_path(str(conf_dir()))
+    path = new_search_path(str(conf_dir()))
     if config_dir is None:
         return path
     if not config_dir.is_dir():
@@ -56,7 +57,6 @@ def search_path(config_dir: Path | None) -> ConfigSearchPath:
 @contextmanager
 def opened(config_dir: Path | None) -> Iterator[ConfigLoaderImpl]:
     """Yield Hydra's config loader; Hydra keeps its state globally, and gets it back afterwards."""
-    from hydra._internal.hydra import Hydra
     from hydra.core.global_hydra import GlobalHydra
 
     installed_plugins_only()
@@ -65,9 +65,9 @@ def opened(config_dir: Path | None) -> Iterator[ConfigLoaderImpl]:
     path = search_path(config_dir)
     GlobalHydra.instance().clear()
     try:
-        loader = Hydra.create_main_hydra2(task_name="alrun", config_search_path=path).config_loader
+        loader = main_loader(path)
         confine(loader)
-        yield loader  # type: ignore[misc]
+        yield loader
     finally:
         GlobalHydra.instance().clear()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from alrun.config.bound import iterate_targets
+from alrun.config.compat import child, written
 from alrun.config.hydra_logging import logging_check
 from alrun.config.hydra_plugins import plugin_problems
 from alrun.config.shapes import HANDS_OFF, Check, each, either, empty, flag, keys, one_of, text, worded
@@ -186,12 +187,12 @@ def _unresolved(value: Any, where: str = "hydra") -> Iterator[tuple[str, str]]:
 @contextmanager
 def with_plain_subdir(hydra: Any) -> Iterator[str | None]:
     """Let a ``sweep.subdir`` that is named after a job's number be a plain name for a while; yield what it was."""
-    written = hydra.sweep._get_node("subdir")._value()
-    numbered = isinstance(written, str) and "${" in written and re.fullmatch(SUBDIR, written) is not None
+    text = written(child(hydra.sweep, "subdir"))
+    numbered = isinstance(text, str) and "${" in text and re.fullmatch(SUBDIR, text) is not None
     if numbered:
         hydra.sweep.subdir = "0"
     try:
-        yield written if numbered else None
+        yield text if numbered else None
     finally:
         if numbered:
-            hydra.sweep.subdir = written
+            hydra.sweep.subdir = text

@@ -10,13 +10,12 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from alrun.config.compat import BASIC_LAUNCHER, BASIC_SWEEPER
 from alrun.config.shapes import Check, each, either, flag, integer, keys, number, one_of, text, worded
 from alrun.core.errors import Problem
 
-__all__ = ["BASIC_SWEEPER", "plugin_problems"]
+__all__ = ["plugin_problems"]
 
-BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
-BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 HINT = "alrun passes this on only where it cannot run anything; set it in the environment that alrun is started in"
 #: One value of a batch script's header; a line break would begin a command.

@@ -13,10 +13,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.plugins.config_source import ConfigResult
 from yaml import YAMLError
 
+from alrun.config.compat import FileConfigSource, file_name, header_of
 from alrun.core.errors import ConfigError, Problem
 
 __all__ = ["Answers", "confine", "noted"]
@@ -92,10 +92,10 @@ class ConfinedSource(FileConfigSource):
         """
         if not _stays(config_path):
             raise ConfigError(Problem(f"{config_path!r} leads outside the config groups", "defaults", "alrun ls"))
-        text = _answers().read(Path(self.path, self._normalize_file_name(config_path)))
+        text = _answers().read(Path(self.path, file_name(self, config_path)))
         try:
             if text is not None:
-                header = self._get_header_dict(text[:HEADER])
+                header = header_of(self, text[:HEADER])
                 return ConfigResult(self.provider, f"file://{self.path}", deepcopy(_parsed(text)), header)
         except (ValueError, YAMLError):
             pass

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from alrun.config.compat import child, is_interpolation, is_missing, is_none, steps_of, written
 from alrun.config.compose import Composed
 from alrun.config.resolvers import interpolation_problems, only, problem_of
 from alrun.core.errors import ConfigError
@@ -118,15 +119,14 @@ def _differing(config: Any, keys: Sequence[str]) -> list[Path] | None:
 def _path(config: Any, key: str) -> Path:
     """Return the steps to ``key``; none where one of them is an interpolation."""
     from omegaconf import ListConfig
-    from omegaconf._utils import split_key
 
     path: list[str | int] = []
     node = config
-    for name in split_key(key):
-        if node is None or node._is_interpolation():
+    for name in steps_of(key):
+        if node is None or is_interpolation(node):
             return ()
         path.append(int(name) if isinstance(node, ListConfig) else name)
-        node = node._get_node(path[-1])
+        node = child(node, path[-1])
     return tuple(path)
 
 
@@ -143,14 +143,14 @@ def _interpolations(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield where the interpolations are, and how they are written."""
     from omegaconf import DictConfig, ListConfig
 
-    if node._is_interpolation():
-        yield path, node._value()
-    elif isinstance(node, DictConfig) and not node._is_none() and not node._is_missing():
+    if is_interpolation(node):
+        yield path, written(node)
+    elif isinstance(node, DictConfig) and not is_none(node) and not is_missing(node):
         for key in node:
-            yield from _interpolations(node._get_node(key), (*path, str(key)))
-    elif isinstance(node, ListConfig) and not node._is_none() and not node._is_missing():
+            yield from _interpolations(child(node, key), (*path, str(key)))
+    elif isinstance(node, ListConfig) and not is_none(node) and not is_missing(node):
         for number in range(len(node)):
-            yield from _interpolations(node._get_node(number), (*path, number))
+            yield from _interpolations(child(node, number), (*path, number))
 
 
 def _plain(config: Any, path: Path) -> Any:

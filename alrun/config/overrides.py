@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from alrun.config.compat import child, is_none, written
 from alrun.core.errors import Problem
 from alrun.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra.core.config_loader import ConfigLoader
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
+
+    from alrun.config.compat import ConfigLoaderImpl
 
 __all__ = ["Choices", "ParsedOverride", "key_problems", "parse_overrides"]
 
@@ -179,16 +181,16 @@ def key_problems(override: ParsedOverride, config: DictConfig) -> list[Problem]:
 def _keys(node: Any) -> list[str] | None:
     from omegaconf import DictConfig
 
-    return [str(key) for key in node] if isinstance(node, DictConfig) and not node._is_none() else None
+    return [str(key) for key in node] if isinstance(node, DictConfig) and not is_none(node) else None
 
 
 def _child(node: Any, name: str) -> Any:
-    return node._get_node(name) if _keys(node) is not None else None
+    return child(node, name) if _keys(node) is not None else None
 
 
 def _target(node: Any) -> str:
     keys = _keys(node)
-    return str(node._get_node("_target_")._value()) if keys and "_target_" in keys else ""
+    return str(written(child(node, "_target_"))) if keys and "_target_" in keys else ""
 
 
 def _under_target(config: DictConfig, path: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from alrun.config.compat import child, is_interpolation, is_missing, is_none, only_resolvers
 from alrun.core.errors import Problem
 
 __all__ = ["OFFERED", "OF_HYDRA", "interpolation_problems", "only", "problem_of"]
@@ -28,15 +29,8 @@ _UNSUPPORTED = re.compile(r"Unsupported interpolation type (.*)")
 @contextmanager
 def only(*more: str) -> Iterator[None]:
     """Let configs be resolved with what is ``OFFERED`` and ``more``, and with nothing else; one thread at a time."""
-    from omegaconf.basecontainer import BaseContainer
-
-    with _SWAPPING:
-        before = BaseContainer._resolvers
-        BaseContainer._resolvers = {name: before[name] for name in (*OFFERED, *more) if name in before}
-        try:
-            yield
-        finally:
-            BaseContainer._resolvers = before
+    with _SWAPPING, only_resolvers((*OFFERED, *more)):
+        yield
 
 
 def interpolation_problems(node: Any, prefix: str = "", *, missing: bool = True) -> Iterator[Problem]:
@@ -50,15 +44,15 @@ def interpolation_problems(node: Any, prefix: str = "", *, missing: bool = True)
     from omegaconf import Container, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    if node._is_none() or node._is_interpolation():
+    if is_none(node) or is_interpolation(node):
         return
     for key in node if OmegaConf.is_dict(node) else range(len(node)):
-        child = node._get_node(key)
+        inner = child(node, key)
         where = f"{prefix}[{key}]" if isinstance(key, int) else f"{prefix}.{key}".lstrip(".")
-        if isinstance(child, Container) and not child._is_interpolation() and not child._is_missing():
-            yield from interpolation_problems(child, where, missing=missing)
+        if isinstance(inner, Container) and not is_interpolation(inner) and not is_missing(inner):
+            yield from interpolation_problems(inner, where, missing=missing)
             continue
-        if child._is_missing() and not missing:
+        if is_missing(inner) and not missing:
             continue
         try:
             node[key]

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from alrun.config.compat import new_yaml_loader
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.parsing import parse_yaml
 
@@ -54,9 +55,8 @@ def yaml_loader() -> Any:
     That takes a tenth of the time.
     """
     import yaml
-    from omegaconf._utils import get_yaml_loader
 
-    loader = get_yaml_loader()
+    loader = new_yaml_loader()
     loader.yaml_constructors = dict(yaml.SafeLoader.yaml_constructors)
     if not hasattr(yaml, "CSafeLoader"):
         return loader

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from alrun.config.hydra_plugins import BASIC_SWEEPER
+from alrun.config.compat import BASIC_SWEEPER
 from alrun.config.inplace import Combination, moves
 from alrun.core.errors import ConfigError
 
