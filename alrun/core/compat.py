@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
+    "can_log",
     "count_hooks",
     "end_workers",
     "give_fabric",
@@ -46,6 +47,11 @@ def is_lightning(module: Any) -> bool:
 def give_fabric(module: Any, fabric: Any, optimizers: list[Any]) -> None:
     """Let a LightningModule find ``fabric`` as its Fabric and its Trainer, and ``optimizers`` (Lightning 2.6.6)."""
     module.fabric, module._fabric_optimizers, module._trainer = fabric, optimizers, fabric
+
+
+def can_log(module: Any) -> bool:
+    """Return whether a LightningModule has a Trainer or a Fabric, to which it may log (Lightning 2.6.6)."""
+    return module._trainer is not None or module._fabric is not None
 
 
 def trainer_of(module: Any) -> Any:

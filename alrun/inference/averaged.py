@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alrun.core.compat import trainer_of
 from alrun.core.seeding import Seeds
 from alrun.inference.members.members import Members
 from alrun.inference.members.weights import Weights
@@ -47,7 +48,7 @@ class Averaged(Members):
 
     def on_train_epoch_end(self) -> None:
         """Take the weights, if the epoch is late enough."""
-        trainer: Any = self._trainer
+        trainer = trainer_of(self)
         if trainer.current_epoch == 0:
             self.taken.zero_()
         if trainer.current_epoch + 1 > self._start * _epochs(trainer):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alrun.core.compat import can_log
 from alrun.core.errors import Problem, StrategyError
 from alrun.core.evaluation import evaluating
 from alrun.core.protocols.driver import StrategyHost
@@ -153,7 +154,7 @@ class Adversarial(Learner):
         return self._stream.take(len(inputs)).to(inputs)
 
     def _note(self, name: str, value: Tensor) -> None:
-        if self._trainer is not None or self._fabric is not None:
+        if can_log(self):
             self.log(name, value.detach(), on_step=False, on_epoch=True)
 
     def _three_optimizers(self) -> tuple[Any, Any, Any]:

@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alrun.core.compat import can_log
 from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.checks import choice_problems, factory_problems, raise_any, standardize_problems
@@ -164,7 +165,7 @@ class Learner(LightningModule):
 
     def _weighted_sum(self, inputs: Tensor, targets: Tensor, split: str | None) -> Tensor:
         total, values = weighted_sum(self._losses, self.loss_terms(inputs, targets))
-        if split is not None and self._trainer is not None:
+        if split is not None and can_log(self):
             named = {f"{split}/{name}": value for name, value in values.items()}
             self.log_dict(named, on_step=False, on_epoch=True, batch_size=len(inputs))
         return total
