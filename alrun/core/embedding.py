@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StrategyError
+from alrun.core.learners import representative
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,7 +25,7 @@ def embedding_layer(learner: Any) -> nn.Module:
     """
     from torch import nn
 
-    learner = getattr(learner, "representative", learner)
+    learner = representative(learner)
     name = getattr(learner, "embedding_layer", None)
     if isinstance(name, str):
         try:

@@ -1,12 +1,12 @@
-"""Optional parts of a learner, read in one place: its own methods, who steps its optimizers, how it predicts."""
+"""Optional methods of learners and inferences, read in one place."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["custom_method", "optimizes_itself", "prediction_step"]
+__all__ = ["attach", "combine_of", "custom_method", "optimizes_itself", "prediction_step", "representative"]
 
 _PLACEHOLDERS = re.compile(r"(lightning\.pytorch|pytorch_lightning)\.core\.\w+")
 
@@ -27,3 +27,20 @@ def prediction_step(learner: Any) -> Callable[[Any], Any]:
     """Return the ``inference_step`` of ``learner``, or the learner itself where it has none."""
     step: Callable[[Any], Any] = getattr(learner, "inference_step", learner)
     return step
+
+
+def representative(learner: Any) -> Any:
+    """Return the one learner that embeddings are taken from: ``learner`` itself, or what one of several names so."""
+    return getattr(learner, "representative", learner)
+
+
+def attach(part: Any, host: Any) -> None:
+    """Attach a learner or an inference to the driver ``host``, where it wants that."""
+    own = getattr(part, "attach", None)
+    if callable(own):
+        own(host)
+
+
+def combine_of(inference: Any) -> Callable[[Sequence[Any]], Any] | None:
+    """Return what makes one learner of an inference's ``num_members``; ``None`` where it predicts with a single one."""
+    return getattr(inference, "combine", None)

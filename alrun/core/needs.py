@@ -174,7 +174,7 @@ def report_of(strategy: Any) -> QueryReport:
 
 
 def is_stateful(strategy: Any) -> bool:
-    """Return whether a strategy has state to be saved with every commit."""
+    """Return whether a strategy, or a callback, has state to be saved with every commit."""
     return all(callable(getattr(strategy, method, None)) for method in ("state_dict", "load_state_dict"))
 
 

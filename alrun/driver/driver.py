@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.learners import prediction_step
+from alrun.core.learners import attach, prediction_step
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.queues import FifoQueue
 from alrun.core.seeding import Seeds
@@ -73,9 +73,7 @@ class Driver:
         """Attach every strategy to this driver, and the learner and the inference if they want that."""
         self.experiment.strategies.attach(self)
         for part in (self.learner, self.experiment.inference):
-            attach = getattr(part, "attach", None)
-            if callable(attach):
-                attach(self)
+            attach(part, self)
 
     def run(self) -> None:
         """Run, or go on, until a stopping criterion is met; ``stop_reason`` then says which.

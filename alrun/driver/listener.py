@@ -12,6 +12,7 @@ from alrun.core.callback import hooks_of
 from alrun.core.errors import Interrupted, StoreError, StrategyError
 from alrun.core.events import Event
 from alrun.core.generators import generators_kept
+from alrun.core.needs import is_stateful
 from alrun.store import codec
 
 __all__ = ["Listener", "rank"]
@@ -30,7 +31,7 @@ class Listener:
         """Deal with ``callback``; what it fails at is said to ``logger``."""
         self.name = name
         self.hooks = hooks_of(callback)
-        self.has_state = all(callable(getattr(callback, word, None)) for word in ("state_dict", "load_state_dict"))
+        self.has_state = is_stateful(callback)
         self._callback = callback
         self._title = type(callback).__name__
         self._logger = logger

@@ -13,6 +13,7 @@ from alrun.config.listeners import deaf
 from alrun.core.callback import hooks_of
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.knobs import Part, read, terms
+from alrun.core.learners import combine_of
 from alrun.core.needs import is_metric
 from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Role, Seeds
@@ -127,7 +128,7 @@ class Builder:
 
     def _learner(self, inference: Any) -> Any:
         """Return the learner, or what ``inference`` makes of several; the first of them is the learner itself."""
-        combine = getattr(inference, "combine", None)
+        combine = combine_of(inference)
         learners = []
         for number in range(1 if combine is None else inference.num_members):
             self._seeds.seed_global_generators(Role.INIT + (f" member {number}" if number else ""))

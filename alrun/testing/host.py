@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 import alrun.backbone.mlp
+from alrun.core.learners import combine_of
 from alrun.core.needs import needs_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.protocols.pool import Pools
@@ -73,7 +74,7 @@ def _learner(spec: TaskSpec, needs: frozenset[str]) -> Learner:
 
 def _built(build: Callable[[TaskSpec], Any], spec: TaskSpec, seeds: Seeds, inference: Any) -> Any:
     """Return what ``build`` makes, or what ``inference`` makes of several, each from initial weights of its own."""
-    combine = getattr(inference, "combine", None)
+    combine = combine_of(inference)
     learners = []
     with torch.random.fork_rng(devices=[]):
         for number in range(1 if combine is None else inference.num_members):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from alrun.cold_start.random import Random
 from alrun.core.compat import count_hooks
+from alrun.core.learners import attach
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task
 from alrun.driver.driver import Driver
@@ -93,9 +94,7 @@ def _inputs() -> Tensor:
 
 def _outputs(driver: Driver, inference: Any, *chunks: Tensor) -> Tensor:
     """Return what ``inference`` gives for the rows of all ``chunks``."""
-    attach = getattr(inference, "attach", None)
-    if attach is not None:
-        attach(driver)
+    attach(inference, driver)
     with inference.prepared(driver.learner, Seeds(0).at(1)) as predict:
         return torch.cat([predict(chunk) for chunk in chunks], dim=-2)
 

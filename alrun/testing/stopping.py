@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alrun.cold_start.random import Random
+from alrun.core.needs import monitor_of
 from alrun.core.stopping import Progress
 from alrun.query.entropy import Entropy
 from alrun.stopping.steps import Steps
@@ -29,7 +30,7 @@ class StoppingConformance:
 
     def test_answers_with_a_reason_or_nothing(self) -> None:
         """Wherever the experiment stands, the answer is ``None`` or words for the user."""
-        for progress in progresses(getattr(self.criterion(), "monitor", None)):
+        for progress in progresses(monitor_of(self.criterion())):
             answer = self.criterion()(progress)
             assert answer is None or isinstance(answer, str), f"answered {answer!r} to {progress}"
             assert answer is None or answer.strip(), f"gave an empty reason at {progress}"
@@ -37,21 +38,21 @@ class StoppingConformance:
     def test_the_answer_depends_on_the_progress_alone(self) -> None:
         """A resumed run asks a new criterion; what was asked before, and random generators, must not matter."""
         old = self.criterion()
-        for state, progress in enumerate(progresses(getattr(old, "monitor", None))):
+        for state, progress in enumerate(progresses(monitor_of(old))):
             with generators_in_state(state), generators_untouched():
                 first, again = old(progress), old(progress)
             assert first == again == self.criterion()(progress), f"answers differently when asked again: {progress}"
 
     def test_leaves_the_progress_alone(self) -> None:
         """Metrics are shared between all criteria."""
-        for progress in progresses(getattr(self.criterion(), "monitor", None)):
+        for progress in progresses(monitor_of(self.criterion())):
             metrics = dict(progress.metrics)
             self.criterion()(progress)
             assert repr(progress.metrics) == repr(metrics), "changed the metrics"
 
     def test_names_the_metric_that_it_reads(self) -> None:
         """``monitor``, where it has one, is the name of a metric, so that one that nobody records is refused."""
-        monitor = getattr(self.criterion(), "monitor", None)
+        monitor = monitor_of(self.criterion())
         assert monitor is None or (isinstance(monitor, str) and monitor), f"monitor is {monitor!r}"
 
     def test_a_run_ends_with_it(self, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from alrun.core.batches import move
 from alrun.core.embedding import captured, embedding_layer
 from alrun.core.errors import StrategyError
 from alrun.core.evaluation import by_itself
+from alrun.core.learners import representative
 from alrun.core.types import Prediction
 from alrun.driver.supply.stream import BatchStream
 from alrun.pool.foreign import workers_of
@@ -106,7 +107,7 @@ class StreamedPredictor:
 
     def _alone(self, layer: nn.Module, inputs: Any) -> Tensor:
         """Return what ``layer`` gets in a pass of the learner by itself, or of the one that stands for several."""
-        learner = getattr(self._learner, "representative", self._learner)
+        learner = representative(self._learner)
         with by_itself(learner), captured(layer) as seen:
             learner(inputs)
         if not seen:

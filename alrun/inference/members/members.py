@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from alrun.core.compat import trainer_lent, trainer_of
 from alrun.core.errors import StrategyError
-from alrun.core.learners import custom_method, prediction_step
+from alrun.core.learners import attach, custom_method, prediction_step
 from alrun.core.lending import lent
 from alrun.core.protocols.driver import StrategyHost
 from alrun.inference.members.differentiated import Step
@@ -41,6 +41,10 @@ class Members(LightningModule):
     which is a function of the data, and the permutation that ``shrink_perturb`` draws. Values that members log are
     logged as their mean. Under ``16-mixed`` the scaling of the loss comes too late to save small gradients: take
     ``bf16-mixed``. A parameter without any part in the loss has gradient 0, not none.
+
+    It trains as a learner does, and stands here all the same: only an inference makes it (``combine``) and can predict
+    with it, each asks for parts of the other, and the learners' room, in which every class is an option, is one that
+    inferences do not import.
 
     Args:
         learners: The members, alike but for their weights; used up.
@@ -79,9 +83,7 @@ class Members(LightningModule):
         """Tell the run's log how members are computed; pass ``driver`` on to learners that want it."""
         self._told = driver.logger.info
         for learner in (self.member, *self._alone):
-            attach: Any = getattr(learner, "attach", None)
-            if callable(attach):
-                attach(driver)
+            attach(learner, driver)
 
     def weights(self) -> Weights:
         """Return parameters and buffers by the names that they have in a member, ``[M, ...]`` each."""
