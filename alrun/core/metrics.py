@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from alrun.core.phases import ActiveLearningPhase
 
-__all__ = ["LOGGED", "ambiguous_metrics", "metric_recorders", "qualified"]
+__all__ = ["LOGGED", "VALIDATION", "ambiguous_metrics", "metric_recorders", "qualified"]
 
 #: Name under which the records have what the learner itself logs.
 LOGGED = str(ActiveLearningPhase.TRAINING)
+#: Name under which the ledger has what is drawn for validation.
+VALIDATION = "validation"
 
 
 def metric_recorders(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

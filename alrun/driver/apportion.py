@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.apportion import apportion
+from alrun.core.metrics import VALIDATION
 from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.row_random import row_uniforms
 from alrun.core.seeding import Role, Seeds
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
     from alrun.driver.state import State
     from alrun.pool.unlabeled import UnlabeledPool
 
-__all__ = ["VALIDATION", "Validation", "sells_validation", "shared", "split_between"]
-
-#: Name under which the ledger has what is drawn for validation.
-VALIDATION = "validation"
+__all__ = ["Validation", "sells_validation", "shared", "split_between"]
 
 
 class Validation(QueryStrategy):

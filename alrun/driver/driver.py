@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.learners import attach, prediction_step
+from alrun.core.metrics import VALIDATION
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.queues import FifoQueue
 from alrun.core.seeding import Seeds
-from alrun.driver.apportion import VALIDATION, Validation, sells_validation, shared
+from alrun.driver.apportion import Validation, sells_validation, shared
 from alrun.driver.experiment import assembled
 from alrun.driver.guards.threads import threads_for
 from alrun.driver.loop import Loop

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.errors import ConfigError, Problem
 from alrun.core.events import PhaseProgress
+from alrun.core.metrics import LOGGED, VALIDATION
 from alrun.core.seeding import Seeds
 from alrun.driver.batch_events import WatchedPredictor
 from alrun.driver.guards.deadline import Deadline
@@ -21,7 +23,7 @@ from alrun.driver.state import State
 from alrun.driver.supply.calibration import CalibratedPredictor
 from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.driver.weights import copy_weights
-from alrun.pool.foreign import keeps_account
+from alrun.pool.foreign import keeps_account, sells_validation
 from alrun.store.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from alrun.core.types import TaskSpec
     from alrun.pool.status import StatusTable
 
-__all__ = ["Experiment", "assembled"]
+__all__ = ["Experiment", "assembled", "name_problems"]
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,23 @@ class Experiment:
         return max(0, self.settings.budget - state.labels_bought)
 
 
+def name_problems(components: Components) -> Iterator[Problem]:
+    """Yield strategies whose name the records have for something else."""
+    sold, strategies = sells_validation(components.pools.unlabeled), components.strategies
+    for group, chosen, name in (("query", strategies.query, VALIDATION), ("metrology", strategies.metrology, LOGGED)):
+        if name in chosen and (sold or group != "query"):
+            hint = f"give it another key: {group}.my_{name}"
+            yield Problem(f"the name {name!r} is taken: the records have it for another use", f"{group}.{name}", hint)
+
+
 def assembled(components: Components, settings: Settings, store: RunStore, state: State) -> Experiment:
-    """Return an experiment whose services look at ``state``, which is then to stay the same object."""
+    """Return an experiment whose services look at ``state``, which is then to stay the same object.
+
+    Raises:
+        ConfigError: A strategy has a name that the records have for something else.
+    """
+    if problems := list(name_problems(components)):
+        raise ConfigError(problems)
     logger = logging.getLogger(f"alrun.run.{store.directory.path.name}")
     ledger, signals = Ledger(str(components.training.reset)), SignalGuard()
     device = _device(settings.device)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.metrics import LOGGED, ambiguous_metrics, metric_recorders, qualified
+from alrun.core.metrics import ambiguous_metrics, metric_recorders, qualified
 from alrun.core.needs import (
     declared_metrics,
     monitor_of,
@@ -15,7 +15,7 @@ from alrun.core.needs import (
     unmet_problems,
 )
 from alrun.core.suggest import did_you_mean
-from alrun.driver.apportion import VALIDATION
+from alrun.driver.experiment import name_problems
 from alrun.driver.settings import Components
 from alrun.pool.foreign import pool_length, sells_by_task, sells_validation
 from alrun.runner.dry_run import device_problems, optimizer_problems
@@ -28,7 +28,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from device_problems(config)
     yield from optimizer_problems(config, components.learner)
     yield from _size_problems(components, config)
-    yield from _name_problems(components)
+    yield from name_problems(components)
     yield from _monitor_problems(components)
     yield from unmet_problems(
         components.strategies.query,
@@ -66,16 +66,6 @@ def _monitor_problems(components: Components) -> Iterator[Problem]:
         elif monitor is not None and monitor not in valid:
             hint = did_you_mean(str(monitor), valid, prefix=f"{where}=")
             yield Problem(f"no metrology strategy records {monitor!r}", where, hint)
-
-
-def _name_problems(components: Components) -> Iterator[Problem]:
-    """Yield strategies whose name the ledger has for something else."""
-    sold = sells_validation(components.pools.unlabeled)
-    strategies = components.strategies
-    for group, chosen, name in (("query", strategies.query, VALIDATION), ("metrology", strategies.metrology, LOGGED)):
-        if name in chosen and (sold or group != "query"):
-            hint = f"give it another key: {group}.my_{name}"
-            yield Problem(f"the name {name!r} is taken: the records have it for another use", f"{group}.{name}", hint)
 
 
 def _fit_problems(components: Components) -> Iterator[Problem]:

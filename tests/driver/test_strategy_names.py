@@ -12,7 +12,7 @@ from command_line import SMALL, Alrun, only_run  # type: ignore[import-not-found
 from driver_bench import Choose, opened, run  # type: ignore[import-not-found]
 
 from alrun.core.callback import Callback
-from alrun.core.errors import StrategyError
+from alrun.core.errors import ConfigError, StrategyError
 from alrun.label.oracle import Oracle
 from alrun.metrology.classification import Classification
 from alrun.query.entropy import Entropy
@@ -179,3 +179,10 @@ def test_names_that_the_records_have_for_another_use_are_refused(alrun: Alrun) -
     told = alrun(*SMALL, "++metrology.training={_target_: alrun.metrology.classification.Classification}")
     assert told.code == 2
     assert "the name 'training' is taken" in told.err
+
+
+def test_such_names_are_refused_from_python_too(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"query\.validation: the name 'validation' is taken"):
+        run(tmp_path / "sold", query={"validation": Random(4)}, sell_validation=True)
+    with pytest.raises(ConfigError, match=r"metrology\.training: the name 'training' is taken"):
+        run(tmp_path / "logged", metrology={"training": Classification()})

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import DataError, Problem, StrategyError
 from alrun.core.events import QueryFinished, QueryStarted
+from alrun.core.metrics import VALIDATION
 from alrun.core.needs import report_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.request import NamedSource, Request, parse, restored
 from alrun.core.types import QueryReport
-from alrun.driver.apportion import VALIDATION, shared
+from alrun.driver.apportion import shared
 from alrun.driver.guards.calls import calling
 from alrun.driver.phases.base import PhaseResult
 
