@@ -1,13 +1,13 @@
-"""Names of strategies and callbacks, and the file names that go with them."""
+"""Names of strategies, callbacks and functions, and the file names that go with them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["file_name", "named"]
+__all__ = ["file_name", "function_name", "named"]
 
 T = TypeVar("T")
 
@@ -29,6 +29,12 @@ def named(parts: Mapping[str, T] | Sequence[T]) -> dict[str, T]:
             name = f"{base}-{number}"
         names[name] = part
     return names
+
+
+def function_name(function: Any) -> str:
+    """Return the name of a function, of the one that a partial calls, or of an object's class."""
+    inner = getattr(function, "func", function)
+    return str(getattr(inner, "__name__", type(inner).__name__))
 
 
 def file_name(name: str) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.names import function_name
 from alrun.core.protocols.driver import spec_of
 from alrun.core.request import request_of
 from alrun.core.types import Annotation, LabelStatus, Task
@@ -60,8 +61,7 @@ class Function(BatchLabels):
             raise ConfigError(Problem(f"{retries!r} is not a number of retries", "label.retries", "0, 1, 2 …"))
         self.function = function
         self.retries = retries
-        inner = getattr(function, "func", function)
-        self.annotator = name or str(getattr(inner, "__name__", type(inner).__name__))
+        self.annotator = name or function_name(function)
 
     def answer(self, items: list[Any]) -> list[Annotation]:
         """Return one annotation an item, in order, behind those of the attempts that were charged."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.names import function_name
 from alrun.core.types import Task
 from alrun.query.batch import BatchQuery
 from alrun.query.candidates import Candidates, FeatureKind
@@ -57,8 +58,7 @@ class FeatureQuery(BatchQuery):
     @property
     def stream_kind(self) -> str:
         """The class and its selector."""
-        function = getattr(self._selector, "func", self._selector)
-        return f"{type(self).__name__}/{getattr(function, '__name__', type(function).__name__)}"
+        return f"{type(self).__name__}/{function_name(self._selector)}"
 
     def pick(self, candidates: Candidates, n: int) -> Tensor:
         """Return what the selector picks."""
