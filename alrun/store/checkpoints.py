@@ -124,8 +124,8 @@ def read_commit(path: Path, step: int, phase: str) -> Commit:
         manifest = codec.parse_json(data)
         body = {key: manifest[key] for key in ("step", "phase", "previous", "files", "state")}
         intact = (
-            codec.canonical_json(manifest) == data
-            and _sha256(codec.canonical_json(body)) == manifest["digest"]
+            codec.compact_json(manifest) == data
+            and _sha256(codec.compact_json(body)) == manifest["digest"]
             and len(manifest) == len(body) + 1
             and (body["step"], body["phase"]) == (step, phase)
             and isinstance(body["previous"], str)
@@ -181,8 +181,8 @@ class CheckpointStore:
             blobs[WEIGHTS] = codec.tensors_to_bytes(weights)
         files = {name: {"size": len(data), "sha256": _sha256(data)} for name, data in blobs.items()}
         body = {"step": step, "phase": phase, "previous": previous, "files": files, "state": encoded}
-        digest = _sha256(codec.canonical_json(body))
-        blobs[MANIFEST] = codec.canonical_json({**body, "digest": digest})
+        digest = _sha256(codec.compact_json(body))
+        blobs[MANIFEST] = codec.compact_json({**body, "digest": digest})
         path = self.path(step, phase)
         commit_directory(path, blobs, last=MANIFEST)
         return Commit(step, phase, path, digest, previous, files, encoded)

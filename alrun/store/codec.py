@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
-    "canonical_json",
+    "compact_json",
     "decode",
     "encode",
     "mapped_tensors",
@@ -36,9 +36,9 @@ _RECORDS: Mapping[str, type[Any]] = {"annotation": Annotation, "report": QueryRe
 _FIELDS = {kind: (tag, [field.name for field in dataclasses.fields(kind)]) for tag, kind in _RECORDS.items()}
 
 
-def canonical_json(value: Any) -> bytes:
-    """Return compact JSON with sorted keys: equal values give equal bytes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+def compact_json(value: Any) -> bytes:
+    """Return JSON without spaces; the order of keys stays, as what reads a mapping may depend on it."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
 def encode(value: Any, tensors: dict[str, Tensor]) -> Any:

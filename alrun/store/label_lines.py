@@ -175,5 +175,5 @@ def _number(cost: Any) -> float:
 
 def rendered(body: Mapping[str, Any]) -> bytes:
     """Return the line that says ``body``."""
-    data = codec.canonical_json(body)
+    data = codec.compact_json(body)
     return b'{"crc":%d,"body":%s}\n' % (zlib.crc32(data), data)

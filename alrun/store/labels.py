@@ -107,7 +107,7 @@ class LabelLog:
     @staticmethod
     def check_storable(annotation: Annotation) -> None:
         """Raise ``StoreError`` where ``annotation`` holds something that cannot be stored."""
-        codec.canonical_json(codec.encode(annotation, {}))
+        codec.compact_json(codec.encode(annotation, {}))
 
     def append(self, step: int, answers: Iterable[tuple[int, Annotation]]) -> None:
         """Make ``answers`` (order, annotation) durable together; returns when they are.

@@ -99,7 +99,7 @@ class RecordedLabels:
 def subject_key(subject: Any) -> bytes:
     """Return a digest of a row number, a pair, a uuid or a point, the same for equal ones."""
     tensors: dict[str, Tensor] = {}
-    digest = hashlib.sha256(codec.canonical_json(codec.encode(subject, tensors)))
+    digest = hashlib.sha256(codec.compact_json(codec.encode(subject, tensors)))
     if tensors:
         digest.update(codec.tensors_to_bytes(tensors))
     return digest.digest()

@@ -203,10 +203,10 @@ def write_json_records(path: Path, records: Sequence[Any]) -> None:
 
     tensors: dict[str, Any] = {}
     try:
-        data = codec.canonical_json({"records": records, "tensors": []})
+        data = codec.compact_json({"records": records, "tensors": []})
     except (TypeError, ValueError):
         value = codec.encode(list(records), tensors)
-        data = codec.canonical_json({"records": value, "tensors": sorted(tensors)})
+        data = codec.compact_json({"records": value, "tensors": sorted(tensors)})
     if tensors:
         write_atomic(path.with_suffix(".safetensors"), codec.tensors_to_bytes(tensors), durable=False)
     write_atomic(path, data, durable=False)

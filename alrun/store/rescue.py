@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from alrun.core.errors import LockedError, StoreError
 from alrun.core.types import Annotation, LabelStatus
-from alrun.store.codec import canonical_json
+from alrun.store.codec import compact_json
 from alrun.store.disk import DISK
 from alrun.store.files import remove_tree, write_atomic
 from alrun.store.label_lines import LABELS, DamagedLine, LabelReader
@@ -43,7 +43,7 @@ class Rescue:
     def __init__(self, directory: RunDirectory, logger: logging.Logger) -> None:
         """Refer to the folder of the run that is at ``directory`` now; nothing is created."""
         info = _info(directory)
-        owner = canonical_json([info.get("identity"), info.get("fingerprint")])
+        owner = compact_json([info.get("identity"), info.get("fingerprint")])
         digits = hashlib.sha256(owner).hexdigest()[:8]
         self.path = directory.path.with_name(f"{directory.path.name}{RESCUED}{digits}")
         self._logger = logger

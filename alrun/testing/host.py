@@ -119,7 +119,7 @@ def hosted(
     """Open an experiment in its query phase: an untrained learner, a pool in chunks of 32 rows.
 
     Args:
-        directory: Where its run directory goes; must not hold one yet.
+        directory: Where its run directory goes, or is, to go on with.
         task: What the targets are.
         stochastic: Whether predictions come as posterior samples (MC dropout, 4 of them).
         cold: Whether nothing is labelled yet; otherwise a quarter of the rows is, and some are pending.
@@ -155,7 +155,7 @@ def hosted(
         spec=data.spec,
     )
     settings = Settings(seed, budget=NUM_ROWS, predict_batch_size=32, device="cpu")
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
     with RunStore(RunDirectory(directory), logging.getLogger("alrun.testing")) as store:
         driver = Driver(components, settings, store)
         driver.active_learning_step_idx = 0 if cold else 1

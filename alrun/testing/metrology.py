@@ -34,12 +34,17 @@ class MetrologyConformance:
     def host(self, directory: Path, strategy: Any) -> Iterator[Driver]:
         """Open an experiment below ``directory`` that has run for two steps with ``strategy`` as its metrology."""
         run = directory / f"host_{len(list(directory.iterdir()))}"
+        with self._opened(run, strategy) as driver:
+            driver.current_phase = ActiveLearningPhase.METROLOGY
+            yield driver
+
+    @contextmanager
+    def _opened(self, run: Path, strategy: Any) -> Iterator[Driver]:
         task = supported_task(strategy)
         query = Entropy(10) if task is Task.CLASSIFICATION else Variance(10)
         parts: dict[str, Any] = {"cold_start": Random(20), "query": [query], "metrology": [strategy]}
         with hosted(run, task, cold=True, stopping=[Steps(2)], **parts) as driver:
             driver.run()
-            driver.current_phase = ActiveLearningPhase.METROLOGY
             yield driver
 
     def test_declares_what_it_is(self) -> None:
@@ -73,6 +78,14 @@ class MetrologyConformance:
                 new.append(strategy.records[before:])
         assert new[0], "computed nothing"
         assert new[0] == new[1], "measures something else the second time"
+
+    def test_records_survive_a_restart(self, tmp_path: Path) -> None:
+        """A run that goes on has the records that it had, the keys of each in their order."""
+        first, heir = self.strategy(), self.strategy()
+        for strategy in (first, heir):
+            with self._opened(tmp_path / "run", strategy):
+                pass
+        assert repr(heir.records) == repr(first.records)
 
     def test_records_survive_a_round_trip(self, tmp_path: Path) -> None:
         """Records are written and read back, from a named file and from the newest, into the same list."""

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alrun.store.codec import canonical_json
+from alrun.store.codec import compact_json
 from alrun.store.label_lines import rendered
 from alrun.store.rundir import RunDirectory
 
@@ -166,8 +166,8 @@ def manifest(step: int, phase: str, change: Callable[[dict[str, Any]], None]) ->
             body["previous"] = body["previous"] if previous is None else previous
             if (body["step"], body["phase"]) == (step, phase):
                 change(body)
-            previous = hashlib.sha256(canonical_json(body)).hexdigest()
-            path.write_bytes(canonical_json({**body, "digest": previous}))
+            previous = hashlib.sha256(compact_json(body)).hexdigest()
+            path.write_bytes(compact_json({**body, "digest": previous}))
         write_info(run, json.loads((run / "run.json").read_bytes()) | {"head": previous, "status": "interrupted"})
 
     return edit
