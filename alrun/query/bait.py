@@ -40,6 +40,7 @@ class Bait(BatchQuery):
         ConfigError: ``fisher`` is not one of its kinds.
     """
 
+    __algorithm__ = 2  # double precision throughout
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
     needs_outputs: bool = True
     needs_labeled: bool = True

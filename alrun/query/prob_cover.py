@@ -33,6 +33,7 @@ class ProbCover(BatchQuery):
         ConfigError: The radius is negative, or the purity no share.
     """
 
+    __algorithm__ = 2  # distances relative to a mean that is far away
     needs_labeled = True
 
     def __init__(

@@ -27,8 +27,8 @@ class _Trace:
         """Watch the rows of ``fisher``, which enter (``sign`` 1) or leave (-1) the matrix that has ``inverse``."""
         self.fisher, self.inverse, self.target, self.sign = fisher, inverse, target, sign
         shape, device = (len(fisher), fisher.rank, fisher.rank), inverse.device
-        self.system = torch.empty(shape, dtype=fisher.dtype, device=device)
-        self.worth = torch.empty(shape, dtype=fisher.dtype, device=device)
+        self.system = torch.empty(shape, dtype=torch.float64, device=device)
+        self.worth = torch.empty(shape, dtype=torch.float64, device=device)
         both = inverse @ target @ inverse
         for part in fisher.parts():
             rows = fisher.part(part)
@@ -72,7 +72,7 @@ class _Trace:
     def _factor(self, row: int) -> Tensor:
         """Return ``B`` ``[D, r]`` ``float64``: the inverse loses ``B Bᵀ`` as ``row`` enters, gains it as it leaves."""
         one = self.fisher.part(slice(row, row + 1))
-        h, curvature = one.vectors()[0].double(), one.curvature()[0].double()
+        h, curvature = one.vectors()[0], one.curvature()[0]
         rank = self.fisher.rank
         columns = self.inverse.unflatten(1, (rank, -1)) @ h
         cover = torch.einsum("rds,d->rs", columns.unflatten(0, (rank, -1)), h)
@@ -121,7 +121,7 @@ def bait(
         max_dimension: Largest side of ``M``.
 
     Returns:
-        ``[min(n, N - L)]`` ``int64`` in order of choice. Memory: ``8 (C - 1)²`` bytes a row (16 for a regression),
+        ``[min(n, N - L)]`` ``int64`` in order of choice. Memory: ``16 (C - 1)²`` bytes a row (of 1 for a regression),
         and a few matrices of ``max_dimension²`` numbers.
 
     Raises:

@@ -60,6 +60,10 @@ class Features(Protocol):
         """Return the rows from ``start`` to ``stop`` without copying them."""
         ...
 
+    def double(self) -> Self:
+        """Return the rows in ``float64``; meant for few."""
+        ...
+
     def products(self, few: Self) -> Tensor:
         """Return the inner products ``[N, m]`` with the ``m`` rows of ``few``, of the same space."""
         ...
@@ -108,6 +112,10 @@ class Sum:
     def part(self, start: int, stop: int) -> Sum:
         """Return the rows from ``start`` to ``stop`` without copying them."""
         return Sum([part.part(start, stop) for part in self.parts])
+
+    def double(self) -> Sum:
+        """Return the rows in ``float64``; meant for few."""
+        return Sum([part.double() for part in self.parts])
 
     def products(self, few: Sum) -> Tensor:
         """Return the inner products ``[N, m]`` with the rows of ``few``, which has the same parts."""

@@ -25,12 +25,12 @@ def contrasts(classes: int) -> Tensor:
 
 
 def leading_directions(features: Features, count: int) -> Tensor:
-    """Return the ``count`` directions ``[count, d]`` of largest second moment of ``features`` ``[N, d]``."""
-    moment = torch.zeros((), dtype=features.dtype, device=features.device)
+    """Return the directions ``[count, d]`` ``float64`` in which ``features`` have the largest second moment."""
+    moment = torch.zeros((), dtype=torch.float64, device=features.device)
     for part in slices(features):
-        rows = features.part(part.start, part.stop).vectors()
+        rows = features.part(part.start, part.stop).double().vectors()
         moment = moment + rows.T @ rows
-    found: Tensor = torch.linalg.eigh(moment.double()).eigenvectors[:, -count:].T.to(features.dtype)
+    found: Tensor = torch.linalg.eigh(moment).eigenvectors[:, -count:].T
     return found
 
 
@@ -39,7 +39,8 @@ class Fisher:
     """Row ``i`` has the information ``S_i ⊗ h_i h_iᵀ`` of ``D = r * d`` dimensions.
 
     ``S`` is ``diag(p) - p pᵀ`` for the logits of ``C`` classes. It has no part along the vector of ones, so that
-    ``r = C - 1`` coordinates hold all of it. For a regression, ``S`` is 1, or a weight a row.
+    ``r = C - 1`` coordinates hold all of it. For a regression, ``S`` is 1, or a weight a row. What is computed is
+    ``float64``, whatever the features are: sums over many picks in ``float32`` drift until the picks are others.
 
     Attributes:
         features: The ``h``, ``[N, d]``.
@@ -66,19 +67,13 @@ class Fisher:
         """``d``, after the projection."""
         return int(self.part(slice(0, 1)).vectors().shape[1])
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """In which to accumulate: two numbers a row are kept exact, more are not."""
-        return torch.float64 if self.rank == 1 else self.features.dtype
-
     @cached_property
     def _basis(self) -> Tensor:
-        assert self.probabilities is not None  # noqa: S101 - asked for where there are some
-        return contrasts(self.rank + 1).to(self.probabilities)
+        return contrasts(self.rank + 1).to(self.features.device)
 
     def at(self, rows: Tensor) -> Fisher:
         """Return a copy of ``rows`` ``[m]``."""
-        return self._cut(self.features.take(rows), rows)
+        return self._cut(self.features.take(rows).double(), rows)
 
     def parts(self) -> Iterator[slice]:
         """Yield slices of the rows: few, as each is worked on in many short steps, yet of bounded memory."""
@@ -87,7 +82,7 @@ class Fisher:
 
     def part(self, part: slice) -> Fisher:
         """Return a slice of the rows."""
-        return self._cut(self.features.part(part.start, part.stop), part)
+        return self._cut(self.features.part(part.start, part.stop).double(), part)
 
     def _cut(self, features: Features, rows: Tensor | slice) -> Fisher:
         p, w = (None if each is None else each[rows] for each in (self.probabilities, self.weights))
@@ -96,9 +91,9 @@ class Fisher:
     def curvature(self) -> Tensor:
         """Return ``S``, ``[N, r, r]``."""
         if self.probabilities is None:
-            ones = torch.ones(len(self), dtype=self.dtype, device=self.features.device)
+            ones = torch.ones(len(self), dtype=torch.float64, device=self.features.device)
             return (ones if self.weights is None else self.weights.to(ones))[:, None, None]
-        p, basis = self.probabilities.to(self.dtype), self._basis.to(self.dtype)
+        p, basis = self.probabilities.double(), self._basis
         squares = (basis[:, :, None] * basis[:, None, :]).flatten(1)
         mean = p @ basis
         raw: Tensor = (p @ squares).unflatten(1, (self.rank, self.rank))
@@ -106,21 +101,21 @@ class Fisher:
 
     def vectors(self) -> Tensor:
         """Return the ``h``, projected, ``[N, d]``; meant for few."""
-        rows = self.features.vectors()
+        rows = self.features.double().vectors()
         return rows if self.directions is None else rows @ self.directions.T
 
     def products(self, columns: Tensor) -> Tensor:
         """Return ``(I_r ⊗ h)ᵀ columns`` of each row, ``[N, r, s]``, for ``columns`` ``[D, s]``."""
-        few = columns.unflatten(0, (self.rank, -1)).transpose(1, 2).flatten(0, 1).to(self.features.dtype)
-        found = self.features.project(few if self.directions is None else few @ self.directions)
-        products: Tensor = found.unflatten(1, (self.rank, -1)).to(self.dtype)
+        few = columns.unflatten(0, (self.rank, -1)).transpose(1, 2).flatten(0, 1)
+        found = self.features.double().project(few if self.directions is None else few @ self.directions)
+        products: Tensor = found.unflatten(1, (self.rank, -1))
         return products
 
     def forms(self, matrix: Tensor) -> Tensor:
         """Return ``(I_r ⊗ h)ᵀ matrix (I_r ⊗ h)`` of each row, ``[N, r, r]``, for a symmetric ``[D, D]``; few rows."""
-        h, rank = self.vectors().to(self.dtype), self.rank
-        blocks = matrix.to(self.dtype).unflatten(0, (rank, -1)).unflatten(2, (rank, -1))
-        found = torch.empty(len(h), rank, rank, dtype=self.dtype, device=h.device)
+        h, rank = self.vectors(), self.rank
+        blocks = matrix.unflatten(0, (rank, -1)).unflatten(2, (rank, -1))
+        found = torch.empty(len(h), rank, rank, dtype=torch.float64, device=h.device)
         for first in range(rank):
             for second in range(first + 1):
                 found[:, first, second] = ((h @ blocks[first, :, second]) * h).sum(dim=1)
@@ -133,7 +128,7 @@ class Fisher:
         found = torch.zeros(rank, width, rank, width, dtype=torch.float64, device=self.features.device)
         for part in self.parts():
             few = self.part(part)
-            h, curvature = few.vectors(), few.curvature().to(self.features.dtype)
+            h, curvature = few.vectors(), few.curvature()
             for first in range(rank):
                 for second in range(first + 1):
                     found[first, :, second] += (h * curvature[:, first, second, None]).T @ h

@@ -7,12 +7,17 @@ from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.query.selection.checks import checked_labeled
+from alrun.query.selection.dense import Dense, centred
 from alrun.query.selection.features import Features, as_features, slices
 from alrun.query.selection.lazy import BLOCK, lazy_greedy
 
 __all__ = ["max_det"]
 
+__algorithm__ = 2  # rows with a large part in common
+
 RELATIVE = 1e-12
+#: Error of a row less its part along another row, relative to the row's norm.
+ROUNDING = 8 * torch.finfo(torch.float64).eps
 
 
 def max_det(features: Tensor | Features, labeled: Tensor, n: int, *, sigma: float = 0.0) -> Tensor:
@@ -23,6 +28,9 @@ def max_det(features: Tensor | Features, labeled: Tensor, n: int, *, sigma: floa
     are brought up to date for many picks at once, as they can only fall. It computes in ``float64``, in
     ``O(N D (L + n))`` operations. More labelled rows than dimensions are taken in by their covariance instead, which
     costs ``D²`` memory. Extra memory is 24 bytes a row.
+
+    Where all rows have a large part in common, variances would drown in the rounding of squared norms. There all rows
+    are taken less their part along the first row in the matrix, which changes all determinants by one factor alone.
 
     Args:
         features: ``[N, d]`` floats, or features; rows of ``D`` dimensions are formed slice by slice.
@@ -45,7 +53,15 @@ def max_det(features: Tensor | Features, labeled: Tensor, n: int, *, sigma: floa
     n = min(n, len(lazy) - len(labeled))
     if n <= 0:
         return labeled.new_empty(0)
-    variances = _Variances(lazy, sigma**2)
+    if not isinstance(lazy, Dense) or centred(lazy) is lazy:
+        return _picks(_Variances(lazy, sigma), labeled, n)
+    picked = labeled if len(labeled) else _picks(_Variances(lazy, sigma), labeled, 1)
+    variances = _Variances(lazy, sigma, picked[:1])
+    fresh = picked[len(labeled) :]
+    return torch.cat([fresh, _picks(variances, picked[1:], n - len(fresh))])
+
+
+def _picks(variances: _Variances, labeled: Tensor, n: int) -> Tensor:
     variances.condition(labeled)
     return lazy_greedy(variances, n)
 
@@ -55,9 +71,11 @@ class _Variances:
 
     shortlisted = 512
 
-    def __init__(self, features: Features, noise: float) -> None:
-        self.features, self.noise = features, noise
-        self.width = features.part(0, 1).vectors().shape[1]
+    def __init__(self, features: Features, sigma: float, first: Tensor | None = None) -> None:
+        """Take ``features``, less what they have in common with the row ``first`` ``[1]``, if any is given."""
+        self.features, self.noise = features, sigma**2
+        self.first = None if first is None else _Direction(features.take(first).vectors()[0].double(), sigma)
+        self.width = self._rows(slice(0, 1)).shape[1]
         self.values = torch.empty(len(features), dtype=torch.float64, device=features.device)
         for part in self._slices(1):
             self.values[part] = self._rows(part).square().sum(1)
@@ -65,18 +83,25 @@ class _Variances:
             row = int((~self.values.isfinite()).nonzero()[0])
             raise StrategyError(f"the features of row {row} are not finite, or too large to square")
         self.slack = RELATIVE * self.values
-        self.values += noise
+        if self.first is not None:
+            self.slack += ROUNDING * (self.values * features.sq_norms()).sqrt()
+        self.values += self.noise
+        if first is not None:
+            self.values[first] = -torch.inf
         self.directions = self.values.new_zeros(0, self.width)
 
     def _slices(self, columns: int) -> list[slice]:
         return list(slices(self.features, max(columns, self.width)))
 
     def _rows(self, part: slice) -> Tensor:
-        return self.features.part(part.start, part.stop).vectors().double()
+        return self._left(self.features.part(part.start, part.stop).vectors().double())
 
     def few(self, rows: Tensor) -> Tensor:
         """Return ``rows`` themselves, ``[m, D]`` ``float64``."""
-        return self.features.take(rows).vectors().double()
+        return self._left(self.features.take(rows).vectors().double())
+
+    def _left(self, rows: Tensor) -> Tensor:
+        return rows if self.first is None else self.first.removed(rows)
 
     def condition(self, labeled: Tensor) -> None:
         """Take in the labelled rows."""
@@ -120,6 +145,23 @@ class _Variances:
         self.directions = torch.cat([self.directions, fresh])
 
 
+class _Direction:
+    """The direction of one row, of which there is a noisy measurement.
+
+    The noise is a dimension of its own, which other rows have no part in until the direction is taken off them. What
+    is left of them has the covariances that they have once the measurement is known.
+    """
+
+    def __init__(self, row: Tensor, sigma: float) -> None:
+        measured = torch.cat([row, row.new_tensor([sigma])])
+        self.unit = measured / measured.norm()
+
+    def removed(self, rows: Tensor) -> Tensor:
+        """Return ``rows`` ``[m, D]`` without their part along the direction, ``[m, D + 1]``."""
+        inside = rows @ self.unit[:-1, None]
+        return torch.cat([rows - inside * self.unit[:-1], -inside * self.unit[-1]], dim=1)
+
+
 def _directions(gram: Tensor, left: Tensor, slack: Tensor) -> Tensor:
     """Return the inverse of the Cholesky factor of ``gram`` ``[m, m]`` times ``left`` ``[m, D]``.
 
@@ -160,8 +202,9 @@ class _Few:
             factor = torch.stack(self.columns)
             column -= factor[:, chosen] @ factor
         pivot = float(column[chosen]) + self.noise
-        self.columns.append(column / pivot**0.5)
-        self.values -= self.columns[-1].square()
+        if pivot > float(self.slack[chosen]):
+            self.columns.append(column / pivot**0.5)
+            self.values -= self.columns[-1].square()
         taken = self.values == -torch.inf
         self.values.masked_fill_(self.values <= self.slack, 0).masked_fill_(taken, -torch.inf)
         self.values[chosen] = -torch.inf

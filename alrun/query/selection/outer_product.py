@@ -47,6 +47,10 @@ class OuterProduct:
         """Return the rows from ``start`` to ``stop`` without copying them."""
         return OuterProduct(self.left.part(start, stop), self.right.part(start, stop))
 
+    def double(self) -> OuterProduct:
+        """Return the rows in ``float64``; meant for few."""
+        return OuterProduct(self.left.double(), self.right.double())
+
     def products(self, few: OuterProduct) -> Tensor:
         """Return the inner products ``[N, m]`` with the rows of ``few``: those of the factors, multiplied."""
         return self.right.products(few.right).to(self.dtype).mul_(self.left.products(few.left))
