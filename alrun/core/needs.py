@@ -188,6 +188,6 @@ def declared_metrics(strategy: Any) -> Mapping[str, bool | None] | None:
     return getattr(strategy, "metrics", None)
 
 
-def monitor_of(criterion: Any) -> str | None:
-    """Return the metric that a stopping criterion reads; ``None`` where it reads none."""
-    return getattr(criterion, "monitor", None)
+def monitor_of(part: Any) -> str | None:
+    """Return the metric that a stopping criterion, training loop or callback reads; ``None`` where it reads none."""
+    return getattr(part, "monitor", None)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.errors import CorruptionError
+from alrun.core.errors import CorruptionError, StrategyError
 from alrun.core.needs import is_stateful
 
 if TYPE_CHECKING:
     from alrun.driver.notify import Notifier
 
-__all__ = ["callback_states", "matched_states", "restore_callbacks", "restore_states", "saved_states"]
+__all__ = ["callback_states", "lost_keys", "matched_states", "restore_callbacks", "restore_states", "saved_states"]
 
 KEY = "strategy_states"
 CALLBACKS = "callback_states"
@@ -37,9 +37,39 @@ def matched_states(strategies: Sequence[Any], state: Mapping[str, Any]) -> list[
 
 
 def restore_states(matched: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
-    """Give every strategy its state back."""
+    """Give every strategy its state back.
+
+    Raises:
+        StrategyError: One does not take back what it gave.
+    """
     for strategy, saved in matched:
         strategy.load_state_dict(saved)
+        if lost := lost_keys(strategy, saved):
+            raise StrategyError(f"{getattr(strategy, 'strategy_name', type(strategy).__name__)}: {lost}")
+
+
+def lost_keys(component: Any, saved: Mapping[str, Any]) -> str:
+    """Return which keys of ``saved`` a strategy or callback has not taken back, as a sentence; empty if none.
+
+    A state that is given and not taken back would let a run that goes on do otherwise than one without a stop.
+    """
+    found = dict(component.state_dict())
+    lost = [key for key in (*saved, *(found.keys() - saved.keys())) if not _same(found.get(key), saved.get(key))]
+    if not lost:
+        return ""
+    what = f"load_state_dict() does not bring back what state_dict() gave: {', '.join(map(repr, lost))}"
+    return f"{what}\n    → assign them in load_state_dict(), as copies of what it is given"
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Return whether two values of a state are the same; a NaN is the same as itself."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return first.keys() == second.keys() and all(_same(first[key], second[key]) for key in first)
+    if isinstance(first, list | tuple) and isinstance(second, list | tuple):
+        return len(first) == len(second) and all(map(_same, first, second))
+    if hasattr(first, "shape") and hasattr(second, "shape"):
+        return _same(first.tolist(), second.tolist())
+    return bool(first == second) or (first != first and second != second)
 
 
 def callback_states(notify: Notifier) -> dict[str, Any]:

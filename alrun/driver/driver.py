@@ -40,7 +40,7 @@ class Driver:
     """
 
     #: Counts up when the loop, a phase or the predictor comes to other results; see ``alrun.core.algorithms``.
-    __algorithm__ = 2  # strategies go by their config key, also in what is committed
+    __algorithm__ = 3  # a single last row of an epoch joins the batch before
 
     def __init__(self, components: Components, settings: Settings, store: RunStore) -> None:
         """Put an experiment together; nothing runs yet.

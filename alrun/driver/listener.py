@@ -13,6 +13,7 @@ from alrun.core.errors import Interrupted, StoreError, StrategyError
 from alrun.core.events import Event
 from alrun.core.generators import generators_kept
 from alrun.core.needs import is_stateful
+from alrun.driver.component_state import lost_keys
 from alrun.store import codec
 
 __all__ = ["Listener", "rank"]
@@ -53,7 +54,12 @@ class Listener:
     def load_state(self, state: Mapping[str, Any] | None) -> None:
         """Put it back to ``state``."""
         if state is not None:
-            self._guarded("load_state_dict", lambda: self._callback.load_state_dict(state))
+            self._guarded("load_state_dict", lambda: self._load(state))
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        self._callback.load_state_dict(state)
+        if lost := lost_keys(self._callback, state):
+            raise ValueError(lost)
 
     def _storable_state(self) -> dict[str, Any]:
         state = dict(self._callback.state_dict())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.compat import trainer_lent
@@ -11,6 +10,7 @@ from alrun.core.fake_trainer import FakeTrainer
 from alrun.core.learners import optimizes_itself
 from alrun.core.optimizers import parsed
 from alrun.core.seeding import Role
+from alrun.driver.supply.loader import batch_sizes
 
 if TYPE_CHECKING:
     from alrun.driver.experiment import Experiment
@@ -56,7 +56,7 @@ def _planned(experiment: Experiment) -> FakeTrainer:
     """Return what a LightningModule may read from ``self.trainer``: how long training will be."""
     settings = experiment.training
     epochs, steps = settings.max_epochs, settings.max_train_steps
-    batches = math.ceil(len(experiment.pools.training) / settings.batch_size)
+    batches = len(batch_sizes(len(experiment.pools.training), settings.batch_size))
     return _PlannedTrainer(-1 if epochs is None else epochs, -1 if steps is None else steps, batches)
 
 

@@ -80,7 +80,7 @@ class EpochSession:
         self._callbacks_restored = True
         restore_callbacks(self._experiment.notify, state)
         if "report" in state:
-            self._experiment.notify.tell(EpochFinished, again=True, epoch=epoch - 1, **state["report"])
+            self._tell_epoch(epoch - 1, **state["report"], again=True)
 
     def due(self, epoch: int) -> bool:
         """Return whether to save after ``epoch`` finished epochs."""
@@ -104,8 +104,8 @@ class EpochSession:
             self._store.discard(self.seeds.step, f"{PREFIX}{number}")
 
     def logged(self, values: Mapping[str, Mapping[str, float]]) -> None:
-        """Keep the newest values for the records."""
-        self.last_logged = {split: dict(named) for split, named in values.items() if named}
+        """Keep the newest values for the records, in the order of splits and names."""
+        self.last_logged = {split: dict(sorted(named.items())) for split, named in sorted(values.items()) if named}
 
     def epoch_started(self, epoch: int) -> None:
         """Seed the global generators for ``epoch``; a loop may do so more than once."""
@@ -125,8 +125,11 @@ class EpochSession:
 
     def epoch_finished(self, epoch: int, max_epochs: int, metrics: Mapping[str, float]) -> None:
         """Report the epoch; raises ``Interrupted`` when the run was asked to stop."""
-        notify = self._experiment.notify
-        # By name, as they come back from a checkpoint.
-        notify.tell(EpochFinished, epoch=epoch, max_epochs=max_epochs, metrics=dict(sorted(metrics.items())))
-        notify.tell(PhaseProgress, done=epoch + 1, total=max_epochs)
+        self._tell_epoch(epoch, max_epochs, metrics)
+        self._experiment.notify.tell(PhaseProgress, done=epoch + 1, total=max_epochs)
         self._experiment.signals.check()
+
+    def _tell_epoch(self, epoch: int, max_epochs: int, metrics: Mapping[str, float], **again: bool) -> None:
+        # By name: in which order a Trainer logs depends on what it has done before.
+        ordered = dict(sorted(metrics.items()))
+        self._experiment.notify.tell(EpochFinished, epoch=epoch, max_epochs=max_epochs, metrics=ordered, **again)

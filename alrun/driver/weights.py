@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.errors import StrategyError
 from alrun.core.seeding import Role, Seeds
 from alrun.driver.settings import Reset, TrainingSettings
 
@@ -15,8 +16,21 @@ __all__ = ["copy_weights", "reset_weights"]
 
 
 def copy_weights(learner: Any) -> dict[str, Tensor]:
-    """Return a copy of the learner's weights and buffers."""
-    return {name: tensor.detach().clone() for name, tensor in learner.state_dict().items()}
+    """Return a copy of the learner's weights, buffers and extra states.
+
+    Raises:
+        StrategyError: One is not a tensor.
+    """
+    return {name: _tensor(learner, name, value).detach().clone() for name, value in learner.state_dict().items()}
+
+
+def _tensor(learner: Any, name: str, value: Any) -> Tensor:
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        what = f"{name!r} in state_dict() of {type(learner).__name__} is a {type(value).__name__}, not a tensor"
+        raise StrategyError(f"{what}\n    → return a tensor from get_extra_state(), of bytes if need be")
+    return value
 
 
 def reset_weights(learner: Any, initial: Mapping[str, Tensor], settings: TrainingSettings, seeds: Seeds) -> None:

@@ -146,7 +146,7 @@ def hosted(
         learner=_built(learner or partial(_learner, needs=needs), data.spec, Seeds(seed), inference),
         pools=made,
         query_strategies=query,
-        training=TrainingSettings(FabricLoop(accelerator="cpu"), **{"max_epochs": 2, **(training or {})}),
+        training=TrainingSettings(**{"loop": FabricLoop(accelerator="cpu"), "max_epochs": 2, **(training or {})}),
         inference=inference,
         cold_start=cold_start,
         label_strategy=label or Oracle(),

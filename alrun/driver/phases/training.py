@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.errors import StrategyError
 from alrun.core.events import TrainFinished, TrainStarted
 from alrun.core.phases import ActiveLearningPhase
+from alrun.driver.monitored import monitored_validation
 from alrun.driver.optimizer import configured_optimizer
+from alrun.driver.output_check import check_outputs, sample_outputs
 from alrun.driver.phases.base import PhaseResult
 from alrun.driver.session import EpochSession
 from alrun.driver.supply.loader import BatchLoader
@@ -38,7 +41,7 @@ class TrainingPhase:
         experiment.notify.tell(TrainStarted, samples=samples, max_epochs=settings.max_epochs)
         shuffles = getattr(experiment.learner, "shuffles", 1)
         loader = BatchLoader(experiment.pools.training, settings.batch_size, experiment.seeds(state), shuffles=shuffles)
-        validation = _validation_loader(experiment)
+        validation = _validation_loader(experiment, scheduler)
         try:
             settings.loop(
                 experiment.learner,
@@ -61,16 +64,22 @@ class TrainingPhase:
         experiment.notify.tell(TrainFinished, samples=samples)
         logged = {"logged": session.last_logged} if session.last_logged else {}
         experiment.ledger.add_logged(state.step, session.last_logged)
-        return PhaseResult({"skipped": False, "pool": samples, **logged}, dict(experiment.learner.state_dict()))
+        content = {"skipped": False, "pool": samples, **logged, **sample_outputs(experiment, state)}
+        return PhaseResult(content, dict(experiment.learner.state_dict()))
 
     def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
-        """Load the weights, where they are still needed, and the size the training pool had at the start."""
+        """Load the weights, where they are still needed, and the size the training pool had at the start.
+
+        Raises:
+            StrategyError: With them the learner predicts otherwise than when they were committed.
+        """
         content = commit.state()
         if commit.step == 0:
             state.initial_pool_size = content["pool"]
         experiment.ledger.add_logged(commit.step, content.get("logged", {}))
         if commit.has_weights and commit.step >= state.restart_step:
             experiment.learner.load_state_dict(commit.weights())
+            check_outputs(experiment, state, content)
 
     def committed(self, experiment: Experiment, state: State) -> None:
         """Remove the checkpoints inside the phase, which its commit replaces, and weights that need not stay."""
@@ -96,8 +105,12 @@ def _fit_statistics(experiment: Experiment) -> None:
         fit(pool.inputs(everything), pool.targets(everything))
 
 
-def _validation_loader(experiment: Experiment) -> BatchLoader | None:
-    pool = experiment.pools.validation
-    if not experiment.training.validate or pool is None or len(pool) == 0:
+def _validation_loader(experiment: Experiment, scheduler: Any) -> BatchLoader | None:
+    pool, settings = experiment.pools.validation, experiment.training
+    monitored = monitored_validation(experiment.learner, settings.loop, scheduler)
+    if monitored and pool is None:
+        what = f"{monitored!r} is monitored, and there is no validation pool"
+        raise StrategyError(f"{what}\n    → data.validation_size=0.1 keeps a tenth of the rows for it")
+    if not (settings.validate or monitored) or pool is None or len(pool) == 0:
         return None
-    return BatchLoader(pool, experiment.training.batch_size)
+    return BatchLoader(pool, settings.batch_size)

@@ -14,7 +14,7 @@ from alrun.pool.foreign import readable
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["BatchLoader"]
+__all__ = ["BatchLoader", "batch_sizes"]
 
 CHUNK_ROWS = 4096
 CHUNK_VALUES = 1 << 19
@@ -31,7 +31,8 @@ class BatchLoader:
     tensor rows, a list of ``M`` batches of any other. The first is what a loader with one shuffle has.
 
     Attributes:
-        batch_size: Rows a batch; the last batch of an epoch may be smaller.
+        batch_size: Rows per batch. The last of an epoch may have fewer, but not a single one, which batch normalization
+            cannot train on: that joins the batch before.
         dataset: The pool.
     """
 
@@ -47,7 +48,7 @@ class BatchLoader:
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
-        return math.ceil(len(self.dataset) / self.batch_size)
+        return len(batch_sizes(len(self.dataset), self.batch_size))
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the shuffle of ``epoch`` (0-based)."""
@@ -73,7 +74,7 @@ class BatchLoader:
         if self._stream is None:
             self._stream = BatchStream(self._pool.batch, self._pool.workers)
         key = self._seeds.integer("data", f"epoch {self._epoch}") if self._seeds is not None else 0
-        chunks = orders.split(self.batch_size, dim=1)
+        chunks = orders.split(batch_sizes(orders.shape[1], self.batch_size), dim=1)
         each = self._stream([order for chunk in chunks for order in chunk], key) if orders.numel() else iter(())
         return each if self._shuffles == 1 else _grouped(each, self._shuffles)
 
@@ -86,14 +87,29 @@ class BatchLoader:
         spec = self._pool.spec
         width = 1 if spec is None else max(1, spec.num_outputs, math.prod(spec.input_shape))
         rows = min(CHUNK_ROWS, CHUNK_VALUES // width) // len(orders)
-        for positions in orders.split(max(1, rows // self.batch_size) * self.batch_size, dim=1):
+        sizes = batch_sizes(orders.shape[1], self.batch_size)
+        some = max(1, rows // self.batch_size)
+        groups = [sizes[start : start + some] for start in range(0, len(sizes), some)]
+        for group, positions in zip(groups, orders.split([sum(group) for group in groups], dim=1), strict=True):
             read = self._pool.__getitems__(positions.flatten())
             inputs, targets = (self._columns(values, len(orders)) for values in read)
-            yield from zip(inputs.split(self.batch_size), targets.split(self.batch_size), strict=True)
+            yield from zip(inputs.split(group), targets.split(group), strict=True)
 
     @staticmethod
     def _columns(values: Tensor, shuffles: int) -> Tensor:
         return values if shuffles == 1 else values.unflatten(0, (shuffles, -1)).transpose(0, 1)
+
+
+def batch_sizes(rows: int, batch_size: int) -> list[int]:
+    """Return how many of ``rows`` each batch of an epoch has.
+
+    >>> batch_sizes(21, 10), batch_sizes(22, 10), batch_sizes(1, 10)
+    ([10, 11], [10, 10, 2], [1])
+    """
+    whole, left = divmod(rows, batch_size)
+    if left == 1 and whole and batch_size > 1:
+        return [batch_size] * (whole - 1) + [batch_size + 1]
+    return [batch_size] * whole + [left] * (left > 0)
 
 
 def _grouped(batches: Iterable[Any], size: int) -> Iterator[list[Any]]:
