@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from alrun.core.protocols.driver import StrategyHost
+
 __all__ = ["attach", "combine_of", "custom_method", "optimizes_itself", "prediction_step", "representative"]
 
 _PLACEHOLDERS = re.compile(r"(lightning\.pytorch|pytorch_lightning)\.core\.\w+")
@@ -34,7 +36,7 @@ def representative(learner: Any) -> Any:
     return getattr(learner, "representative", learner)
 
 
-def attach(part: Any, host: Any) -> None:
+def attach(part: Any, host: StrategyHost) -> None:
     """Attach a learner or an inference to the driver ``host``, where it wants that."""
     own = getattr(part, "attach", None)
     if callable(own):
