@@ -156,7 +156,7 @@ class Settings:
 class Config(Settings):
     """All keys of a config: what the driver reads, and what is built, sized and placed for it."""
 
-    query_size: int = knob(20, "Labels per step.", minimum=1)
+    query_size: int = knob(20, "Labels per step, of each query strategy.", minimum=1)
     initial_size: int = knob(20, "Labels of the cold start.", minimum=1)
     max_steps: int | None = knob(None, "Steps in all; null for no limit.", minimum=0, effect=Effect.EXTENT)
     validation_from_budget: bool = knob(
@@ -198,7 +198,7 @@ class Config(Settings):
         "learner",
         "alrun.learner.mlp.MLP …",
         rooms=("alrun.learner",),
-        methods=(("parameters",),),
+        methods=(("parameters", "modules", "state_dict", "load_state_dict", "train"),),
         own=(("training_step",),),
     )
     inference: Any = part(

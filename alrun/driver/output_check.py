@@ -14,7 +14,6 @@ from alrun.core.batches import move
 from alrun.core.errors import StrategyError
 from alrun.core.generators import generators_kept
 from alrun.driver.weights import copy_weights
-from alrun.pool.subset import Subset
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +34,8 @@ def sample_outputs(experiment: Experiment, state: State) -> dict[str, Any]:
     Nothing for pools that other people wrote, and no outputs where the learner gives none; whoever needs them will say
     so. The learner and the global generators are left as they are found.
     """
+    from alrun.pool.subset import Subset
+
     source = experiment.source
     if source is None:
         return {}

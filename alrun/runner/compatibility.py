@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
@@ -39,6 +40,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from _fit_problems(components)
     yield from _calibration_problems(components, config)
     yield from _learner_problems(components)
+    yield from _answer_problems(components.learner)
 
 
 def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -104,6 +106,18 @@ def _learner_problems(components: Components) -> Iterator[Problem]:
                 validate(components.learner)
             except ConfigError as error:
                 yield from error.problems
+
+
+def _answer_problems(learner: Any) -> Iterator[Problem]:
+    """Yield that the learner cannot be given a batch of inputs."""
+    name, answer = _name(learner), "inference_step" if hasattr(learner, "inference_step") else "forward"
+    try:
+        signature(getattr(learner, answer)).bind(None)
+    except TypeError as error:
+        what = f"{name}.{answer}() cannot be called with a batch of inputs alone: {error}"
+        yield Problem(what, "learner", "write inference_step(self, inputs), which returns the outputs")
+    except ValueError:
+        return
 
 
 def _name(value: Any) -> str:

@@ -320,3 +320,41 @@ def test_is_refused_in_a_process(case: str, warm: Warm, files: set[str], tmp_pat
     words, needles = CASES[case]
     assert_refused(warm.run(tmp_path, *words), needles)
     assert contents(tmp_path) == files
+
+
+CUSTOM_LEARNERS = """
+from torch import nn
+
+
+class Stateless:
+    def parameters(self):
+        return []
+
+
+class ByKeyword(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, **inputs):
+        return self.layer(inputs["x"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("learner", "parts"),
+    [
+        ("Stateless", ["learner._target_", "state_dict", "alrun ls learner"]),
+        ("ByKeyword", ["learner", "ByKeyword.forward()", "write inference_step(self, inputs)"]),
+    ],
+)
+def test_a_custom_learner_that_cannot_be_used(
+    learner: str, parts: list[str], alrun: Alrun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "custom_learners.py").write_text(CUSTOM_LEARNERS)
+    (tmp_path / "own/learner").mkdir(parents=True)
+    (tmp_path / "own/learner/mine.yaml").write_text(f"_target_: custom_learners.{learner}\n")
+    sgd = "training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}"
+    words = ["--config-dir", "own", "--trust", "custom_learners", "data=moons", "learner=mine", sgd]
+    assert_refused(alrun(*words), parts)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem
 
-__all__ = ["Dense", "centred"]
+__all__ = ["Dense"]
 
 NORM_SLICE, MANY, NARROW = 1 << 14, 1 << 21, 16
 #: Squared length of a mean, in units of the mean squared distance to it, from which its rounding is felt.
@@ -85,20 +85,19 @@ class Dense:
             return (rows @ columns.repeat(2, 1).T)[:, :1]
         return rows @ columns.T
 
+    def centred(self) -> Dense:
+        """Return the rows relative to their mean where that is far from them, else as they are.
 
-def centred(features: Dense) -> Dense:
-    """Return the rows relative to their mean where that is far from them, else as they are.
-
-    Distances stay. Where the mean is far away, products in ``float32`` would lose them to the rounding of large norms.
-    """
-    if len(features) == 0 or features.origin is not None:
-        return features
-    total, squares = torch.zeros((), dtype=torch.float64, device=features.device), 0.0
-    for start in range(0, len(features), NORM_SLICE):
-        rows = features.part(start, start + NORM_SLICE).double().vectors()
-        total = total + rows.sum(0)
-        squares += float(rows.square().sum())
-    mean = total / len(features)
-    length = float(mean.square().sum())
-    is_far = length > FAR * (squares / len(features) - length)
-    return Dense(features.matrix, mean) if is_far else features
+        Distances stay. Where the mean is far away, products in ``float32`` would lose them to the rounding of norms.
+        """
+        if len(self) == 0 or self.origin is not None:
+            return self
+        total, squares = torch.zeros((), dtype=torch.float64, device=self.device), 0.0
+        for start in range(0, len(self), NORM_SLICE):
+            rows = self.part(start, start + NORM_SLICE).double().vectors()
+            total = total + rows.sum(0)
+            squares += float(rows.square().sum())
+        mean = total / len(self)
+        length = float(mean.square().sum())
+        is_far = length > FAR * (squares / len(self) - length)
+        return Dense(self.matrix, mean) if is_far else self

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.query.selection.checks import checked_labeled
-from alrun.query.selection.dense import Dense, centred
+from alrun.query.selection.dense import Dense
 from alrun.query.selection.features import Features, as_features, slices
 from alrun.query.selection.lazy import BLOCK, lazy_greedy
 
@@ -53,7 +53,7 @@ def max_det(features: Tensor | Features, labeled: Tensor, n: int, *, sigma: floa
     n = min(n, len(lazy) - len(labeled))
     if n <= 0:
         return labeled.new_empty(0)
-    if not isinstance(lazy, Dense) or centred(lazy) is lazy:
+    if not isinstance(lazy, Dense) or lazy.centred() is lazy:
         return _picks(_Variances(lazy, sigma), labeled, n)
     picked = labeled if len(labeled) else _picks(_Variances(lazy, sigma), labeled, 1)
     variances = _Variances(lazy, sigma, picked[:1])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.query.selection.dense import Dense, centred
+from alrun.query.selection.dense import Dense
 from alrun.query.selection.features import Features, as_features, slices
 
 __all__ = ["prob_cover"]
@@ -41,7 +41,7 @@ def prob_cover(features: Tensor | Features, labeled: Tensor, n: int, radius: flo
     if not radius >= 0:
         raise ConfigError(Problem(f"a radius cannot be {radius!r}", "query.*.radius", "null for an estimate"))
     rows = as_features(features)
-    rows = centred(rows) if isinstance(rows, Dense) else rows
+    rows = rows.centred() if isinstance(rows, Dense) else rows
     n = min(n, len(rows) - len(labeled))
     if n <= 0:
         return torch.empty(0, dtype=torch.int64, device=rows.device)
