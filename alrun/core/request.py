@@ -141,7 +141,10 @@ def restored_key(item: Any) -> Key | None:
 
 
 def same_value(first: Any, second: Any) -> bool:
-    """Return whether two items are equal; tensors and arrays are where they have the same shape and values."""
+    """Return whether two items are equal; tensors and arrays are where they have the same shape and values.
+
+    What cannot be read as numbers is equal to no tensor.
+    """
     if first is second:
         return True
     if first is None or second is None:
@@ -149,7 +152,10 @@ def same_value(first: Any, second: Any) -> bool:
     if hasattr(first, "shape") or hasattr(second, "shape"):
         import torch
 
-        left, right = torch.as_tensor(first), torch.as_tensor(second)
+        try:
+            left, right = torch.as_tensor(first), torch.as_tensor(second)
+        except (TypeError, ValueError, RuntimeError):
+            return False
         return left.shape == right.shape and bool((left == right).all())
     return bool(first == second)
 

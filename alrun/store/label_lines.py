@@ -164,6 +164,11 @@ class AnswerBook:
         """Steps that have an answer, ascending."""
         return sorted(self._answers)
 
+    @property
+    def steps_paid(self) -> list[int]:
+        """Steps that have an answer or a rejected one, ascending."""
+        return sorted(self._costs)
+
 
 def _number(cost: Any) -> float:
     """Return a cost as the log has it; what is not a number costs nothing."""

@@ -83,7 +83,7 @@ class LabelLog:
     @property
     def entries(self) -> Iterator[Entry]:
         """The acknowledged answers, and as rejected ones what was paid for the same requests beyond them."""
-        for step in self._book.steps:
+        for step in self._book.steps_paid:
             answers = self._book.answers(step)
             for order, cost in sorted(self._book.costs(step).items()):
                 answer = answers.get(order)

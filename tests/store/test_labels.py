@@ -15,7 +15,9 @@ import torch
 
 from alrun.core.errors import StoreError
 from alrun.core.types import Annotation, LabelStatus
+from alrun.store.audit import read_labels
 from alrun.store.labels import LabelLog
+from alrun.store.rundir import RunDirectory
 from alrun.testing.faults import Crash, Faults, Refuse, SimulatedCrash
 
 LOGGER = logging.getLogger("test.labels")
@@ -215,3 +217,37 @@ def test_a_label_that_cannot_be_stored_is_refused(tmp_path: Path) -> None:
     log.append(0, [(0, Annotation(0, None, status=LabelStatus.FAILED, reason="ü\n"))])
     log.close()
     assert read(tmp_path)[0] == {0: Annotation(0, None, status=LabelStatus.FAILED, reason="ü\n")}
+
+
+def test_a_second_answer_to_a_request_leaves_the_tensors_of_the_first_as_they_are(tmp_path: Path) -> None:
+    log, many = log_at(tmp_path), [Annotation(0, torch.full((2000,), float(number)), cost=1.5) for number in range(4)]
+    log.append(0, [(0, many[0]), (0, many[1])])
+    log.append(0, [(0, many[2]), (1, many[0])])
+    log.append(1, [(0, many[3])])
+    log.close()
+    labels = read_labels(RunDirectory(tmp_path))
+    assert not labels.damaged
+    assert len(labels.files) == 5
+    assert labels.book.answers(0)[0].target.eq(2).all()
+    assert labels.book.costs(0) == {0: 4.5, 1: 1.5}
+    assert [finding.where for finding in labels.findings] == ["label log line 2", "label log line 3"]
+
+
+def test_what_a_log_hands_on_is_all_that_was_bought_and_paid(tmp_path: Path) -> None:
+    log, rejected = log_at(tmp_path / "a"), Annotation(None, cost=0.25, status=LabelStatus.REJECTED, reason="no")
+    log.append(0, [(1, annotation(1)), (0, rejected), (0, annotation(5)), (0, annotation(0)), (-1, rejected)])
+    log.append(1, [(0, rejected)])
+    log.append(2, [(0, rejected), (3, annotation(3))])
+    other = log_at(tmp_path / "b")
+    other.extend(list(log.entries))
+    for one in (other, log):
+        one.close()
+    again = log_at(tmp_path / "b")
+    again.close()
+    for step in range(3):
+        assert again.answers(step) == log.answers(step)
+        assert again.digest(step) == log.digest(step)
+        assert again.costs(step) == log.costs(step)
+    assert log.costs(0) == {0: 1.25, 1: 0.5, -1: 0.25}
+    assert log.costs(1) == {0: 0.25}
+    assert log.costs(2) == {0: 0.25, 3: 0.5}
