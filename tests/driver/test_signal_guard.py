@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_the_first_signal_waits_for_a_safe_point_and_the_next_one_does_not(numbe
 
 def test_outside_the_main_thread_nothing_is_handled() -> None:
     before = [signal.getsignal(each) for each in HANDLED]
-    seen = []
+    seen: list[Any] = []
 
     def enter() -> None:
         with SignalGuard() as guard:
