@@ -55,12 +55,14 @@ def named() -> nn.Module:
     return Named(nn.Flatten(), nn.Linear(40, 8), nn.Linear(8, 6), nn.Dropout(0.3), nn.Linear(6, 3))
 
 
-def predicted(learner: Any, inference: Any, embeddings: bool = True) -> list[Prediction]:
+def predicted(
+    learner: Any, inference: Any, embeddings: bool = True, progress: Callable[[int, int], None] = lambda *_: None
+) -> list[Prediction]:
     inputs = torch.randn(50, 5, 8, generator=torch.Generator().manual_seed(0))
     spec = TaskSpec(Task.CLASSIFICATION, (5, 8), 3)
     pool = Subset(ArraySource(inputs, torch.arange(50) % 3, spec), torch.arange(50))
     predictor = StreamedPredictor(
-        learner, inference, batch_size=16, device=torch.device("cpu"), seeds=lambda: Seeds(0), progress=lambda *_: None
+        learner, inference, batch_size=16, device=torch.device("cpu"), seeds=lambda: Seeds(0), progress=progress
     )
     return list(predictor(pool, embeddings=embeddings))
 
@@ -75,6 +77,14 @@ def by_hand(learner: nn.Module) -> Tensor:
         learner.eval()(torch.randn(50, 5, 8, generator=torch.Generator().manual_seed(0)))
     handle.remove()
     return seen[0].flatten(1)
+
+
+def test_it_is_told_how_many_rows_are_done() -> None:
+    told: list[tuple[int, int]] = []
+    assert all(
+        one.embeddings is None for one in predicted(flat(), Deterministic(), False, lambda *rows: told.append(rows))
+    )
+    assert told == [(16, 50), (32, 50), (48, 50), (50, 50)]
 
 
 networks = pytest.mark.parametrize("network", [flat, deep, convolutional, Transformer, named])

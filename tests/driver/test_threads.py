@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
+import numpy  # noqa: F401 - brings a BLAS
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 from torch import nn
 
 from alrun.config.compose import Composer
@@ -87,4 +89,9 @@ def test_they_are_given_back() -> None:
     torch.set_num_threads(2)
     with computing_threads(1):
         assert torch.get_num_threads() == 1
+    with computing_threads(2):
+        others = [one for one in threadpool_info() if one["user_api"] == "blas"]
+        assert torch.get_num_threads() == 2
+        assert others
+        assert {one["num_threads"] for one in others} == {1}
     assert torch.get_num_threads() == 2

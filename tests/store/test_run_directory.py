@@ -154,6 +154,28 @@ def test_opening_a_run_removes_what_a_killed_process_left(tmp_path: Path) -> Non
     assert len(list(tmp_path.rglob("kept"))) == len(places)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="reads /proc")
+def test_a_run_that_is_closed_or_cannot_be_opened_leaves_no_descriptor(tmp_path: Path) -> None:
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = count()
+    with RunStore(RunDirectory(tmp_path), LOGGER) as store:
+        store.open_log("events").append(b"a line")
+        store.timing.add(0, "query", 1.0)
+        opened = count() - before
+    assert opened == 4, "checkpoints, labels, times, one log of a callback"
+    assert count() == before
+    store.__exit__(None, None, None)  # closing what is closed touches nobody else's
+    assert count() == before
+    (tmp_path / "checkpoints").rmdir()
+    (tmp_path / "checkpoints").touch()
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            RunStore(RunDirectory(tmp_path), LOGGER)
+    assert count() == before
+
+
 def test_the_log(tmp_path: Path) -> None:
     handler = RunDirectory(tmp_path).log_handler()
     logger = logging.Logger("alone")

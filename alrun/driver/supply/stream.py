@@ -28,7 +28,7 @@ class BatchStream:
     spent on them.
     """
 
-    def __init__(self, make: Make, workers: int = 0) -> None:
+    def __init__(self, make: Make, workers: int) -> None:
         """Make batches with ``make``, in ``workers`` processes; 0 for this one."""
         self._make = make
         self._workers = workers
