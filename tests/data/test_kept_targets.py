@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,17 @@ from alrun.pool.targets import GivenTargets, KeptTargets, LargeRows, TensorTarge
 from alrun.pool.training import TrainingPool
 
 SPEC = TaskSpec(Task.REGRESSION, (2,), 3)
-KINDS = {"tensor": lambda: TensorTargets(SPEC), "given": lambda: GivenTargets(SPEC), "large": lambda: LargeRows(3)}
+KINDS: dict[str, Callable[[], KeptTargets]] = {
+    "tensor": lambda: TensorTargets(SPEC),
+    "given": lambda: GivenTargets(SPEC),
+    "large": lambda: LargeRows(3),
+}
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 @each_kind
 def test_labels_come_back_in_any_order_and_number(kind: str) -> None:
-    kept: KeptTargets = KINDS[kind]()
+    kept = KINDS[kind]()
     assert kept.select(torch.tensor([], dtype=torch.int64)).shape[0] == 0
     for block in ([[1, 2, 3]], [torch.tensor([[4.0], [5.0], [6.0]]), np.array([7.0, 8.0, 9.0])], [], [(0.5, 0, -1)]):
         kept.extend(kept.checked(block))
@@ -40,7 +45,7 @@ def test_labels_come_back_in_any_order_and_number(kind: str) -> None:
     ["text", object(), None, [1, [2, 3], 4], [1, 2], [1, 2, 3, 4], [], 1, [1, 2, float("nan")], [1, float("inf"), 2]],
 )
 def test_a_label_that_does_not_fit_is_refused_and_leaves_no_trace(kind: str, label: Any) -> None:
-    kept: KeptTargets = KINDS[kind]()
+    kept = KINDS[kind]()
     for block in ([label], [[1, 2, 3], label]):
         with pytest.raises(StrategyError):
             kept.extend(kept.checked(block))

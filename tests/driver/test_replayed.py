@@ -25,7 +25,7 @@ from alrun.query.random import Random
 TABLES = ("records.parquet", "acquisitions.parquet")
 
 
-class LoggingLoop(PlainLoop):  # type: ignore[misc]
+class LoggingLoop(PlainLoop):
     """Logs as a learner does: by split and name."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:

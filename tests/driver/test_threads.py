@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy  # noqa: F401 - brings a BLAS
 import pytest
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 from torch import nn
 
 from alrun.config.compose import Composer
