@@ -102,3 +102,26 @@ def test_the_first_shuffle_is_that_of_epoch_0_and_each_has_every_row() -> None:
     assert all(sorted(order) == list(range(11)) for order in orders)
     assert len({tuple(order) for order in orders}) == 3
     assert [len(batch) for batch, _ in BatchLoader(pool, 4)] == [4, 4, 3]
+
+
+class TheirRows:
+    """Rows of tensors in a pool that somebody else wrote."""
+
+    def __init__(self, spec: TaskSpec | None) -> None:
+        self.spec = spec
+
+    def __len__(self) -> int:
+        return 11
+
+    def inputs(self, positions: torch.Tensor) -> torch.Tensor:
+        return positions[:, None] * torch.ones(2)
+
+    def __getitems__(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.inputs(positions), positions % 3
+
+
+@pytest.mark.parametrize("spec", [None, SPEC])
+def test_tensor_rows_of_somebody_elses_pool_are_cut_into_batches(spec: TaskSpec | None) -> None:
+    batches = list(BatchLoader(TheirRows(spec), 4))
+    assert [x[:, 1].tolist() for x, _ in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
+    assert [y.tolist() for _, y in batches] == [[0, 1, 2, 0], [1, 2, 0, 1], [2, 0, 1]]

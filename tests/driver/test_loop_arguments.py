@@ -1,4 +1,4 @@
-"""Forms that ``configure_optimizers`` may return: one optimiser and one scheduler, or an error that counts them."""
+"""Parts that a training loop is given: optimiser and scheduler in whatever form they come, and steps."""
 
 from __future__ import annotations
 
@@ -83,6 +83,32 @@ def test_several_of_a_kind_are_for_the_learner_to_step(driver: Driver, form: For
     with pytest.raises(StrategyError, match=said) as caught:
         configured(driver, form)
     assert "automatic_optimization" in str(caught.value)
+
+
+class Captured:
+    """A loop that trains nothing, and notes by which steps it would."""
+
+    def __init__(self) -> None:
+        self.steps: list[Any] = []
+
+    def __call__(self, *args: Any, train_step_fn: Any, validate_step_fn: Any, **kwargs: Any) -> None:
+        self.steps.append((train_step_fn, validate_step_fn))
+
+
+def test_steps_for_one_learner_are_lifted_where_it_is_made_of_several(tmp_path: Path) -> None:
+    loop = Captured()
+    with opened(tmp_path, loop=loop, train_step_fn="train") as driver:
+        driver.query_and_update(6)
+        driver.query_and_update(6)
+        driver.learner.lifted = lambda step, training: (step, training)
+        driver.query_and_update(6)
+    assert loop.steps == [("train", None), (("train", True), None)]
+    loop = Captured()
+    with opened(tmp_path / "validated", loop=loop, validate_step_fn="validate") as driver:
+        driver.learner.lifted = lambda step, training: (step, training)
+        driver.query_and_update(6)
+        driver.query_and_update(6)
+    assert loop.steps == [(None, ("validate", False))]
 
 
 def test_how_long_training_will_be_can_be_read_meanwhile_and_not_after(driver: Driver) -> None:
