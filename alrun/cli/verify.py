@@ -69,7 +69,7 @@ def show(verdict: Verdict, console: Console) -> None:
         console.print(findings_table(wrong[:MOST_SHOWN]))
         if len(wrong) > MOST_SHOWN:
             console.print(f"and {len(wrong) - MOST_SHOWN} more")
-        console.print(f"to mend: {_remedy(verdict, place)}", soft_wrap=True)
+        console.print(f"to repair: {_remedy(verdict, place)}", soft_wrap=True)
     for finding in verdict.findings:
         if finding.harmless:
             told = f"{finding.where}: {finding.what} ({finding.remedy})"
@@ -79,10 +79,10 @@ def show(verdict: Verdict, console: Console) -> None:
 def _remedy(verdict: Verdict, place: str) -> str:
     """Return what to type: what cannot be resumed from its own description is begun again by the first command."""
     if any(finding.where in ("run.json", "config.yaml") for finding in verdict.findings if not finding.harmless):
-        return "type the command that began the run again, with mend=true"
+        return "type the command that began the run again, with repair=true"
     if verdict.status == "unreadable":
         return f"move away what does not belong there, then alrun verify {place}"
-    return f"alrun resume {place}{' mend=true' if verdict.status == 'finished' else ''}"
+    return f"alrun resume {place}{' repair=true' if verdict.status == 'finished' else ''}"
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alrun.config.compat import child, is_none, written
+from alrun.config.stored import FORMER
 from alrun.core.errors import Problem
 from alrun.core.suggest import did_you_mean
 
@@ -171,7 +172,7 @@ def key_problems(override: ParsedOverride, config: DictConfig) -> list[Problem]:
         last = depth == len(path) - 1
         if override.is_added and (target or _under_target(config, path[:depth])):
             return []
-        hint = did_you_mean(name, valid, prefix=prefix)
+        hint = did_you_mean(name if depth else FORMER.get(name, name), valid, prefix=prefix)
         if target and last and not override.parsed.is_delete():
             hint = f"{hint}  (if {target} takes it: +{override.text})"
         return [Problem(f"unknown key '{prefix}{name}'", "", hint)]

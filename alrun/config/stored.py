@@ -13,8 +13,10 @@ from alrun.core.parsing import parse_yaml
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["parse_config", "yaml_loader"]
+__all__ = ["FORMER", "parse_config", "yaml_loader"]
 
+#: Keys asked of one command that have other names now: configs of older runs hold them, which changes no run.
+FORMER = {"mend": "repair"}
 #: Interpolations in a config, and characters of a value that has some; alrun's own have about ten, of twenty.
 MOST_INTERPOLATIONS, MOST_INTERPOLATED = 1000, 4096
 #: Nodes and characters that a config may come to when it is resolved.
@@ -25,6 +27,8 @@ _PARTS = re.compile(r"[.\[\]]+")
 
 def parse_config(text: str, where: str) -> DictConfig:
     """Return the config in YAML ``text``, unresolved.
+
+    Keys in ``FORMER`` are left out.
 
     Args:
         text: The content of ``config.yaml``.
@@ -41,7 +45,7 @@ def parse_config(text: str, where: str) -> DictConfig:
         _Extent(values).check()
         if not isinstance(values, dict):  # a text would be taken for YAML once more, beyond the limits
             raise ConfigError(Problem("is not a mapping", where))
-        config: DictConfig = OmegaConf.create(values)
+        config: DictConfig = OmegaConf.create({key: value for key, value in values.items() if key not in FORMER})
     except (ValueError, RecursionError, OmegaConfBaseException) as error:
         told = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(Problem(f"cannot be read: {told}", where)) from error

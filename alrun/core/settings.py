@@ -179,7 +179,7 @@ class Config(Settings):
         effect=Effect.SHOW,
     )
     fresh: bool = knob(False, "Set an existing run of this experiment aside and start over.", effect=Effect.ONCE)
-    mend: bool = knob(
+    repair: bool = knob(
         False, "Go over a run that is finished already: what is damaged is computed again.", effect=Effect.ONCE
     )
     progress: bool = knob(

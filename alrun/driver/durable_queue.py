@@ -256,7 +256,7 @@ class DurableQueue:
         still = "; the request stays open" if self._requests.is_open(first.order) else ""
         more = f"; {len(bad) - 1} more of its answers are bad, see alrun.log" if len(bad) > 1 else ""
         kept = f"{sound} sound answers of the same call are kept" if sound else "every sound answer is kept"
-        hint = "mend the label strategy and type the same command again: only what is open is asked for"
+        hint = "fix the label strategy and type the same command again: only what is open is asked for"
         return StrategyError(f"{self._author} {first.why}{which}{still}{more}\n    → {kept}; {hint}")
 
 

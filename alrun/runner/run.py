@@ -120,7 +120,7 @@ class Experiment:
 
     def finished(self) -> Outcome | None:
         """Return the outcome of a run that has done all this already and still shows it, or ``None``."""
-        if self.config["fresh"] or self.config.get("mend") or not self.directory.exists:
+        if self.config["fresh"] or self.config.get("repair") or not self.directory.exists:
             return None
         try:
             info = self.directory.info()
@@ -201,7 +201,7 @@ class Experiment:
     ) -> Outcome:
         lock.check()
         algorithms = algorithms_of(self.config)
-        stored = self._stored.info(fingerprint, algorithms, mend=bool(self.config.get("mend")))
+        stored = self._stored.info(fingerprint, algorithms, repair=bool(self.config.get("repair")))
         info = stored or self._new_info(fingerprint, algorithms)
         info |= {"identity": self.identity, "algorithms": algorithms}
         settings = replace(settings, threads=_threads(settings, info, components))

@@ -23,7 +23,7 @@ from alrun.store.rundir import RunDirectory
 __all__ = ["Description"]
 
 REWRITTEN = "written anew from the commits"
-AGAIN = "type the command that began the run again, with mend=true"
+AGAIN = "type the command that began the run again, with repair=true"
 
 
 @dataclass(frozen=True)

@@ -38,13 +38,13 @@ class StoredRun:
             return True
         return bool(self._resolved.secrets) and stored == identity_hash(self._resolved.values)
 
-    def info(self, fingerprint: str | None, algorithms: Mapping[str, int], *, mend: bool) -> dict[str, Any] | None:
+    def info(self, fingerprint: str | None, algorithms: Mapping[str, int], *, repair: bool) -> dict[str, Any] | None:
         """Return the stored ``run.json``; ``None`` where there is none to continue.
 
         Args:
             fingerprint: Of the data.
             algorithms: Numbers of the algorithms by config key.
-            mend: Whether a damaged one is to be written anew: the directory is the one of this experiment.
+            repair: Whether a damaged one is to be written anew: the directory is the one of this experiment.
 
         Raises:
             IdentityMismatch: The experiment does not continue it; says in what it differs, and what to type.
@@ -58,7 +58,7 @@ class StoredRun:
         except FormatError:
             raise
         except StoreError:
-            if mend:
+            if repair:
                 return None
             raise
         problems = self._problems(info, fingerprint, algorithms)

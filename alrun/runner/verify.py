@@ -14,7 +14,7 @@ from alrun.runner.run_description_audit import Description
 from alrun.store.audit import Finding, Labels, leftovers, read_chain, read_labels
 from alrun.store.lock import is_locked
 from alrun.store.reading import foreign_entries
-from alrun.store.rundir import MENDED, RunDirectory
+from alrun.store.rundir import REPAIRED, RunDirectory
 
 __all__ = ["Verdict", "verify"]
 
@@ -98,7 +98,7 @@ def _info(directory: RunDirectory, findings: list[Finding]) -> Mapping[str, Any]
         return directory.info()
     except StoreError as error:
         what, _, remedy = str(error).replace(f"{directory.path}/", "").partition("\n    → ")
-        findings.append(Finding("run.json", what, remedy or MENDED))
+        findings.append(Finding("run.json", what, remedy or REPAIRED))
         return {}
 
 
@@ -106,7 +106,7 @@ def _labels(directory: RunDirectory, findings: list[Finding]) -> Labels:
     try:
         return read_labels(directory)
     except StoreError as error:
-        findings.append(Finding("label log", str(error), "mend that first: every label is in it"))
+        findings.append(Finding("label log", str(error), "repair that first: it holds every label"))
         return Labels()
 
 

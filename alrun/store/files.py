@@ -43,7 +43,7 @@ def store_error(error: OSError, path: Path, size: int | None = None) -> StoreErr
         errno.EROFS: "read-only file system",
     }.get(error.errno or 0, error.strerror or str(error))
     amount = f" ({size} bytes)" if size is not None else ""
-    return StoreError(f"cannot write {path}{amount}: {what}\n    → mend that and type the same command again")
+    return StoreError(f"cannot write {path}{amount}: {what}\n    → fix that and type the same command again")
 
 
 def write_all(descriptor: int, data: bytes) -> None:

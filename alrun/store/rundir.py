@@ -34,7 +34,7 @@ LABELS = "labels.jsonl"
 RESCUED = ".rescued-"
 #: Key of the SHA-256 over the rest of ``run.json``.
 DIGEST = "digest"
-MENDED = "the command that began the run, with mend=true, writes it anew; fresh=true starts over"
+REPAIRED = "the command that began the run, with repair=true, writes it anew; fresh=true starts over"
 
 
 class RunDirectory:
@@ -106,14 +106,14 @@ class RunDirectory:
         try:
             info = parse_json(read_bytes(path, Most.DESCRIPTION))
         except ValueError as error:
-            raise StoreError(f"{path} is damaged: {error}\n    → {MENDED}") from error
+            raise StoreError(f"{path} is damaged: {error}\n    → {REPAIRED}") from error
         if isinstance(info, dict) and info.pop(DIGEST, "") != _digest(info):
-            raise StoreError(f"{path} is damaged: it is not what was written\n    → {MENDED}")
+            raise StoreError(f"{path} is damaged: it is not what was written\n    → {REPAIRED}")
         info = _migrated(path, info)
         try:
             return checked_description(info)
         except StoreError as error:
-            raise StoreError(f"{path} is damaged: {error}\n    → {MENDED}") from None
+            raise StoreError(f"{path} is damaged: {error}\n    → {REPAIRED}") from None
 
     def write_info(self, info: Mapping[str, Any], *, durable: bool = True) -> None:
         """Replace ``run.json``."""

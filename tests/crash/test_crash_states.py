@@ -84,12 +84,12 @@ def afresh(trace: DiskTrace, place: Path, *words: str) -> None:
     run(place, *words, "fresh=true")
 
 
-def mended(trace: DiskTrace, place: Path, *words: str) -> None:
+def repaired(trace: DiskTrace, place: Path, *words: str) -> None:
     run(place, *words)
     trace.note("damaged")
     (place / "metrology/classification/records.json").unlink()
     (place / "checkpoints/step_1/query/MANIFEST.json").write_bytes(b"{")
-    run(place, *words, "mend=true")
+    run(place, *words, "repair=true")
 
 
 HISTORIES: Mapping[str, tuple[Work, tuple[str, ...]]] = {
@@ -102,7 +102,7 @@ HISTORIES: Mapping[str, tuple[Work, tuple[str, ...]]] = {
     "weights pruned": (killed, ("checkpoint.keep=last", MORE)),
     "labels in files": (killed, ("query=random",)),
     "begun afresh": (afresh, ()),
-    "mended": (mended, ()),
+    "repaired": (repaired, ()),
     "with a log of events": (killed, ("callbacks=event_log", "logger=csv")),
 }
 

@@ -1,4 +1,4 @@
-"""Bits flipped, files cut and files gone in the tree of a finished run: noticed, said, and mended from what is left.
+"""Bits flipped, files cut and files gone in the tree of a finished run: noticed, said, and repaired from what is left.
 
 ``ALRUN_DAMAGES=500`` damages so many places.
 """
@@ -51,7 +51,7 @@ def damage(path: Path, kind: str, rng: random.Random) -> str:
 @pytest.mark.parametrize(
     "words", [(), ("seed=1", "training.reset=warm", "learner.dropout=0.2")], ids=["scratch", "warm"]
 )
-def test_damage_is_noticed_and_mended(
+def test_damage_is_noticed_and_repaired(
     words: tuple[str, ...], copied: Callable[..., Path], finished: Callable[..., Path]
 ) -> None:
     expected, further = results(finished(*words)), results(finished(*words, MORE))
@@ -94,7 +94,7 @@ def test_folders_that_are_gone(folder: str, copied: Callable[..., Path], finishe
     assert digests(place) == digests(finished())
 
 
-def test_nothing_is_deleted_in_mending(copied: Callable[..., Path]) -> None:
+def test_nothing_is_deleted_in_repairing(copied: Callable[..., Path]) -> None:
     place = copied()
     weights = place / "checkpoints/step_3/training/weights.safetensors"
     damaged = weights.read_bytes()[:-1]

@@ -1,4 +1,4 @@
-"""A strategy that fails ends the run as failed, named, with the phase before it committed; mended, the run goes on."""
+"""A strategy that fails ends the run as failed, named, with the phase before it committed; fixed, the run goes on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIMITS = ["timeout.query=3", "timeout.label=3", "timeout.metrology=3"]
 
 
 @pytest.fixture(autouse=True)
-def mended() -> Iterator[list[str]]:
+def repaired() -> Iterator[list[str]]:
     """``BROKEN``, emptied before and after."""
     failing_strategies.BROKEN.clear()
     failing_strategies.ASKED.clear()
@@ -53,19 +53,19 @@ def last_commit(place: Path) -> str:
     ],
     ids=["query raises", "NaN", "query hangs", "label raises", "label NaN", "label hangs", "metrology raises", "hangs"],
 )
-def test_it_fails_by_name_and_goes_on_when_mended(
+def test_it_fails_by_name_and_goes_on_when_repaired(
     words: list[str],
     how: str,
     before: str,
     said: str,
-    mended: list[str],
+    repaired: list[str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     command = [*TRUST, *WORDS, *words]
     assert main([*command, f"output_dir={tmp_path / 'peace'}"]) == 0
     command.append(f"output_dir={tmp_path / 'trouble'}")
-    mended.append(how)
+    repaired.append(how)
     failing_strategies.ASKED.clear()
     assert main([*command, *(LIMITS if how == "hangs" else ())]) == 1
     place = only_run(tmp_path / "trouble")
@@ -78,7 +78,7 @@ def test_it_fails_by_name_and_goes_on_when_mended(
     assert verdict.findings == ()
     if how in ("raises", "hangs"):
         assert "failing_strategies.py" in (place / "alrun.log").read_text(), "where it was is not told"
-    mended.clear()
+    repaired.clear()
     assert main([*command, "timeout.label=null", "timeout.query=300"]) == 0
     paid, peace = digests(place), digests(only_run(tmp_path / "peace"))
     # A label that is none was paid for all the same, and stands in the label log and in the costs.
@@ -89,8 +89,8 @@ def test_it_fails_by_name_and_goes_on_when_mended(
     assert all(failing_strategies.ASKED.count(item) == 1 for item in acknowledged), "bought twice"
 
 
-def test_what_is_not_answered_is_asked_again_later(mended: list[str], tmp_path: Path) -> None:
-    mended.append("is silent")
+def test_what_is_not_answered_is_asked_again_later(repaired: list[str], tmp_path: Path) -> None:
+    repaired.append("is silent")
     assert main([*TRUST, *WORDS, *LABELS, f"output_dir={tmp_path}"]) == 0
     place = only_run(tmp_path)
     answers = read_statuses(place)
@@ -104,27 +104,27 @@ def read_statuses(place: Path) -> dict[int, list[Any]]:
     return {step: table["status"][table["step"] == step].tolist() for step in set(table["step"].tolist())}
 
 
-def test_an_error_that_a_strategy_keeps_to_itself_ends_the_run(mended: list[str], tmp_path: Path) -> None:
-    mended.append("is wrong")
+def test_an_error_that_a_strategy_keeps_to_itself_ends_the_run(repaired: list[str], tmp_path: Path) -> None:
+    repaired.append("is wrong")
     words = [*TRUST, *WORDS, "label._target_=failing_strategies.Swallows", f"output_dir={tmp_path}"]
     assert main(words) == 1
     assert "oracle gave an answer that cannot be used" in RunDirectory(only_run(tmp_path)).info()["reason"]
-    mended.clear()
+    repaired.clear()
     assert main(words) == 0
 
 
 @pytest.mark.parametrize("how", ["raises", "hangs"])
 def test_in_a_sweep_the_others_go_on(
-    how: str, mended: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    how: str, repaired: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mended.append(f"{how} seed 1")
+    repaired.append(f"{how} seed 1")
     words = [*TRUST, "-m", *WORDS, *QUERY, "seed=1,2", f"output_dir={tmp_path}", "budget=6"]
     assert main([*words, *(LIMITS if how == "hangs" else ())]) == 1
     said = capsys.readouterr().out
     assert "2 jobs: 1 failed, 1 finished (0 before, not run again)" in said
     (failed,) = (run for run in runs(tmp_path) if "-s1-" in run.name)
     assert f"failed: {failed}: query of step 1: random" in said
-    mended.clear()
+    repaired.clear()
     assert main(words) == 0
     assert "2 jobs: 2 finished (1 before, not run again)" in capsys.readouterr().out
 

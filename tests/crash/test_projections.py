@@ -60,15 +60,15 @@ def test_one_that_is_damaged_is_named_and_comes_back(
     assert main(["verify", str(place)]) == 1
     said = " ".join(capsys.readouterr().out.split())
     if name == "config.yaml":
-        assert "to mend: type the command that began the run again, with mend=true" in said
-        assert run(place, "mend=true").info["status"] == "finished"
+        assert "to repair: type the command that began the run again, with repair=true" in said
+        assert run(place, "repair=true").info["status"] == "finished"
     else:
-        assert f"to mend: alrun resume {place} mend=true" in said
-        assert main(["resume", str(place), "mend=true"]) == 0
+        assert f"to repair: alrun resume {place} repair=true" in said
+        assert main(["resume", str(place), "repair=true"]) == 0
     assert verify(place).findings == ()
 
 
-def test_resume_mends_by_itself_and_says_what_it_cannot(
+def test_resume_repairs_by_itself_and_says_what_it_cannot(
     copied: Callable[..., Path], finished: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = copied()

@@ -153,12 +153,27 @@ def test_formats(finished: Callable[..., Path], copied: Callable[..., Path], mon
     info["sessions"][-1]["versions"]["alrun"] = "7.1"
     directory.write_info({**info, "format": 99})
     before = (place / "run.json").read_bytes()
-    for words in ((), ("mend=true",), ("budget=12",)):
+    for words in ((), ("repair=true",), ("budget=12",)):
         with pytest.raises(FormatError, match=r"(?s)format 99.*pip install 'alrun>=7\.1'"):
             run(place, *words)
     assert not verify(place).holds
     assert (place / "run.json").read_bytes() == before
     assert main(["resume", str(place)]) == 2
+
+
+def test_a_run_that_knows_a_key_by_its_former_name_goes_on(
+    fresh: Callable[[], Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = fresh()
+    with monkeypatch.context() as patch:
+        patch.setattr("alrun.runner.run.ONCE", frozenset({"fresh", "mend"}))
+        run(place, "budget=6")
+    assert "\nmend: false\n" in (place / "config.yaml").read_text()
+    assert verify(place).holds
+    assert main(["resume", str(place), "budget=9"]) == 0
+    capsys.readouterr()
+    assert main(["validate", "mend=true"]) == 2
+    assert "unknown key 'mend'\n    → did you mean repair?" in capsys.readouterr().err
 
 
 def test_sessions_on_another_machine_are_noted_and_said(

@@ -57,7 +57,7 @@ def test_a_finished_run_is_sound(words: tuple[str, ...], finished: Callable[...,
     assert verdict.commits == 5 * 3 + 2
 
 
-def mended_in_place(place: Path, path: Path, kind: str, rng: random.Random) -> Iterator[str]:
+def repaired_in_place(place: Path, path: Path, kind: str, rng: random.Random) -> Iterator[str]:
     """Damage a file, yield how, and put it back as it was."""
     data = path.read_bytes()
     yield f"{damage(path, kind, rng)} of {path.parent.relative_to(place)}"
@@ -76,7 +76,7 @@ def test_every_damage_is_found_and_named(words: tuple[str, ...], copied: Callabl
     more = int(os.environ.get("ALRUN_DAMAGES", 50))
     chosen = [(path, "gone") for path in files] + [(rng.choice(files), KINDS[number % 3]) for number in range(more)]
     for path, kind in chosen:
-        for what in mended_in_place(place, path, kind, rng):
+        for what in repaired_in_place(place, path, kind, rng):
             verdict = examined(place)
             named = (
                 f"{path.parts[-3].replace('_', ' ')} {path.parent.name}" if "checkpoints" in path.parts else path.name
@@ -116,12 +116,12 @@ def test_what_describes_the_run_is_written_anew(
         damaged = bytearray(data)
         damaged[position] ^= 1
         (place / "run.json").write_bytes(damaged)
-        with pytest.raises(StoreError, match=r"damaged: (.|\n)*mend=true, writes it anew|not a run of this version"):
+        with pytest.raises(StoreError, match=r"damaged: (.|\n)*repair=true, writes it anew|not a run of this version"):
             run(place)
     (place / "config.yaml").write_bytes(b"{")
     assert main(["verify", str(place)]) == 1
-    assert "to mend: type the command that began the run again, with mend=true" in capsys.readouterr().out
-    assert run(place, "mend=true").info["labels"] == 9
+    assert "to repair: type the command that began the run again, with repair=true" in capsys.readouterr().out
+    assert run(place, "repair=true").info["labels"] == 9
     assert examined(place).findings == ()
     assert digests(place) == digests(finished())
 
@@ -180,7 +180,7 @@ def test_a_run_may_be_examined_while_it_runs(fresh: Callable[[], Path]) -> None:
         ("records.parquet", "written anew"),
     ],
 )
-def test_what_it_advises_mends(
+def test_what_it_advises_repairs(
     name: str,
     becomes: str,
     is_finished: bool,
@@ -196,9 +196,9 @@ def test_what_it_advises_mends(
         (place / name).write_bytes((finished("seed=1") / name).read_bytes())
     assert main(["verify", str(place)]) == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert f"to mend: alrun resume {place}{' mend=true' if is_finished else ''}" in said
+    assert f"to repair: alrun resume {place}{' repair=true' if is_finished else ''}" in said
     assert any(becomes in line for line in wrong(verify(place)))
-    assert main(["resume", str(place), *(["mend=true"] if is_finished else [])]) == 0
+    assert main(["resume", str(place), *(["repair=true"] if is_finished else [])]) == 0
     capsys.readouterr()
     assert main(["verify", str(place)]) == 0
     assert "passed-over" in capsys.readouterr().out or name.endswith("parquet")
@@ -213,7 +213,7 @@ def test_weights_that_nobody_needs_come_back_when_they_are_moved_away(
     (told,) = wrong(examined(place))
     assert f"not needed to go on; move {place / name} away and step 1 training is run again" in told
     (place / name).rename(place.with_name("away"))
-    assert run(place, "mend=true").info["status"] == "finished"
+    assert run(place, "repair=true").info["status"] == "finished"
     assert examined(place).findings == ()
     assert content(place / name).values() != content(finished() / name).values()
     assert (place / name / "weights.safetensors").read_bytes() == (

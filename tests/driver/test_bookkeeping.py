@@ -90,12 +90,12 @@ def test_a_run_in_which_every_request_fails_ends_and_says_why(tmp_path: Path) ->
 
 def test_a_step_in_which_every_request_failed_is_asked_again(tmp_path: Path) -> None:
     with pytest.raises(StrategyError, match="none of the 6 label requests"):
-        run(tmp_path / "mended", label=failing(lambda row: True))
-    mended, whole = run(tmp_path / "mended"), run(tmp_path / "whole")
-    one, other = acquisitions(mended), acquisitions(whole)
+        run(tmp_path / "repaired", label=failing(lambda row: True))
+    repaired, whole = run(tmp_path / "repaired"), run(tmp_path / "whole")
+    one, other = acquisitions(repaired), acquisitions(whole)
     assert one.drop(columns="cost").equals(other.drop(columns="cost"))
     assert (one["cost"] - other["cost"]).tolist() == [1.0] * 6 + [0.0] * 14, "what failed was paid too"
-    assert mended.labels_bought == 20
+    assert repaired.labels_bought == 20
 
 
 def test_what_is_not_answered_is_skipped(tmp_path: Path) -> None:

@@ -155,8 +155,8 @@ def test_a_callback_that_raises_ends_the_run_which_goes_on_without_it(tmp_path: 
     said = r"(?s)callback Fails.on_train_step_finished: ValueError: no such thing.*Fails.on_error=warn"
     with pytest.raises(StrategyError, match=said):
         run(tmp_path / "failed", **options(callbacks=[Fails()]))
-    mended, whole = run(tmp_path / "failed", **options()), run(tmp_path / "whole", **options())
-    assert content(mended.log_dir) == content(whole.log_dir)
+    repaired, whole = run(tmp_path / "failed", **options()), run(tmp_path / "whole", **options())
+    assert content(repaired.log_dir) == content(whole.log_dir)
 
 
 def test_a_callback_that_may_fail_is_reported_and_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

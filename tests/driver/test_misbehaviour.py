@@ -1,4 +1,4 @@
-"""A strategy that breaks its contract ends the run, is named, and leaves nothing behind for a mended one."""
+"""A strategy that breaks its contract ends the run, is named, and leaves nothing for a repaired one to trip over."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_a_query_strategy_that_chooses_what_it_may_not(tmp_path: Path, strategy:
     with pytest.raises(StrategyError, match=said):
         run(tmp_path, query=[strategy])
     assert not (tmp_path / "checkpoints/step_1/query").exists()
-    mended = run(tmp_path)
-    assert mended.labels_bought == 20
+    repaired = run(tmp_path)
+    assert repaired.labels_bought == 20
 
 
 def test_the_strategy_at_fault_is_named_among_several(tmp_path: Path) -> None:
@@ -86,9 +86,9 @@ def test_a_label_strategy_that_answers_what_it_may_not(tmp_path: Path, answer: A
         run(tmp_path, label=Answer(answer))
     assert type(caught.value).__module__ == "alrun.core.errors"
     assert [line.annotation.status for line in read(tmp_path)] == ["rejected"]
-    mended = run(tmp_path)
-    assert mended.labels_bought == 20
-    assert sum(row["cost"] for row in mended.experiment.ledger.acquisitions) == 21
+    repaired = run(tmp_path)
+    assert repaired.labels_bought == 20
+    assert sum(row["cost"] for row in repaired.experiment.ledger.acquisitions) == 21
 
 
 class Twice(Answer):
@@ -117,9 +117,9 @@ class PassedOn(Answer):
 def test_a_label_strategy_that_answers_twice(tmp_path: Path) -> None:
     with pytest.raises(StrategyError, match=r"Twice answered a request a second time \(request 0, \d+\)"):
         run(tmp_path, label=Twice(too_many))
-    mended = run(tmp_path)
-    assert mended.labels_bought == 20
-    assert [row["cost"] for row in mended.experiment.ledger.acquisitions][:2] == [2, 1]
+    repaired = run(tmp_path)
+    assert repaired.labels_bought == 20
+    assert [row["cost"] for row in repaired.experiment.ledger.acquisitions][:2] == [2, 1]
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def _refuse_all_failed(answers: Mapping[int, Annotation], step: int) -> None:
         first = answers[min(answers)]
         raise StrategyError(
             f"none of the {len(answers)} label requests of step {step} was answered; "
-            f"the first: {first.status}, {first.reason}\n    → mend the label strategy and type the same command again"
+            f"the first: {first.status}, {first.reason}\n    → fix the label strategy and type the same command again"
         )
 
 
