@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,14 +42,16 @@ def run(argv: list[str], trust: Trust) -> int:
     from alrun.config.compose import Composer, resolved
 
     composer = Composer(trust, Path(arguments.config_dir) if arguments.config_dir else None)
-    if arguments.multirun or composer.is_sweep(words):
+    if arguments.multirun or (not shows and composer.is_sweep(words)):
         return _sweep(words, composer, trust)
     composed = composer.compose(words)
     if shows:
         if arguments.resolve:
             resolved(composed.config)
         return _show(argv)
-    return _sweep(words, composer, trust) if composed.hydra["mode"] == "MULTIRUN" else _single(composed, trust)
+    if composed.hydra["sweeper"].get("params"):
+        sys.stderr.write(f"note: hydra.sweeper.params are for a sweep: alrun -m {shlex.join(argv)}\n")
+    return _single(composed, trust)
 
 
 def _show(argv: list[str]) -> int:
@@ -83,15 +86,21 @@ def _single(composed: Composed, trust: Trust) -> int:
 
 
 def _sweep(words: Sequence[str], composer: Composer, trust: Trust) -> int:
+    from alrun.cli.interrupts import Stopped, stoppable
     from alrun.cli.sweep import launch, progress
     from alrun.runner.jobs import rehearsed
 
     sweep = composer.compose_sweep(words)
     with progress(len(sweep.words)) as advance:
         jobs = rehearsed(sweep, trust, advance)
-    directories = [job.directory for job in jobs]
-    made = directories[0].missing
-    launch(composer, trust, sweep, jobs)
-    if not any(directory.exists for directory in directories):
-        remove_empty_sweep(directories[0].path.parent, made)
-    return show_sweep(directories, [job.finished for job in jobs])
+    first = jobs[0].directory
+    made = first.missing
+    with stoppable() as stopped:
+        try:
+            launch(composer, trust, sweep, jobs)
+        except Stopped as signal:
+            stopped.append(signal)
+        if not any(job.directory.exists for job in jobs):
+            remove_empty_sweep(first.path.parent, made)
+        code = show_sweep([job.directory for job in jobs], [job.finished for job in jobs], again=bool(stopped))
+    return stopped[0].exit_code if stopped else code

@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(problem_text(error))
         return error.exit_code
     except KeyboardInterrupt:
+        sys.stderr.write("interrupted: type the same command again\n")
         return 130
     except BrokenPipeError:
         sys.stderr.close()

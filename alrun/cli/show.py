@@ -67,8 +67,14 @@ def shortened(path: Path) -> str:
     return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
 
 
-def show_sweep(directories: Sequence[RunDirectory], finished_before: Sequence[bool]) -> int:
-    """Print how the jobs of a sweep ended; return 0 when all finished, 2 when none could start, else 1."""
+def show_sweep(directories: Sequence[RunDirectory], finished_before: Sequence[bool], *, again: bool = False) -> int:
+    """Print how the jobs of a sweep ended; return 0 when all finished, 2 when none could start, else 1.
+
+    Args:
+        directories: Where they lie.
+        finished_before: Whether each was finished already.
+        again: Whether the sweep was stopped, and goes on when it is started again.
+    """
     from alrun.cli.console import new_console
 
     console = new_console()
@@ -77,7 +83,8 @@ def show_sweep(directories: Sequence[RunDirectory], finished_before: Sequence[bo
     counts = Counter(states)
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     noun = "job" if len(states) == 1 else "jobs"
-    console.print(f"{len(states)} {noun}: {told} ({before} before, not run again)", soft_wrap=True)
+    rest = "; type the same command again" if again else f" ({before} before, not run again)"
+    console.print(f"{len(states)} {noun}: {told}{rest}", soft_wrap=True)
     for directory, state in zip(directories, states, strict=True):
         if state != "finished":
             reason = _reason(directory) if directory.exists else "never started"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from alrun.cli.console import new_console
+from alrun.cli.interrupts import Stopped
 from alrun.cli.listening import listeners
 from alrun.cli.show import problem_text
 from alrun.config.compat import BASIC_LAUNCHER, BASIC_SWEEPER, ConfigLoaderImpl, no_callbacks
@@ -23,15 +24,16 @@ from alrun.config.hydra_node import UNUSED
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Interrupted, Problem
 from alrun.core.process import Process
+from alrun.runner.jobs import Job, job_of
 from alrun.runner.worker import end_with
 
 if TYPE_CHECKING:
+    from hydra.core.plugins import Plugins
     from hydra.core.utils import JobReturn
     from hydra.types import HydraContext
     from omegaconf import DictConfig
 
     from alrun.config.compose import Sweep
-    from alrun.runner.jobs import Job
     from alrun.runner.outcome import Outcome
 
 __all__ = ["launch", "progress"]
@@ -53,30 +55,61 @@ def progress(total: int) -> Iterator[Any]:
         yield lambda: bar.advance(task)
 
 
-def launch(composer: Composer, trust: Trust, sweep: Sweep, jobs: Sequence[Job]) -> None:
-    """Run the ``jobs`` that are not finished.
+def launch(composer: Composer, trust: Trust, sweep: Sweep, jobs: list[Job]) -> None:
+    """Run the ``jobs`` that are not finished; a sweeper that finds its jobs itself has ``jobs`` hold those instead.
 
     Raises:
         ConfigError: The launcher or the sweeper is not installed, or refuses its arguments.
+        Stopped: A signal ended it.
     """
     unfinished = [(number, job.words) for number, job in enumerate(jobs) if not job.finished]
-    if not unfinished:
+    basic = sweep.hydra["sweeper"]["_target_"] == BASIC_SWEEPER
+    if basic and not unfinished:
         return
     loader = JobLoader(composer, sweep)
-    context, task = _context(loader), SweepJob(composer, trust)
-    master = hydra_config(sweep.hydra, [])
+    given: dict[str, Any] = {
+        "hydra_context": _context(loader),
+        "task_function": SweepJob(composer, trust, objective=not basic),
+        "config": hydra_config(sweep.hydra, []),
+    }
     from hydra.core.plugins import Plugins
 
+    plugins = Plugins.instance()
     with _said_in_alruns_words(sweep.hydra):
-        if sweep.hydra["sweeper"]["_target_"] == BASIC_SWEEPER:
-            launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=task, config=master)
-        else:
-            sweeper = Plugins.instance().instantiate_sweeper(hydra_context=context, task_function=task, config=master)
+        if not basic:
+            jobs.clear()
+            with _noting(plugins, lambda words: jobs.append(job_of(composer.compose(loader.words_of(words)), trust))):
+                sweeper = plugins.instantiate_sweeper(**given)
             sweeper.sweep(arguments=list(loader.task_words))
             return
+        launcher = plugins.instantiate_launcher(**given)
     for batch in _batches(unfinished, sweep.hydra):
         for answer in launcher.launch([list(words) for _, words in batch], initial_job_idx=batch[0][0]):
             _raise_error_of(answer)
+
+
+@contextmanager
+def _noting(plugins: Plugins, note: Callable[[Sequence[str]], None]) -> Iterator[None]:
+    """Have launchers that are made meanwhile, by whichever sweeper, call ``note`` with the words of each job."""
+    make = plugins.instantiate_launcher
+
+    def made(**given: Any) -> Any:
+        launcher = make(**given)
+        launch = launcher.launch
+
+        def noted(job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+            for words in job_overrides:
+                note(words)
+            return launch(job_overrides, initial_job_idx=initial_job_idx)
+
+        launcher.launch = noted  # type: ignore[method-assign]
+        return launcher
+
+    plugins.instantiate_launcher = made  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del plugins.instantiate_launcher
 
 
 def _raise_error_of(answer: JobReturn) -> None:
@@ -141,36 +174,59 @@ class JobLoader(ConfigLoaderImpl):
         Raises:
             ConfigError: With everything that is wrong with it.
         """
-        words = [*(word for word in self._hydra_words if word not in sweep_overrides), *sweep_overrides]
+        words = self.words_of(sweep_overrides)
         return hydra_config(self._composer.compose(words).hydra, words)
+
+    def words_of(self, found: Sequence[str]) -> list[str]:
+        """Return all words of the job for which the sweeper has ``found`` some."""
+        return [*(word for word in self._hydra_words if word not in found), *found]
 
 
 class SweepJob:
     """What Hydra calls for each job of a sweep, here or in a worker process; one that fails does not end the others."""
 
-    def __init__(self, composer: Composer, trust: Trust) -> None:
-        """Run jobs under ``trust``."""
+    def __init__(self, composer: Composer, trust: Trust, *, objective: bool) -> None:
+        """Run jobs under ``trust``; with ``objective``, for a sweeper that wants to know how good each was."""
         self._composer = composer
         self._trust = trust
+        self._objective = objective
         self._sweep = Process.at(os.getpid())
 
-    def __call__(self, config: DictConfig) -> int:
-        """Run one job and return its exit code; an interrupt ends the sweep, whose end ends its workers."""
+    def __call__(self, config: DictConfig) -> float | None:
+        """Run one job; an interrupt ends the sweep, whose end ends its workers.
+
+        Returns:
+            The objective, where the sweeper wants one.
+
+        Raises:
+            AlrunError: The job failed, and the sweeper waits for its objective.
+        """
         end_with(self._sweep)
         from alrun.runner.run import Experiment
 
         try:
             experiment = Experiment(self._composer.compose(json.loads(config[WORDS])), self._trust)
             outcome = experiment.run(listeners(experiment))
+            if isinstance(outcome.error, Interrupted):
+                raise Stopped(outcome.error.signum)
+            if outcome.error is not None:
+                raise outcome.error
+            return objective_of(outcome) if self._objective else None
         except AlrunError as error:
             sys.stderr.write(problem_text(error))
-            return error.exit_code
-        _report(outcome)
-        return outcome.exit_code
+            if self._objective:
+                raise
+            return None
 
 
-def _report(outcome: Outcome) -> None:
-    if outcome.error is not None:
-        sys.stderr.write(problem_text(outcome.error))
-    if isinstance(outcome.error, Interrupted):
-        raise SystemExit(outcome.exit_code)
+def objective_of(outcome: Outcome) -> float:
+    """Return the last value of the first metric that the run has recorded.
+
+    Raises:
+        ConfigError: It has recorded none.
+    """
+    values = (value for name, value in outcome.info["metrics"].items() if not name.startswith("count_"))
+    value = next((float(value) for value in values if value is not None), None)
+    if value is None:
+        raise ConfigError(Problem("the run has no metric to optimise", "metrology", "metrology=classification"))
+    return value

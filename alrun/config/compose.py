@@ -127,9 +127,17 @@ class Composer:
         return Sweep([tuple(words)], words, self.compose(words).hydra, self.compose)
 
     def is_sweep(self, words: Sequence[str]) -> bool:
-        """Return whether ``words`` themselves ask for a sweep, as ``hydra.mode=MULTIRUN``."""
+        """Return whether ``words`` ask for a sweep: by ``hydra.mode``, themselves or in an option that they choose.
+
+        Raises:
+            ConfigError: With everything that is wrong with ``words``.
+        """
+        from alrun.config.sweep import Expansion
+
         overrides, _ = parse_overrides(words)
-        return any(o.key == "hydra.mode" and str(o.parsed.value()) == "MULTIRUN" for o in overrides)
+        several = any(override.is_sweep for override in overrides)
+        hydra = Expansion(self, words).hydra if several else self.compose(words).hydra
+        return hydra.get("mode") == "MULTIRUN"
 
     @cached_property
     def loader(self) -> ConfigLoaderImpl:

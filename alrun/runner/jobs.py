@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from alrun.config.compose import Sweep
+from alrun.config.compose import Composed, Sweep
 from alrun.config.identity import identity_of
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
 from alrun.runner.run import Experiment
 from alrun.store.rundir import RunDirectory
 
-__all__ = ["Job", "checked", "rehearsed"]
+__all__ = ["Job", "checked", "job_of", "rehearsed"]
 
 #: Data sets that rehearsals share at a time.
 SOURCES = 4
@@ -34,6 +34,16 @@ class Job:
     words: tuple[str, ...]
     directory: RunDirectory
     finished: bool
+
+
+def job_of(composed: Composed, trust: Trust) -> Job:
+    """Return the job that ``composed`` describes.
+
+    Raises:
+        ConfigError: It cannot be run as described.
+    """
+    experiment = Experiment(composed, trust)
+    return Job(composed.words, experiment.directory, experiment.finished() is not None)
 
 
 def checked(sweep: Sweep, trust: Trust) -> list[Job]:

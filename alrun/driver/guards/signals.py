@@ -17,7 +17,8 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 class SignalGuard:
     """Turns a first signal into ``Interrupted`` at the next safe point; a second one ends the process at once.
 
-    Outside the main thread signals cannot be handled and the guard only passes through.
+    Where there were handlers before, as a sweep has them, the second signal is theirs. Outside the main thread signals
+    cannot be handled and the guard only passes through.
     """
 
     def __init__(self) -> None:
@@ -32,8 +33,9 @@ class SignalGuard:
 
     def _receive(self, signum: int, frame: FrameType | None) -> None:
         self._received = signum
-        for number in HANDLED:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in self._previous.items():
+            own = callable(handler) and handler is not signal.default_int_handler
+            signal.signal(number, handler if own else signal.SIG_DFL)
 
     def __enter__(self) -> Self:
         """Install the handlers."""
