@@ -78,7 +78,7 @@ class LiveDisplay(Callback):
         if event.phase != ActiveLearningPhase.LABELING:
             self._state.labels = event.labels
         if event.phase == ActiveLearningPhase.METROLOGY:
-            self._state.metrics = dict(event.metrics)
+            self._state.metrics, self._state.measured = dict(event.metrics), event.labels
         if event.phase == ActiveLearningPhase.DATA_INTEGRATION:
             now = time.monotonic()
             self._state.history.append((event.labels, now - self._step_started))

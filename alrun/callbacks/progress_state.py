@@ -24,6 +24,7 @@ class RunState:
         labels: Labels bought so far.
         budget: Labels in all.
         metrics: Latest value of every metric.
+        measured: Labels that they were measured at.
         history: Seconds that each finished step of this session took, with the labels at its end.
     """
 
@@ -36,6 +37,7 @@ class RunState:
     labels: int = 0
     budget: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)
+    measured: int = 0
     history: list[tuple[int, float]] = field(default_factory=list)
 
 

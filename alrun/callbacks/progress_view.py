@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group
+from rich.constrain import Constrain
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -14,9 +15,14 @@ from alrun.callbacks.progress_state import RunState, main_metrics
 from alrun.core.phases import ActiveLearningPhase
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from collections.abc import Iterator
 
-__all__ = ["clock", "view"]
+    from rich.console import Console, ConsoleOptions, RenderableType
+
+__all__ = ["ECHO", "clock", "view"]
+
+#: Columns left free: a terminal shows Ctrl-C there as ^C, and would begin another line for it.
+ECHO = 4
 
 LABEL_WIDTH = 11
 NOTE_WIDTH = 32
@@ -39,7 +45,7 @@ def view(state: RunState, elapsed: float, left: float | None) -> RenderableType:
     bars.add_row("labels", _bar(state.labels, state.budget), f"{state.labels}/{state.budget}")
     head = Text(f"step {state.step}".ljust(LABEL_WIDTH + 2), style="bold", no_wrap=True, overflow="ellipsis")
     time_left = f" · about {clock(left)} left" if left is not None else ""
-    return Panel(
+    panel = Panel(
         Group(head.append_text(_phases(state.phase)), bars, _metrics(state)),
         title=Text(state.name),
         title_align="left",
@@ -47,6 +53,18 @@ def view(state: RunState, elapsed: float, left: float | None) -> RenderableType:
         subtitle_align="right",
         border_style="dim",
     )
+    return _Narrower(panel)
+
+
+class _Narrower:
+    """A renderable that leaves the last columns free."""
+
+    def __init__(self, content: RenderableType) -> None:
+        self._content = content
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Yield the content for a narrower screen."""
+        yield Constrain(self._content, max(1, options.max_width - ECHO))
 
 
 def _words(phase: str) -> str:
@@ -74,5 +92,6 @@ def _note(state: RunState) -> Text:
 def _metrics(state: RunState) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     for number, (name, value) in enumerate(main_metrics(state.metrics).items()):
-        text.append("  " if number else "").append(f"{name} ", style="dim").append(f"{value:#.4g}")
+        text.append("  " if number else f"at {state.measured} labels  ", style="dim")
+        text.append(f"{name} ", style="dim").append(f"{value:#.4g}")
     return text

@@ -81,7 +81,7 @@ def _single(composed: Composed, trust: Trust) -> int:
     experiment = Experiment(composed, trust)
     with env_override(composed.hydra["job"]["env_set"]):
         outcome = experiment.run(listeners(experiment))
-    show_outcome(outcome)
+    show_outcome(outcome, trust)
     return outcome.exit_code
 
 

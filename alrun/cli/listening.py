@@ -19,7 +19,7 @@ def listeners(experiment: Experiment) -> Sequence[Callback]:
     if not experiment.config["progress"]:
         return []
     console = new_console(stderr=True)
-    if console.is_terminal:
+    if console.is_terminal and not console.is_dumb_terminal:
         from alrun.callbacks.progress import LiveDisplay
 
         return [LiveDisplay(console)]

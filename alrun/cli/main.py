@@ -14,7 +14,7 @@ from alrun import __version__
 from alrun.cli.show import problem_text
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Problem
-from alrun.core.showing import printable_block
+from alrun.core.showing import printable_block, write_any_text
 from alrun.core.suggest import did_you_mean
 
 __all__ = ["main"]
@@ -31,6 +31,13 @@ COMMANDS: Mapping[str, bool] = {
     "new": False,
 }
 
+#: Commands that go by a stored config.
+STORED = ("resume", "rerun")
+CONFIG_DIR = ("--config-dir", "-cd")
+#: Flags with which nothing is run, and what is written may be read by a shell.
+SHOWS = frozenset(
+    ("-h", "--help", "--version", "-sc", "--shell-completion", "--hydra-help", "-c", "--cfg", "-i", "--info")
+)
 #: Environment variable that has a traceback printed of what alrun did not foresee.
 TRACEBACK = "ALRUN_TRACEBACK"
 MOST_TRACEBACK = 10_000
@@ -42,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     # Read when torch is loaded: threads that wait without sleeping starve other runs on the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    write_any_text(sys.stdout, sys.stderr)
     try:
         packages, words = _take_trust(words)
         if packages:
@@ -81,9 +89,13 @@ def _unforeseen(error: Exception) -> int:
 
 
 def _dispatch(words: list[str], trust: Trust) -> int:
-    if words == ["--version"]:
+    words = _command_first(words)
+    if "--version" in words and words[0] not in COMMANDS:
         sys.stdout.write(f"alrun {__version__}\n")
         return 0
+    if sys.stderr.isatty() and not SHOWS & set(words) and COMMANDS.get(words[0] if words else "", True):
+        sys.stderr.write("starting …\n")
+        sys.stderr.flush()
     if not words or "=" in words[0] or words[0][0] in "-+~":
         from alrun.cli import app
 
@@ -94,6 +106,17 @@ def _dispatch(words: list[str], trust: Trust) -> int:
         raise ConfigError(Problem(f"there is no command {name!r}", "", hint))
     run: Callable[..., int] = import_module(f"alrun.cli.{name}").run
     return run(words[1:], trust) if COMMANDS[name] else run(words[1:])
+
+
+def _command_first(words: list[str]) -> list[str]:
+    """Return ``words`` with the command before the flags; a run that is stored needs no folder of configs."""
+    flags = 0
+    while flags < len(words) and words[flags].startswith("-"):
+        flags += 2 if words[flags] in CONFIG_DIR else 1
+    if flags >= len(words) or words[flags] not in COMMANDS:
+        return words
+    kept = [] if words[flags] in STORED else words[:flags]
+    return [words[flags], *words[flags + 1 :], *kept]
 
 
 def _take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:

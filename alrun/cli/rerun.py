@@ -50,5 +50,5 @@ def run(argv: list[str], trust: Trust) -> int:
     for line in prepare_rerun(experiment, origin, same_rows=SAME_ROWS in argv):
         sys.stderr.write(f"{printable(line)}\n")
     outcome = experiment.run(listeners(experiment))
-    show_outcome(outcome)
+    show_outcome(outcome, trust)
     return outcome.exit_code

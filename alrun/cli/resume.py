@@ -44,7 +44,7 @@ def run(argv: list[str], trust: Trust) -> int:
     directory = opened(argv[0])
     experiment = Experiment(stored(directory, argv[1:]), trust, place=directory.path)
     outcome = experiment.run(listeners(experiment))
-    show_outcome(outcome)
+    show_outcome(outcome, trust)
     return outcome.exit_code
 
 
@@ -69,7 +69,8 @@ def stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
     """
     from omegaconf import OmegaConf
 
-    choices = directory.info()["choices"]
+    info = directory.info()
+    choices, folder = info["choices"], Path(info["folder"]) if info["folder"] else None
     try:
         config = parse_config(directory.config_text(), str(directory.config))
     except StoreError as error:
@@ -87,7 +88,7 @@ def stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
     for override in overrides:
         OmegaConf.update(config, override.key, override.parsed.value(), force_add=override.is_added)
     choices = {group: ",".join(option) if isinstance(option, list) else option for group, option in choices.items()}
-    return Composed(config, choices)
+    return Composed(config, choices, folder=folder)
 
 
 def _not_a_value(override: ParsedOverride) -> list[Problem]:

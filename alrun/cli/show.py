@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from alrun.store.lock import is_locked
 from alrun.store.rundir import RunDirectory
 
 if TYPE_CHECKING:
+    from alrun.config.targets import Trust
     from alrun.runner.outcome import Outcome
 
 __all__ = ["problem_text", "show_outcome", "show_sweep"]
@@ -27,23 +29,39 @@ def problem_text(error: AlrunError) -> str:
     return "\n".join([f"error: {head}", *(f"  {printable_block(str(problem))}" for problem in error.problems)]) + "\n"
 
 
-def show_outcome(outcome: Outcome) -> None:
-    """Print how a run ended."""
+def show_outcome(outcome: Outcome, trust: Trust) -> None:
+    """Print how a run ended, and what to type next under the same ``trust``."""
     from alrun.cli.console import new_console
 
     console = new_console()
-    place = shortened(outcome.directory)
-    if outcome.info:
+    place = shlex.quote(shortened(outcome.directory))
+    again = " ".join([f"alrun resume {place}", *(f"--trust {package}" for package in trust.packages)])
+    if outcome.info.get("metrics"):
         console.print(_metrics_table(outcome.info))
     if outcome.error is not None:
         new_console(stderr=True).print(problem_text(outcome.error).rstrip(), soft_wrap=True)
-        console.print(f"continue: alrun resume {place}", soft_wrap=True)
+        console.print(f"continue: {again}", soft_wrap=True)
         return
     state = "already finished" if outcome.answered else "finished"
     console.print(f"{state}: {printable(outcome.info.get('reason') or '')}", soft_wrap=True)
     console.print(f"run:      {place}", soft_wrap=True)
-    console.print(f"continue: alrun resume {place} budget={2 * outcome.info['budget']}", soft_wrap=True)
+    further = _further(outcome.info)
+    if further:
+        console.print(f"continue: {again} {further}", soft_wrap=True)
     console.print(f"report:   alrun report {place}", soft_wrap=True)
+
+
+def _further(info: Mapping[str, Any]) -> str:
+    """Return the word that has a finished run go on: more of what ended it; empty where that cannot be more."""
+    reason, extent = info.get("reason") or "", info["extent"]
+    clock = (extent.get("stopping") or {}).get("wall_clock") or {}
+    if reason.endswith("labels is spent"):
+        return f"budget={2 * info['budget']}"
+    if reason.endswith("steps are done") and extent.get("max_steps"):
+        return f"max_steps={2 * extent['max_steps']}"
+    if reason.endswith("of work are over") and clock.get("minutes"):
+        return f"stopping.wall_clock.minutes={2 * clock['minutes']:g}"
+    return ""
 
 
 def _metrics_table(info: Any) -> Any:
@@ -53,11 +71,15 @@ def _metrics_table(info: Any) -> Any:
     query, data, learner = (info["choices"].get(group, "") for group in ("query", "data", "learner"))
     title = printable(f"{query} on {data} with {learner}, seed {info['seed']}")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    shown = {name: value for name, value in info["metrics"].items() if not name.startswith("count_")}
+    measured = {name: info["measured"].get(name, info["labels"]) for name in shown}
+    newest = max(measured.values(), default=0)
     table.add_column("after")
-    table.add_column(f"{info['labels']} labels", justify="right")
-    for name, value in info["metrics"].items():
-        if not name.startswith("count_") and value is not None:
-            table.add_row(printable(name), f"{value:.4g}")
+    table.add_column(f"{newest} labels", justify="right")
+    for name, value in shown.items():
+        if value is not None:
+            earlier = "" if measured[name] == newest else f" (after {measured[name]})"
+            table.add_row(printable(f"{name}{earlier}"), f"{value:.4g}")
     return table
 
 

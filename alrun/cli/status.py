@@ -73,7 +73,7 @@ def _cells(run: Run, name: str, *, named: bool) -> list[Cell]:
         return [Cell(printable(name)), Cell(""), Cell(""), Cell(""), state]
     place = str(run.step) if run.status == "finished" else f"{run.step} {printable(run.phase, MOST_NAME)}"
     metric = _metric(run)
-    value = f"{run.metrics[metric]:.4g}" if metric else ""
+    value = f"{run.metrics[metric]:.4g}{_count(run, metric)}" if metric else ""
     value = f"{printable(metric, MOST_NAME)} {value}" if metric and named else value
     return [Cell(printable(name)), Cell(place), Cell(f"{run.labels}/{run.budget}"), Cell(value), state]
 
@@ -81,3 +81,9 @@ def _cells(run: Run, name: str, *, named: bool) -> list[Cell]:
 def _metric(run: Run) -> str:
     """Return the name of the metric to show; empty before the first is measured."""
     return next((name for name in (*PREFERRED, *run.metrics) if name in run.metrics), "")
+
+
+def _count(run: Run, metric: str) -> str:
+    """Return at how many labels ``metric`` was measured, where the run has others by now."""
+    count = run.measured.get(metric, run.labels)
+    return "" if count == run.labels else f" at {count}"

@@ -47,7 +47,7 @@ def progress(total: int) -> Iterator[Any]:
     from rich.progress import Progress
 
     console = new_console(stderr=True)
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield lambda: None
         return
     with Progress(console=console, transient=True) as bar:
@@ -105,7 +105,7 @@ def _noting(plugins: Plugins, note: Callable[[Sequence[str]], None]) -> Iterator
         launcher.launch = noted  # type: ignore[method-assign]
         return launcher
 
-    plugins.instantiate_launcher = made  # type: ignore[method-assign]
+    plugins.instantiate_launcher = made  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from alrun.config.check import all_problems
 from alrun.config.environment import resolve
 from alrun.config.overrides import Choices, ParsedOverride, key_problems, parse_overrides
+from alrun.config.replaced import drop_other_options
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.knobs import Part, terms
@@ -34,6 +35,7 @@ class Composed:
         hydra: Hydra's own node, plain and checked.
         words: What it was composed from.
         values: ``config`` as plain containers, where that is known already.
+        folder: Where the run began that it was read from; ``None`` where it was typed here.
     """
 
     config: DictConfig
@@ -41,6 +43,7 @@ class Composed:
     hydra: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     values: dict[str, Any] | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,7 @@ class Composer:
             config = composed(self.loader, words)
         except ConfigError as error:
             raise ConfigError(self._further(overrides, []) or error.problems) from error
+        drop_other_options(config, parse_overrides(words)[0], self._trust)
         try:
             hydra = checked_node(config)
         except ConfigError as error:
@@ -218,4 +222,5 @@ class Composer:
             config, _ = load(self.loader, [override.values()[0] for override in sound])
         except ConfigError as error:
             return [*problems, *error.problems]
+        drop_other_options(config, sound, self._trust)
         return [*problems, *self._experiment_problems(config)]

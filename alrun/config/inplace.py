@@ -30,6 +30,8 @@ def moves(override: ParsedOverride, values: Sequence[str], others: Sequence[Pars
     """
     if not override.is_sweep or override.parsed.is_delete() or override.key.startswith("hydra"):
         return False
+    if override.key.endswith("_target_"):  # what else is in its node goes by it
+        return False
     if any(_overlap(override.key, other.key) for other in others) or any(o.parsed.is_delete() for o in others):
         return False
     read = [value_of(word) for word in values]

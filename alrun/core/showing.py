@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import unicodedata
 from typing import Any
 
-__all__ = ["exported", "printable", "printable_block"]
+__all__ = ["exported", "printable", "printable_block", "write_any_text"]
 
 #: Control characters, invisible ones and those that turn the direction of writing, bytes that are not text, line ends.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 #: A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 MOST = 2000
+#: What stands for a character that the encoding of a terminal or file lacks, of the same width; a question mark else.
+_PLAIN = {"─": "-", "→": ">", "…": ".", "·": "-", "±": "~", "━": "-", "│": "|"}
 INDENT = "    "
 
 
@@ -58,3 +62,17 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return "_" not in text
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_PLAIN.get(one, "?") for one in error.object[error.start : error.end]), error.end
+
+
+def write_any_text(*streams: Any) -> None:
+    """Have text ``streams`` of any encoding take any text: what they cannot write is written plainly."""
+    codecs.register_error("alrun.plain", _plain)
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="alrun.plain")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from alrun.core.metrics import LOGGED, ambiguous_metrics, metric_recorders, qualified
 from alrun.core.request import Request, restored
@@ -12,6 +12,8 @@ from alrun.core.types import Annotation, LabelStatus
 from alrun.store import codec
 from alrun.store.records import write_acquisitions, write_records
 from alrun.store.rundir import RunDirectory
+
+T = TypeVar("T")
 
 __all__ = ["Ledger"]
 
@@ -27,6 +29,7 @@ class Ledger:
         """Start empty; ``reset`` (how training starts) is written into every record."""
         self._latest: dict[tuple[str, str], float] = {}
         self._metrics: dict[str, float] | None = None
+        self._measured: dict[tuple[str, str], int] = {}
         self._reset = reset
         self._records: list[dict[str, Any]] = []
         self._chosen: dict[int, Mapping[str, Any]] = {}
@@ -53,6 +56,7 @@ class Ledger:
                 )
                 values[row["metric"]] = row["value"]
         self._latest |= {(strategy, metric): value for metric, value in values.items()}
+        self._measured |= {(strategy, metric): self._labels for metric in values}
         self._metrics = None
         return values
 
@@ -60,14 +64,22 @@ class Ledger:
     def metrics(self) -> Mapping[str, float]:
         """Latest value of every metric, by name; as ``strategy/metric`` where several strategies record it."""
         if self._metrics is None:
-            recorders = metric_recorders(self._latest)
-            several = ambiguous_metrics(recorders)
-            self._metrics = {
-                qualified(strategy, metric) if metric in several else metric: value
-                for (strategy, metric), value in self._latest.items()
-                if strategy in recorders[metric]
-            }
+            self._metrics = self._named(self._latest)
         return self._metrics
+
+    @property
+    def measured(self) -> Mapping[str, int]:
+        """Labels that had been bought when each of ``metrics`` was measured."""
+        return self._named(self._measured)
+
+    def _named(self, values: Mapping[tuple[str, str], T]) -> dict[str, T]:
+        recorders = metric_recorders(self._latest)
+        several = ambiguous_metrics(recorders)
+        return {
+            qualified(strategy, metric) if metric in several else metric: value
+            for (strategy, metric), value in values.items()
+            if strategy in recorders[metric]
+        }
 
     @property
     def every_metric(self) -> Mapping[str, float]:

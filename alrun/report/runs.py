@@ -41,6 +41,7 @@ class Run:
         labels: Labels bought so far.
         budget: Labels in all.
         metrics: Latest value of every metric.
+        measured: Labels that had been bought when each was measured, where that is noted.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class Run:
     labels: int = 0
     budget: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, int] = field(default_factory=dict)
 
 
 def find_runs(paths: Iterable[Path]) -> list[Run]:
@@ -145,6 +147,7 @@ def _from_json(directory: Path, json: Any) -> Run:
         labels=content["labels"],
         budget=content["budget"],
         metrics={name: float(value) for name, value in content["metrics"].items() if value is not None},
+        measured=content["measured"],
     )
 
 

@@ -126,6 +126,7 @@ def _written(driver: Driver, journal: Journal, error: AlrunError | None) -> Alru
         reason,
         labels=driver.labels_bought,
         metrics=dict(driver.experiment.ledger.metrics),
+        measured=dict(driver.experiment.ledger.measured),
         step=driver.active_learning_step_idx,
         head=driver.state.digest,
         projections=sealed_projections(driver.experiment.store.directory),

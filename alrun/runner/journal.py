@@ -12,6 +12,7 @@ from alrun.config.environment import Resolved
 from alrun.config.identity import EXTENDING, identity_hash
 from alrun.core.callback import Callback
 from alrun.core.events import PhaseFinished
+from alrun.core.phases import ActiveLearningPhase
 from alrun.runner.checkout import commit_of
 from alrun.runner.run_path import GROUPS
 from alrun.runner.sessions import notices, session_now, with_session
@@ -23,9 +24,9 @@ SECONDS_BETWEEN = 0.5
 
 
 def new_info(
-    config: Resolved, choices: Mapping[str, str], fingerprint: str | None, algorithms: Mapping[str, int]
+    config: Resolved, choices: Mapping[str, str], fingerprint: str | None, algorithms: Mapping[str, int], folder: str
 ) -> dict[str, Any]:
-    """Return the ``run.json`` of a run that begins, before its first session; it holds no secret."""
+    """Return the ``run.json`` of a run that begins in ``folder``, before its first session; it holds no secret."""
     told = config.described
     return {
         "identity": identity_hash(told),
@@ -33,6 +34,7 @@ def new_info(
         "algorithms": dict(algorithms),
         "environment": dict(config.environment),
         "fingerprint": fingerprint,
+        "folder": folder,
         "status": "running",
         "reason": "",
         "name": told["name"],
@@ -43,6 +45,7 @@ def new_info(
         "phase": "",
         "labels": 0,
         "metrics": {},
+        "measured": {},
         "threads": None,
         "sessions": [],
         **extent(told),
@@ -88,6 +91,8 @@ class Journal(Callback):
     def on_phase_finished(self, event: PhaseFinished) -> None:
         """Note the phase, at most twice a second: a projection of the checkpoints, for who looks on."""
         self.info |= {"step": event.step, "phase": event.phase, "labels": event.labels, "metrics": dict(event.metrics)}
+        if event.phase == ActiveLearningPhase.METROLOGY:
+            self.info["measured"] = dict.fromkeys(event.metrics, event.labels)
         now = time.monotonic()
         if now - self._written >= SECONDS_BETWEEN:
             self._written = now

@@ -18,6 +18,7 @@ from alrun.core.knobs import read
 from alrun.core.names import named
 from alrun.core.settings import Settings
 from alrun.runner.algorithms import algorithms_of
+from alrun.runner.data_files import located, run_on_same_files
 from alrun.runner.drive import drive
 from alrun.runner.journal import Journal, begin_session, extent, new_info
 from alrun.runner.outcome import Outcome
@@ -71,6 +72,17 @@ class Experiment:
         self.identity = identity_hash(self._resolved.described)
         self.directory = RunDirectory(place or self._place())
         self._stored = StoredRun(self.directory, composed.config, self._resolved)
+        self.config = located(self.config, self._folders())
+
+    def _folders(self) -> Sequence[Path]:
+        """Return where relative paths of data may start: where the run began, and here; the first that has the file."""
+        if self._composed.folder is not None:
+            return self._composed.folder, Path.cwd()
+        try:
+            began = self.directory.info()["folder"] if self.directory.exists else ""
+        except StoreError:
+            began = ""
+        return (Path.cwd(), Path(began)) if began else (Path.cwd(),)
 
     @property
     def derived(self) -> Path:
@@ -78,12 +90,12 @@ class Experiment:
         return run_directory(self.config, self._composed.choices, self.identity)
 
     def _place(self) -> Path:
-        """Return where the run lies: one begun while values of secrets still counted is where it was."""
+        """Return where the run lies: one that was begun by other paths, or while secrets counted, is where it was."""
         place = self.derived
         if self._secrets and not place.exists():
             earlier = run_directory(self.config, self._composed.choices, identity_hash(self.config))
             return earlier if RunDirectory(earlier).exists else place
-        return place
+        return run_on_same_files(place, self._resolved) or place
 
     def check(self) -> None:
         """Check everything that can be known without building.
@@ -236,7 +248,8 @@ class Experiment:
         directory.write_config(OmegaConf.to_yaml(config))
 
     def _new_info(self, fingerprint: str | None, algorithms: Mapping[str, int]) -> dict[str, Any]:
-        return new_info(self._resolved, self._composed.choices, fingerprint, algorithms)
+        folder = str(self._composed.folder or Path.cwd())
+        return new_info(self._resolved, self._composed.choices, fingerprint, algorithms, folder)
 
 
 def _threads(settings: Settings, info: Mapping[str, Any], components: Components) -> int:

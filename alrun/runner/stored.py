@@ -11,6 +11,7 @@ from alrun.config.identity import identity_difference, identity_hash
 from alrun.config.stored import parse_config
 from alrun.core.errors import FormatError, IdentityMismatch, Problem, StoreError
 from alrun.runner.algorithms import algorithm_problems
+from alrun.runner.data_files import same_but_for_paths
 from alrun.runner.records import rerun_problems
 from alrun.store.rundir import RunDirectory
 
@@ -70,16 +71,17 @@ class StoredRun:
         self, info: Mapping[str, Any], fingerprint: str | None, algorithms: Mapping[str, int]
     ) -> list[Problem]:
         rerun = f"alrun rerun {shlex.quote(str(self._directory.path))} keeps the labels"
-        problems = [] if self.continues(info) else self._differences(info)
+        stored = parse_config(self._directory.config_text(), str(self._directory.config))
+        paths_differ = same_but_for_paths(described(stored, info["environment"]), self._resolved.described)
+        problems = [] if self.continues(info) or paths_differ else self._differences(info, stored)
         if info.get("fingerprint") != fingerprint:
             problems.append(Problem("the data have changed since the run began", "data", f"{rerun}; {FRESH}"))
         problems += algorithm_problems(info["algorithms"], algorithms, rerun)
         problems += rerun_problems(self._directory, info)
         return problems
 
-    def _differences(self, info: Mapping[str, Any]) -> list[Problem]:
+    def _differences(self, info: Mapping[str, Any], stored: DictConfig) -> list[Problem]:
         """Return the keys in which the stored config differs from this one; of variables no value is told."""
-        stored = parse_config(self._directory.config_text(), str(self._directory.config))
         written = identity_difference(described(stored, None), described(self._config, None))
         problems = [Problem(f"the run has {old!r}, the command {new!r}", key, FRESH) for key, old, new in written]
         told = {key for key, _, _ in written}

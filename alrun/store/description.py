@@ -13,11 +13,11 @@ STATES = ("running", "finished", "failed", "interrupted")
 _NEEDED = ("identity", "status", "seed", "choices")
 #: What is the case where a field is not there.
 _ABSENT: Mapping[str, Any] = {
-    **dict.fromkeys(("reason", "name", "reset", "phase", "head"), ""),
+    **dict.fromkeys(("reason", "name", "reset", "phase", "head", "folder"), ""),
     **dict.fromkeys(("step", "labels", "budget"), 0),
     **dict.fromkeys(("fingerprint", "threads")),
 }
-_ABSENT_MAPPINGS = ("metrics", "extent", "algorithms", "environment")
+_ABSENT_MAPPINGS = ("metrics", "measured", "extent", "algorithms", "environment")
 
 
 def _is_text(value: Any) -> bool:
@@ -51,12 +51,13 @@ def _is_session(value: Any) -> bool:
 
 
 _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("identity", "name", "phase", "head"), (_is_text, "text")),
+    **dict.fromkeys(("identity", "name", "phase", "head", "folder"), (_is_text, "text")),
     **{name: (_or_none(_is_text), "text or null") for name in ("fingerprint", "reason", "reset")},
     **dict.fromkeys(("seed", "step", "labels", "budget", "granted"), (_is_count, "a whole number")),
     "status": (lambda value: value in STATES, f"one of {', '.join(STATES)}"),
     "choices": (_each(_is_choice), "a mapping of groups to options"),
     "metrics": (_each(_or_none(_is_number)), "a mapping of names to numbers"),
+    "measured": (_each(_is_count), "a mapping of names to whole numbers"),
     "threads": (_or_none(_is_count), "a whole number or null"),
     "algorithms": (_each(_is_count), "a mapping of keys to whole numbers"),
     "environment": (_each(_is_text), "a mapping of variables to text"),

@@ -12,7 +12,7 @@ from rich.console import Console
 from alrun.callbacks.plain import PlainLog
 from alrun.callbacks.progress import LiveDisplay
 from alrun.callbacks.progress_state import main_metrics, seconds_left
-from alrun.callbacks.progress_view import clock
+from alrun.callbacks.progress_view import ECHO, clock
 from alrun.core.callback import Callback
 from alrun.core.events import (
     EpochFinished,
@@ -73,7 +73,7 @@ def test_display_shows_what_is_going_on(display: LiveDisplay, width: int) -> Non
     ):
         assert part in screen
     assert "count_pool_0" not in screen
-    assert {len(line) for line in screen.splitlines()} == {width}
+    assert {len(line) for line in screen.splitlines()} == {width - ECHO}
 
 
 def test_display_follows_labels_as_they_arrive(display: LiveDisplay) -> None:

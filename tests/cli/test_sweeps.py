@@ -26,7 +26,7 @@ SPELLINGS = (
     ("-m", "experiment=ranged"),
     ("experiment=whole",),
     ("hydra.mode=MULTIRUN", "experiment=listed"),
-    ("-m", "hydra.sweeper.params={seed: '0,1'}"),
+    ("-m", "+hydra.sweeper.params={seed: '0,1'}"),
     ("-m", "+hydra.sweeper.params.seed='0,1'"),
 )
 
