@@ -245,5 +245,7 @@ def test_a_label_is_given_once(tmp_path: Path) -> None:
 
     assert given() == {0: "first", 1: "other", 2: "second"}
     assert given([1]) == {0: "second", 1: "other"}
+    assert labels.steps_counted == 0
     labels.count([[1], [2]])
+    assert labels.steps_counted == 1
     assert given() == {0: "second"}
