@@ -21,7 +21,7 @@ usage: alrun [key=value …]                 run an experiment, or go on with it
        alrun verify [DIR…]                 is every file what was committed, and what can be recovered
        alrun report DIR…                   learning curves over seeds
        alrun ls [GROUP]                    what can be chosen
-       alrun validate [key=value …]        check everything, build nothing
+       alrun validate [key=value …]        check and build everything, run nothing
        alrun new KIND NAME [--into PKG]    write a strategy of your own: module, option, test
 
   --cfg job        print the config            --config-dir DIR   add config groups of your own

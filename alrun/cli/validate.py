@@ -1,4 +1,4 @@
-"""``alrun validate [overrides]``: compose and check everything, build nothing."""
+"""``alrun validate [overrides]``: compose, check and build everything, run nothing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from alrun.config.targets import Trust
 from alrun.core.knobs import Knob, iterate_terms, written
 from alrun.core.settings import Config
 from alrun.core.showing import printable
-from alrun.runner.jobs import checked
+from alrun.runner.jobs import rehearsed
 
 __all__ = ["run", "set_knobs"]
 
 USAGE = """usage: alrun validate [-m] [--config-dir DIR] [key=value …]
 
-Check everything that can be known without building or running anything; say which knobs are not as by default.
+Check everything that can be known without running anything: what a run would refuse before its first label is refused
+here. Of tables say what each column was taken for; and which knobs are not as by default.
 """
 
 
@@ -38,8 +39,9 @@ def run(argv: list[str], trust: Trust) -> int:
     words = arguments.overrides
     several = arguments.multirun or composer.is_sweep(words)
     sweep = composer.compose_sweep(words) if several else composer.compose_single(words)
-    for job in checked(sweep, trust):
-        print(printable(f"ok: {shortened(job.directory.path)}"))  # noqa: T201 - likewise
+    for job in rehearsed(sweep, trust):
+        for line in (*job.notes, f"ok: {shortened(job.directory.path)}"):
+            print(printable(line))  # noqa: T201 - likewise
     for line in () if several else set_knobs(resolve(composer.compose(words).config).described):
         print(printable(f"  {line}"))  # noqa: T201 - likewise
     return 0

@@ -37,6 +37,8 @@ ONCE = frozenset(key for key, term in _TERMS.items() if term.effect is Effect.ON
 PRESENTATION = ONCE | {key for key, term in _TERMS.items() if term.effect is Effect.SHOW}
 #: Keys that count only where they are set: null is what was done before there was such a key.
 ONLY_WHEN_SET = frozenset(key for key, term in _TERMS.items() if isinstance(term, Knob) and term.only_when_set)
+#: Options of data files, likewise.
+FILE_OPTIONS = frozenset({"sep", "encoding", "decimal", "na_values", "sheet"})
 #: Keys inside of others that cannot change a result: of settings, and arguments of what is built.
 WITHOUT_EFFECT = frozenset(
     {
@@ -60,6 +62,10 @@ def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
     if "tasks" in (kept.get("data") or {}) and kept["data"]["tasks"] is None:
         # Without tasks there is no label of one of them either.
         kept["data"] = {key: value for key, value in kept["data"].items() if key not in ("tasks", "partial_labels")}
+    if isinstance(kept.get("data"), Mapping):
+        kept["data"] = {
+            key: value for key, value in kept["data"].items() if value is not None or key not in FILE_OPTIONS
+        }
     for group, key in WITHOUT_EFFECT:
         if isinstance(kept.get(group), Mapping):
             kept[group] = {name: value for name, value in kept[group].items() if name != key}

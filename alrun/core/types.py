@@ -50,6 +50,10 @@ class TaskSpec:
         tasks: Several tasks of the same inputs, ``T`` of them, all of the kind ``task``; empty for a single one.
             Targets of classifications are then ``[N, T]`` ``int64`` with -1 where a label is missing, and
             ``num_outputs`` is the sum of their classes. Those of a regression have NaN where a label is missing.
+        target_origin: What has been subtracted in ``float64`` from each regression target, ``[T]``, since ``float32``
+            would lose their deviations; empty for nothing. Pools, learners and metrics hold targets less the origin;
+            labels as label strategies give them, and as they are on disk, are whole.
+        input_origin: Likewise of flat inputs, ``[d]``, or of all values of other inputs, ``[1]``.
     """
 
     task: Task
@@ -58,6 +62,8 @@ class TaskSpec:
     standardize: tuple[int, ...] = ()
     class_names: tuple[str, ...] = ()
     tasks: tuple[TaskPart, ...] = field(default=(), repr=False)
+    target_origin: tuple[float, ...] = field(default=(), repr=False)
+    input_origin: tuple[float, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from alrun.core.suggest import nearest
 from alrun.core.types import Task, TaskSpec
 from alrun.data.embeddings import open_embeddings
 from alrun.data.encoding import encode_classes, encode_values, guess_task
+from alrun.data.origins import origins_of
 from alrun.data.problems import existing_file, fail, parse_task
-from alrun.data.source import ArraySource
+from alrun.data.source import ArraySource, flat_chunks
 
 __all__ = ["Arrays"]
 
@@ -68,14 +69,20 @@ class Arrays(ArraySource):
             raise fail(f"{len(inputs)} rows of inputs, but {len(raw)} targets", str(file))
         _check_finite(raw, str(file))
         wanted = wanted or guess_task(raw)
-        values, names = (
-            encode_classes(raw, str(file)) if wanted is Task.CLASSIFICATION else (encode_values(raw, str(file)), ())
-        )
+        names: tuple[str, ...] = ()
+        described: dict[str, Any] = {}
+        if wanted is Task.CLASSIFICATION:
+            values, names = encode_classes(raw, str(file))
+        else:
+            values, described["target_origin"] = encode_values(raw, str(file))
         outputs = len(names) if wanted is Task.CLASSIFICATION else values.shape[1]
         columns = tuple(range(inputs.shape[1])) if standardize else ()
-        spec = TaskSpec(wanted, tuple(inputs.shape[1:]), outputs, columns, names)
-        sizes: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size}
-        super().__init__(_held(inputs), values, spec, labeled=labeled, scale=scale, embeddings=shipped, **sizes)
+        origins = origins_of(flat_chunks(inputs))
+        described["input_origin"] = tuple(scale * origin for origin in origins)
+        spec = TaskSpec(wanted, tuple(inputs.shape[1:]), outputs, columns, names, **described)
+        options: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size, "embeddings": shipped}
+        held = inputs if origins else _held(inputs)
+        super().__init__(held, values, spec, labeled=labeled, scale=scale, origins=origins, **options)
 
 
 def _from_npz(file: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:

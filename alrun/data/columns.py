@@ -1,10 +1,9 @@
-"""Tables read with pandas, and which of their columns are numbers, categories, or of no use."""
+"""Columns of a table: which are numbers, categories, or of no use, and what becomes of each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,47 +11,34 @@ import numpy.typing as npt
 
 from alrun.core.errors import DataError, Problem
 from alrun.core.suggest import nearest
+from alrun.data.kinds import Kind, as_numbers, kind_of, listed_as, odd_values, texts
+from alrun.data.origins import centered
 from alrun.data.problems import fail
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SUFFIXES", "Columns", "choose_columns", "dummies", "numbers", "read_table"]
+__all__ = ["Columns", "choose_columns", "dummies", "numbers"]
 
-SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq")
 MANY_CATEGORIES = 100
+_NUMBERS = (Kind.NUMBER, Kind.DURATION, Kind.VECTOR)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the feature columns, in the order in which they become inputs."""
+    """Names of the feature columns, in the order in which they become inputs.
+
+    Attributes:
+        numeric: Columns of numbers.
+        categorical: Columns of categories.
+        kinds: What the values of each column are.
+        left_out: Columns that are not used, and why.
+    """
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
-
-
-def read_table(file: Path) -> pd.DataFrame:
-    """Return the table, column names as text.
-
-    Raises:
-        DataError: It cannot be parsed, or has no rows.
-    """
-    import pandas as pd
-
-    try:
-        if file.name.lower().endswith((".parquet", ".pq")):
-            frame = pd.read_parquet(file)
-        else:
-            frame = pd.read_csv(file, sep="\t" if file.name.lower().endswith(".tsv") else ",", low_memory=False)
-    except Exception as error:
-        raise fail(f"cannot be read as a table: {error}", str(file)) from error
-    if frame.empty:
-        raise fail("the table has no rows", str(file))
-    frame.columns = frame.columns.map(str)
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise fail(f"two columns are called {twice!r}", str(file), "rename one")
-    return frame.reset_index(drop=True)
+    kinds: Mapping[str, Kind]
+    left_out: Mapping[str, str]
 
 
 def choose_columns(
@@ -61,45 +47,74 @@ def choose_columns(
     numeric: Sequence[str] | None,
     categorical: Sequence[str] | None,
     drop: Sequence[str],
+    where: str = "data",
 ) -> Columns:
-    """Return the feature columns: those listed, and for a list that is ``None`` those of the fitting type.
+    """Return the feature columns: those listed, and for a list that is ``None`` those of the fitting kind.
 
     Raises:
-        DataError: A name is not in the table or has two roles, or no feature is left. All such problems at once.
+        DataError: A name is not in the table or has two roles, a column is almost of one kind, or no feature is left.
+            All such problems at once.
     """
     named = {"target": targets, "numeric": numeric or (), "categorical": categorical or (), "drop": drop}
     _check_names(frame, named)
     used = {name for names in named.values() for name in names}
     free = [name for name in frame.columns if name not in used]
-    if numeric is None:
-        numeric = [name for name in free if frame[name].dtype.kind in "iuf"]
+    kinds = {name: kind_of(frame[name]) for name in frame.columns if name not in drop}
+    problems: list[Problem] = []
+    examined = [name for name in free if numeric is None and kinds[name] in _NUMBERS]
+    examined += [name for name in free if categorical is None and kinds[name] not in _NUMBERS]
+    examined += [name for name in numeric or () if kinds[name] is Kind.OTHER]
+    for name in examined:
+        problems += odd_values(frame[name], name, kinds[name], where)
+    numbers = list(numeric if numeric is not None else (name for name in free if kinds[name] in _NUMBERS))
+    listed = [name for name in categorical or () if name not in targets]
+    categories = listed if categorical is not None else [name for name in free if kinds[name] is Kind.CATEGORY]
     if categorical is None:
-        categorical = [name for name in free if frame[name].dtype.kind not in "iufcmM"]
-        _check_categories(frame, categorical)
-    if not numeric and not categorical:
-        raise fail("no column is left to learn from", "data", "check data.numeric, data.categorical and data.drop")
-    return Columns(tuple(numeric), tuple(categorical))
-
-
-def numbers(frame: pd.DataFrame, names: Sequence[str], where: str) -> npt.NDArray[np.float32]:
-    """Return columns as ``[N, len(names)]`` ``float32``.
-
-    Raises:
-        DataError: A value is no number, missing or infinite: the first row of every such column is named.
-    """
-    import pandas as pd
-
-    block = np.empty((len(frame), len(names)), dtype=np.float32)
-    problems = []
-    for number, name in enumerate(names):
-        values = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        bad = np.flatnonzero(~np.isfinite(values))
-        if len(bad):
-            problems.append(_bad_number(frame[name].iloc[int(bad[0])], name, int(bad[0]), len(bad), where))
-        block[:, number] = values
+        problems += _identifiers(frame, categories)
     if problems:
         raise DataError(problems)
-    return block
+    if not numbers and not categories:
+        raise fail("no column is left to learn from", "data", "check data.numeric, data.categorical and data.drop")
+    rest = [name for name in free if name not in numbers and name not in categories]
+    left_out = {name: _why(name, kinds[name]) for name in rest} | dict.fromkeys(drop, "data.drop")
+    return Columns(tuple(numbers), tuple(categories), kinds, left_out)
+
+
+def numbers(
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    kinds: Mapping[str, Kind],
+    where: str,
+    text: Callable[[str], pd.Series[Any]] | None = None,
+) -> tuple[npt.NDArray[np.float32], tuple[float, ...]]:
+    """Return columns as ``[N, d]`` ``float32``, and what has been subtracted from each, see ``centered``.
+
+    Raises:
+        DataError: A value is no number, missing, infinite or beyond ``float32``: the first row of every such column is
+            named.
+    """
+    blocks, origins, problems = [np.empty((len(frame), 0), dtype=np.float32)], [], []
+    for name in names:
+        values = as_numbers(frame[name], kinds[name])
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+        if len(bad):
+            problems.append(_bad_number(frame[name], name, bad, where, text))
+            continue
+        block, subtracted = centered(values)
+        if not np.isfinite(block).all() or _vanishes(values, block):
+            row = int(np.abs(values).max(axis=1).argmax())
+            what = f"column {name!r} is {values[row].max()} in row {row}, which 32-bit floats do not hold"
+            problems.append(Problem(what, where, f"give it in another unit; or {listed_as('drop', name)}"))
+        blocks.append(block)
+        origins += subtracted or [0.0] * block.shape[1]
+    if problems:
+        raise DataError(problems)
+    return np.concatenate(blocks, axis=1), tuple(origins) if any(origins) else ()
+
+
+def _vanishes(values: npt.NDArray[Any], block: npt.NDArray[np.float32]) -> bool:
+    """Return whether a column varies, but not as ``float32``."""
+    return bool(((np.ptp(block, axis=0) == 0) & (values.min(axis=0) < values.max(axis=0))).any())
 
 
 def dummies(frame: pd.DataFrame, names: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -111,11 +126,16 @@ def dummies(frame: pd.DataFrame, names: Sequence[str]) -> npt.NDArray[np.float32
 
     blocks = [np.empty((len(frame), 0), dtype=np.float32)]
     for name in names:
-        text = frame[name].astype(object).where(frame[name].notna(), None).map(str, na_action="ignore")
-        codes, found = pd.factorize(text, sort=True, use_na_sentinel=True)
+        codes, found = pd.factorize(texts(frame[name]), sort=True, use_na_sentinel=True)
         codes = np.where(codes < 0, len(found), codes)
         blocks.append(np.eye(int(codes.max()) + 1, dtype=np.float32)[codes])
     return np.concatenate(blocks, axis=1)
+
+
+def _why(name: str, kind: Kind) -> str:
+    if kind is Kind.DATE:
+        return f"a date; {listed_as('numeric', name)} takes it as seconds"
+    return f"{kind}, not listed in data.{'numeric' if kind in _NUMBERS else 'categorical'}"
 
 
 def _check_names(frame: pd.DataFrame, named: dict[str, Sequence[str]]) -> None:
@@ -123,40 +143,52 @@ def _check_names(frame: pd.DataFrame, named: dict[str, Sequence[str]]) -> None:
     role_of: dict[str, str] = {}
     for role, names in named.items():
         for name in names:
+            before = role_of.get(name)
             if name not in frame.columns:
                 close = nearest(name, frame.columns, 3) or list(frame.columns[:8])
                 problems.append(
                     Problem(f"the table has no column {name!r}", f"data.{role}", f"there is {', '.join(close)}")
                 )
-            elif name in role_of:
-                what = f"column {name!r} is named in data.{role_of[name]} and in data.{role}"
+            elif before is not None and (before, role) != ("target", "categorical"):
+                what = f"column {name!r} is named in data.{before} and in data.{role}"
                 problems.append(Problem(what, f"data.{role}", "name it once"))
             role_of[name] = role
     if problems:
         raise DataError(problems)
 
 
-def _check_categories(frame: pd.DataFrame, names: Sequence[str]) -> None:
+def _identifiers(frame: pd.DataFrame, names: Sequence[str]) -> list[Problem]:
     problems = []
     for name in names:
-        count = frame[name].nunique()
+        count = texts(frame[name]).nunique()
         if count > MANY_CATEGORIES and 2 * count > len(frame):
             what = f"column {name!r} is text with {count} different values in {len(frame)} rows: an identifier?"
-            problems.append(Problem(what, "data.categorical", f"data.drop=[{name}], or list the columns you want"))
-    if problems:
-        raise DataError(problems)
+            problems.append(
+                Problem(what, "data.categorical", f"{listed_as('drop', name)}, or list the columns you want")
+            )
+    return problems
 
 
-def _bad_number(value: Any, name: str, row: int, count: int, where: str) -> Problem:
+def _bad_number(
+    column: pd.Series[Any],
+    name: str,
+    bad: npt.NDArray[np.int64],
+    where: str,
+    text: Callable[[str], pd.Series[Any]] | None,
+) -> Problem:
     import pandas as pd
 
-    missing = value is None or bool(pd.isna(value))
+    row = int(bad[0])
+    value = column.iloc[row]
+    missing = value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+    written = "" if not missing or text is None else str(text(name).fillna("").iloc[row])
     shown = repr(value) if isinstance(value, str) else str(value)
-    fault = "is missing" if missing else f"is {shown}, not a finite number"
-    more = f" (and {count - 1} more rows)" if count > 1 else ""
+    as_missing = f"is {written!r} (a missing value)" if written.strip() else "is missing"
+    fault = as_missing if missing else f"is {shown}, not a finite number"
+    more = f" (and {len(bad) - 1} more rows)" if len(bad) > 1 else ""
     hint = (
-        f"fill it in or leave the row out; or data.drop=[{name}]"
+        f"fill it in or leave the row out; or {listed_as('drop', name)}"
         if missing
-        else f"data.drop=[{name}] or list it in data.categorical"
+        else f"{listed_as('drop', name)} or list it in data.categorical"
     )
     return Problem(f"column {name!r} {fault} in row {row}{more}", where, hint)

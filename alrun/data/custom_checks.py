@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from alrun.core.errors import DataError
 from alrun.data.problems import fail
 
-__all__ = ["cheap_embeddings", "cheap_targets", "check_classes", "check_dataset"]
+__all__ = ["cheap_embeddings", "cheap_targets", "check_class_targets", "check_classes", "check_dataset"]
 
 
 def check_dataset(dataset: Any, workers: int, fingerprint: str) -> None:
@@ -44,10 +45,53 @@ def cheap_embeddings(dataset: Any) -> npt.NDArray[Any] | None:
 def check_classes(targets: npt.NDArray[Any], num_classes: Sequence[int]) -> None:
     """Raise ``DataError`` unless ``targets`` are ``[N]``, or ``[N, T]``, classes of tasks with ``num_classes`` each."""
     columns = targets.reshape(len(targets), -1)
-    if targets.ndim > 2 or columns.shape[1] != len(num_classes) or (targets.ndim == 2 and len(num_classes) == 1):
-        raise fail(f"a target is no class from 0 to {num_classes[0] - 1}", "dataset.targets", "data.task=regression")
+    if targets.ndim > 2 or columns.shape[1] != len(num_classes):
+        raise _not_one_class(columns, num_classes, "dataset.targets")
+    _check_numbers(columns, np.arange(len(columns)), num_classes, "dataset.targets, ")
+
+
+def check_class_targets(targets: Sequence[Any], rows: Sequence[int], num_classes: Sequence[int]) -> None:
+    """Raise ``DataError`` unless ``targets``, those of the data at ``rows``, are classes, see ``check_classes``.
+
+    One value may come in any shape and dtype.
+    """
+    blocks = []
+    for target, row in zip(targets, rows, strict=True):
+        text = next((one for one in np.ravel(np.asarray(target, dtype=object)) if isinstance(one, str | bytes)), None)
+        if text is not None:
+            what = f"the target of row {row} is text, {text!r}: a class is a number from 0 to {num_classes[0] - 1}"
+            raise fail(what, "data.dataset", "number the classes in the data set, e.g. sorted(names).index(name)")
+        try:
+            blocks.append(np.asarray(target, dtype=np.float64).reshape(1, -1))
+        except (TypeError, ValueError) as error:
+            what = f"the target of row {row} is a {type(target).__name__}: a class is one number"
+            raise fail(what, "data.dataset", "return a whole number as the target of a datum") from error
+        if blocks[-1].shape[1] != len(num_classes):
+            raise _not_one_class(blocks[-1], num_classes, f"data.dataset, row {row}")
+    if blocks:
+        _check_numbers(np.concatenate(blocks), np.asarray(rows), num_classes, "data.dataset, ")
+
+
+def _not_one_class(rows: npt.NDArray[Any], num_classes: Sequence[int], where: str) -> DataError:
+    is_mark = len(num_classes) == 1 and bool(np.isin(rows, (0, 1)).all()) and rows.shape[1] > 1
+    if is_mark and bool((rows.sum(axis=1) == 1).all()):
+        what = f"a target is one-hot, {rows.shape[1]} values: a class is one number"
+        return fail(what, where, "return y.argmax() in place of y")
+    wanted = "one class" if len(num_classes) == 1 else f"{len(num_classes)} classes"
+    hint = "several labels of a datum are several tasks: data.tasks={a: 2, b: 2}" if is_mark else "check the shape of y"
+    return fail(f"a target has {rows.shape[1]} values, not {wanted}", where, hint)
+
+
+def _check_numbers(
+    columns: npt.NDArray[Any], rows: npt.NDArray[np.int64], num_classes: Sequence[int], where: str
+) -> None:
     for column, count in zip(columns.T, num_classes, strict=True):
-        wrong = np.flatnonzero((column < 0) | (column >= count) | (column != np.floor(column)))
+        wrong = np.flatnonzero(~((column >= 0) & (column < count) & (column == np.floor(column))))
         if len(wrong):
-            where = f"dataset.targets, row {wrong[0]}"
-            raise fail(f"a target is no class from 0 to {count - 1}", where, "data.task=regression")
+            value = column[wrong[0]].item()
+            from_one = bool((column >= 1).all() and (column <= count).all())
+            hint = (
+                "return y - 1: classes count from 0" if from_one else f"data.num_outputs={count} is what they are to be"
+            )
+            what = f"a target is {value:g}, no class from 0 to {count - 1}"
+            raise fail(what, f"{where}row {rows[wrong[0]]}", hint)

@@ -9,7 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from alrun.core.errors import DataError
 from alrun.core.types import Task
+from alrun.data.origins import centered
 from alrun.data.problems import fail
 
 __all__ = ["encode_classes", "encode_values", "guess_task"]
@@ -18,10 +20,12 @@ MANY_CLASSES = 20
 
 
 def guess_task(values: npt.NDArray[Any]) -> Task:
-    """Return the task that target ``values`` ``[N]`` or ``[N, T]`` suggest.
+    """Return the task that target ``values`` ``[N]``, ``[N, 1]`` or ``[N, T]`` suggest.
 
     Text and truth values are classes; whole numbers are classes when at most 20 differ; all else is a regression.
     """
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
     if values.ndim > 1:
         return Task.REGRESSION
     if values.dtype.kind not in "iuf":
@@ -34,14 +38,16 @@ def encode_classes(values: npt.NDArray[Any], where: str) -> tuple[Tensor, tuple[
     """Return classes ``[N]`` ``int64``, numbered in sorted order of their values, and their names.
 
     Args:
-        values: ``[N]`` of whole numbers, truth values or text.
+        values: ``[N]`` or ``[N, 1]`` of whole numbers, truth values or text.
         where: What to call the values in an error.
 
     Raises:
         DataError: Another shape, or numbers that are not whole.
     """
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
     if values.ndim != 1:
-        raise fail(f"classes must be one value a row, not {values.shape[1:]}", where, "data.task=regression")
+        raise _not_one_class(values, where)
     fractional = values.dtype.kind == "f" and (~np.isfinite(values) | (values != np.floor(values)))
     if np.any(fractional):
         row = int(np.flatnonzero(fractional)[0])
@@ -52,8 +58,23 @@ def encode_classes(values: npt.NDArray[Any], where: str) -> tuple[Tensor, tuple[
     return torch.from_numpy(numbers.astype(np.int64)), names
 
 
-def encode_values(values: npt.NDArray[Any], where: str) -> Tensor:
-    """Return regression targets ``[N, T]`` ``float32`` for numbers ``[N]`` or ``[N, T]``.
+def _not_one_class(values: npt.NDArray[Any], where: str) -> DataError:
+    """Return the error of several values a row, which may be one class in another form, or several tasks."""
+    is_mark = values.ndim == 2 and values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all())
+    if is_mark and bool((values.sum(axis=1) == 1).all()):
+        what = f"targets are one-hot, {list(values.shape)}: a class is one number a row"
+        return fail(what, where, "save y.argmax(axis=1) in place of y")
+    what = f"targets are {list(values.shape)}: classes must be one value a row"
+    if is_mark:
+        hint = "several labels a row are several tasks: data=table data.target=[a,b] learner=multitask query=multitask"
+        return fail(what, where, f"{hint}, one column each")
+    return fail(what, where, "save one column of y")
+
+
+def encode_values(values: npt.NDArray[Any], where: str) -> tuple[Tensor, tuple[float, ...]]:
+    """Return regression targets ``[N, T]`` ``float32`` for numbers ``[N]`` or ``[N, T]``, and their origins ``[T]``.
+
+    These have been subtracted, see ``TaskSpec.target_origin``; there are none where nothing has been.
 
     Raises:
         DataError: They are not numbers, or have another shape.
@@ -61,6 +82,5 @@ def encode_values(values: npt.NDArray[Any], where: str) -> Tensor:
     if values.dtype.kind not in "biuf" or values.ndim not in (1, 2):
         what = f"a regression needs numbers [N] or [N, T]; these are {values.dtype} {list(values.shape)}"
         raise fail(what, where, "data.task=classification")
-    columns = values[:, None] if values.ndim == 1 else values
-    with np.errstate(over="ignore"):
-        return torch.from_numpy(columns.astype(np.float32))
+    block, origin = centered(values[:, None] if values.ndim == 1 else values)
+    return torch.from_numpy(block), origin

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from alrun.core.suggest import nearest
 from alrun.core.types import Task, TaskSpec
+from alrun.data.encoding import encode_values
 from alrun.data.problems import fail
 from alrun.data.simulators import SIMULATORS
 from alrun.data.source import ArraySource
@@ -57,8 +58,8 @@ class Function(ArraySource):
         dimension = len(compute.bounds)
         draw = sobol if design == "sobol" else latin_hypercube
         inputs = draw(n_samples, dimension, generator_seed)
-        targets = compute(inputs).to(torch.float32).unsqueeze(1)
-        spec = TaskSpec(Task.REGRESSION, (dimension,), 1)
+        targets, origin = encode_values(compute(inputs).numpy(), simulator)
+        spec = TaskSpec(Task.REGRESSION, (dimension,), 1, target_origin=origin)
         super().__init__(inputs, targets, spec, validation_size=validation_size, test_size=test_size)
 
 

@@ -15,12 +15,13 @@ from torch import Tensor
 from alrun.core.seeding import Seeds
 from alrun.core.types import Split, Task, TaskSpec
 from alrun.data.embeddings import Embeddings
+from alrun.data.origins import shifted
 from alrun.data.problems import fail
 from alrun.data.split import check_sizes, split_rows
 from alrun.pool.labels import num_classes
 from alrun.pool.rows import as_rows
 
-__all__ = ["ArraySource"]
+__all__ = ["ArraySource", "flat_chunks"]
 
 CHUNK_VALUES = 1 << 22
 
@@ -35,6 +36,7 @@ class ArraySource:
         task: What the targets of this kind of source are; ``None`` where only the data tell.
         spec: What a learner must know of the data.
         array: The inputs ``[N, *input_shape]`` as they are held, in any real dtype.
+        notes: What was made of the data, to be told to the user.
     """
 
     task: ClassVar[Task | None] = None
@@ -51,6 +53,7 @@ class ArraySource:
         scale: float = 1.0,
         partial_labels: bool = False,
         embeddings: Tensor | npt.NDArray[Any] | None = None,
+        origins: tuple[float, ...] = (),
     ) -> None:
         """Hold the data and check that it can be used.
 
@@ -65,6 +68,8 @@ class ArraySource:
             scale: Factor that inputs are multiplied by as they are read, e.g. 1/255 for images of bytes.
             partial_labels: Whether requests name a row and one of several tasks, rather than all tasks of a row.
             embeddings: ``[N, d]`` vectors to compare rows by where no model is at hand.
+            origins: What is subtracted from the columns of flat inputs, ``[d]``, or from all values of others, ``[1]``,
+                as they are read and before they are scaled; none for nothing.
 
         Raises:
             DataError: Lengths differ, a value is not finite, there is one class only, or too few rows for the split.
@@ -72,6 +77,8 @@ class ArraySource:
         self.array, self._targets, self.spec = inputs, targets, spec
         self.validation_size, self.test_size, self._scale = validation_size, test_size, scale
         self._labeled = np.asarray([] if labeled is None else list(labeled), dtype=np.int64)
+        self._origins = origins
+        self.notes: tuple[str, ...] = ()
         self.partial_labels = partial_labels
         self._vectors = None if embeddings is None else Embeddings(embeddings, len(targets))
         self._fingerprint: str | None = None
@@ -102,7 +109,8 @@ class ArraySource:
         if self._fingerprint is None:
             dtype = str(self.array.dtype).removeprefix("torch.")
             head = (self.spec, tuple(self.array.shape), dtype, self._scale, self._labeled.tolist())
-            described = repr((*head, self.spec.tasks) if self.spec.tasks else head)
+            origins = (self.spec.input_origin, self.spec.target_origin)
+            described = repr((*head, *(self.spec.tasks and (self.spec.tasks,)), *(origins if any(origins) else ())))
             digest = hashlib.sha256(described.encode())
             for block in chain((self.array[chunk] for chunk in self._chunks()), [self._targets]):
                 raw = np.ascontiguousarray(block.numpy() if isinstance(block, Tensor) else block)
@@ -118,13 +126,15 @@ class ArraySource:
             block = block.to(torch.float32)
         else:
             picked = self.array[rows if isinstance(rows, slice) else rows.numpy()]
+            if self._origins:
+                whole = shifted(flat(picked), self._origins).reshape(picked.shape)
+                return torch.from_numpy(whole) if self._scale == 1.0 else torch.from_numpy(whole) * self._scale
             with np.errstate(over="ignore"):
                 block = torch.from_numpy(np.array(picked, dtype=np.float32, copy=isinstance(rows, slice) or None))
         return block if self._scale == 1.0 else block * self._scale
 
     def _chunks(self) -> Iterator[slice]:
-        step = max(1, CHUNK_VALUES // max(1, int(np.prod(self.array.shape[1:]))))
-        return (slice(start, start + step) for start in range(0, len(self.array), step))
+        return _slices(tuple(self.array.shape))
 
     def _strata(self) -> npt.NDArray[np.int64]:
         if self.spec.task is Task.CLASSIFICATION:
@@ -166,6 +176,21 @@ class ArraySource:
         if wrong.any():
             row = int(wrong.nonzero()[0, 0])
             raise fail("the target is missing, not finite, or no class of the data", f"row {row}", "leave the row out")
+
+
+def flat(block: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return ``block`` ``[n, ...]`` with its columns as they may have origins: ``[n, d]``, else ``[n · …, 1]``."""
+    return block if block.ndim == 2 else block.reshape(-1, 1)
+
+
+def flat_chunks(array: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Yield ``array`` ``[N, ...]`` chunk by chunk, each ``flat``."""
+    return (flat(array[chunk]) for chunk in _slices(array.shape))
+
+
+def _slices(shape: tuple[int, ...]) -> Iterator[slice]:
+    step = max(1, CHUNK_VALUES // max(1, int(np.prod(shape[1:]))))
+    return (slice(start, start + step) for start in range(0, shape[0], step))
 
 
 def _first_bad_row(block: Tensor) -> int | None:

@@ -20,8 +20,11 @@ def resolve_size(size: float, rows: int, key: str) -> int:
     """Return how many of ``rows`` a size means: a fraction below 1 (rounded, at least one row), or a count.
 
     Raises:
-        DataError: ``size`` is negative, no number, or a count with a fractional part; ``key`` is named.
+        DataError: ``size`` is negative, no number, or neither a fraction below 1 nor a whole number; ``key`` is named.
     """
+    if isinstance(size, float) and size >= 1 and size == int(size):
+        hint = f"{key}=0.2 (a fifth of the rows) or {key}={int(size)} (so many rows, written as a whole number)"
+        raise DataError(Problem(f"{size} is neither a fraction below 1 nor a whole number of rows", key, hint))
     if not 0 <= size < float("inf") or (size >= 1 and size != int(size)):
         hint = f"{key}=0.2 (a fifth of the rows), {key}=100 (so many rows) or {key}=0 (none)"
         raise DataError(Problem(f"{size} is neither a fraction below 1 nor a number of rows", key, hint))

@@ -1,8 +1,8 @@
-"""Your own table: CSV or Parquet, with a target column, numbers and categories."""
+"""Your own table: a text, Arrow or Excel file with a target column, numbers and categories."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +10,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from alrun.core.errors import DataError
 from alrun.core.types import Task, TaskPart, TaskSpec
-from alrun.data.columns import SUFFIXES, choose_columns, dummies, numbers, read_table
+from alrun.data.columns import Columns, choose_columns, dummies, numbers
 from alrun.data.embeddings import open_embeddings
-from alrun.data.encoding import encode_classes, encode_values, guess_task
+from alrun.data.encoding import encode_classes, guess_task
+from alrun.data.files import SUFFIXES, FileOptions, TableFile, read_file
+from alrun.data.kinds import Kind, odd_values
 from alrun.data.problems import existing_file, fail, parse_task
 from alrun.data.source import ArraySource
 
@@ -26,10 +29,15 @@ __all__ = ["Table"]
 class Table(ArraySource):
     """Rows of a file: numeric columns first, then one column of 0 and 1 for each category.
 
-    Numeric columns are raw; the learner standardises them on what is labelled. Categories are those of the whole file,
-    so that the input has the same shape whatever is labelled; a missing category is one of its own, a missing number is
-    refused.
+    Numeric columns are raw; the learner standardises them on what is labelled. One whose values are so far from 0 that
+    ``float32`` would lose them is counted from another origin, see ``TaskSpec``. A column of vectors becomes their
+    components, durations become seconds, dates are left out unless listed. Categories are those of the whole file, so
+    that the input has the same shape whatever is labelled; a missing category is one of its own, a missing number is
+    refused. A column whose values almost all are numbers is refused, unless it is listed.
     Rows count from 0, header not counted.
+
+    Attributes:
+        notes: What each column was taken for, one line each.
     """
 
     def __init__(
@@ -41,6 +49,11 @@ class Table(ArraySource):
         numeric: Sequence[str] | None = None,
         categorical: Sequence[str] | None = None,
         drop: Sequence[str] = (),
+        sep: str | None = None,
+        encoding: str | None = None,
+        decimal: str | None = None,
+        na_values: Sequence[Any] | None = None,
+        sheet: str | int | None = None,
         embeddings: str | None = None,
         labeled: Sequence[int] | None = None,
         partial_labels: bool = False,
@@ -50,13 +63,19 @@ class Table(ArraySource):
         """Read the file.
 
         Args:
-            path: A ``.csv``, ``.csv.gz``, ``.tsv``, ``.parquet`` or ``.pq`` file.
+            path: A ``.csv``, ``.csv.gz``, ``.tsv``, ``.jsonl``, ``.parquet``, ``.pq``, ``.feather`` or ``.xlsx`` file.
             target: The column to predict; several for several classifications, or a regression with several targets.
             task: ``classification``, ``regression``, or ``auto`` for what the target looks like (``guess_task``);
                 several targets are classifications where each of them looks like one.
-            numeric: Columns that are numbers; ``None`` for all of a numeric type that have no other role.
-            categorical: Columns that are categories; ``None`` for all others, except dates.
+            numeric: Columns that are numbers; ``None`` for all that hold such and have no other role.
+            categorical: Columns that are categories; ``None`` for all others, except dates. A target that is listed
+                is taken as text.
             drop: Columns to leave out.
+            sep: See ``FileOptions``.
+            encoding: See ``FileOptions``.
+            decimal: See ``FileOptions``.
+            na_values: See ``FileOptions``.
+            sheet: See ``FileOptions``.
             embeddings: A ``.npy`` file ``[N, d]``, memory-mapped: vectors to compare rows by.
             labeled: See ``ArraySource``.
             partial_labels: See ``ArraySource``.
@@ -68,17 +87,19 @@ class Table(ArraySource):
         """
         wanted = parse_task(task)
         file = existing_file(path, "data.path", SUFFIXES)
-        frame = read_table(file)
+        table = read_file(file, FileOptions(sep, encoding, decimal, na_values, sheet))
+        frame, where = table.frame, str(file)
         targets = _listed(target)
         if not targets:
             raise fail("names no column", "data.target", f"one of {', '.join(map(str, frame.columns))}")
         numeric, categorical = (names if names is None else _listed(names) for names in (numeric, categorical))
-        columns = choose_columns(frame, targets, numeric, categorical, _listed(drop))
-        values, described = _targets(frame, targets, wanted, str(file))
-        inputs = np.concatenate(
-            [numbers(frame, columns.numeric, str(file)), dummies(frame, columns.categorical)], axis=1
-        )
-        spec = TaskSpec(input_shape=(inputs.shape[1],), standardize=tuple(range(len(columns.numeric))), **described)
+        columns = choose_columns(frame, targets, numeric, categorical, _listed(drop), where)
+        values, described = _targets(table, targets, wanted, columns, categorical or (), where)
+        block, origins = numbers(frame, columns.numeric, columns.kinds, where, table.text)
+        inputs = np.concatenate([block, dummies(frame, columns.categorical)], axis=1)
+        if origins:
+            described["input_origin"] = (*origins, *[0.0] * (inputs.shape[1] - len(origins)))
+        spec = TaskSpec(input_shape=(inputs.shape[1],), standardize=tuple(range(block.shape[1])), **described)
         options: dict[str, Any] = {
             "validation_size": validation_size,
             "test_size": test_size,
@@ -86,6 +107,7 @@ class Table(ArraySource):
             "embeddings": open_embeddings(embeddings),
         }
         super().__init__(torch.from_numpy(inputs), values, spec, labeled=labeled, **options)
+        self.notes = (*_notes(table, columns, spec), *_target_notes(targets, spec))
 
 
 def _listed(names: object) -> list[str]:
@@ -93,21 +115,28 @@ def _listed(names: object) -> list[str]:
     return [str(name) for name in (names if isinstance(names, list | tuple) else [names])]
 
 
-def _targets(frame: pd.DataFrame, names: list[str], task: Task | None, where: str) -> tuple[Tensor, dict[str, Any]]:
+def _targets(
+    table: TableFile, names: list[str], task: Task | None, columns: Columns, as_text: Sequence[str], where: str
+) -> tuple[Tensor, dict[str, Any]]:
     """Return the encoded targets and what the ``TaskSpec`` says of them."""
+    frame = table.frame
     for name in names:
         missing = np.flatnonzero(frame[name].isna().to_numpy())
         if len(missing):
-            more = f" (and in {len(missing) - 1} more rows)" if len(missing) > 1 else ""
-            what = f"the target {name!r} is missing in row {missing[0]}{more}"
-            raise fail(what, where, "leave such rows out of the file")
-    guesses = {guess_task(_plain(frame[name])) for name in names}
+            raise _missing_target(table, name, missing, where)
+        if task is not Task.REGRESSION and name not in as_text:
+            problems = list(odd_values(frame[name], name, columns.kinds[name], where, is_target=True))
+            if problems:
+                raise DataError(problems)
+    plain = {name: _plain(frame[name], name in as_text) for name in names}
+    guesses = {guess_task(values) for values in plain.values()}
     task = task or (Task.CLASSIFICATION if guesses == {Task.CLASSIFICATION} else Task.REGRESSION)
     if task is Task.REGRESSION:
-        values = encode_values(numbers(frame, names, where), where)
+        block, origin = numbers(frame, names, columns.kinds, where)
         parts = tuple(TaskPart(name, task, 1) for name in names) if len(names) > 1 else ()
-        return values, {"task": task, "num_outputs": values.shape[1], "tasks": parts}
-    encoded = [encode_classes(_plain(frame[name]), f"{where}, column {name!r}") for name in names]
+        described = {"task": task, "num_outputs": block.shape[1], "tasks": parts, "target_origin": origin}
+        return torch.from_numpy(block), described
+    encoded = [encode_classes(plain[name], f"{where}, column {name!r}") for name in names]
     if len(names) == 1:
         classes, found = encoded[0]
         return classes, {"task": task, "num_outputs": len(found), "class_names": found}
@@ -116,6 +145,51 @@ def _targets(frame: pd.DataFrame, names: list[str], task: Task | None, where: st
     return torch.stack([classes for classes, _ in encoded], dim=1), {"task": task, "num_outputs": total, "tasks": parts}
 
 
-def _plain(column: pd.Series[Any]) -> npt.NDArray[Any]:
+def _missing_target(table: TableFile, name: str, missing: npt.NDArray[np.int64], where: str) -> DataError:
+    """Return the error of a target that is missing, which a class may be called."""
+    row = int(missing[0])
+    more = f" (and in {len(missing) - 1} more rows)" if len(missing) > 1 else ""
+    written = "" if table.text is None else str(table.text(name).fillna("").iloc[row])
+    if written.strip():
+        what = f"the target {name!r} is {written!r} in row {row}{more}, which is taken for a missing value"
+        return fail(what, where, "if that is the name of a class: data.na_values=[]; else leave such rows out")
+    return fail(f"the target {name!r} is missing in row {row}{more}", where, "leave such rows out of the file")
+
+
+def _plain(column: pd.Series[Any], as_text: bool) -> npt.NDArray[Any]:
     """Return a column ``[N]`` as numbers or text."""
-    return column.to_numpy() if column.dtype.kind in "biuf" else column.astype(str).to_numpy(dtype=str)
+    return column.to_numpy() if column.dtype.kind in "biuf" and not as_text else column.astype(str).to_numpy(dtype=str)
+
+
+def _notes(table: TableFile, columns: Columns, spec: TaskSpec) -> Iterator[str]:
+    """Yield what each column of inputs was taken for, in the order of the file."""
+    place = 0
+    taken: dict[str, str] = {}
+    for name in columns.numeric:
+        kind = columns.kinds[name]
+        width = len(table.frame[name].iloc[0]) if kind is Kind.VECTOR else 1
+        text = {Kind.VECTOR: f"{width} numbers", Kind.DURATION: "number (seconds)", Kind.DATE: "number (seconds)"}
+        origin = next((value for value in spec.input_origin[place : place + width] if value), 0.0)
+        taken[name] = text.get(kind, "number") + (f", counted from {origin:.15g}" if origin else "")
+        place += width
+    for name in columns.categorical:
+        missing = int(table.frame[name].isna().sum())
+        levels = table.frame[name].astype(object).map(str, na_action="ignore").nunique()
+        taken[name] = f"category with {levels} levels" + (f", missing in {missing} rows" if missing else "")
+    left_out = {**columns.left_out, **table.left_out}
+    for name in (*table.frame.columns, *table.left_out):
+        if name in taken:
+            yield f"column {name!r}: {taken[name]}"
+        elif name in left_out:
+            yield f"column {name!r}: left out ({left_out[name]})"
+
+
+def _target_notes(names: Sequence[str], spec: TaskSpec) -> Iterator[str]:
+    for number, name in enumerate(names):
+        part = spec.tasks[number] if spec.tasks else spec
+        if spec.task is Task.CLASSIFICATION:
+            names_of = ", ".join(part.class_names[:5]) + (", …" if part.num_outputs > 5 else "")
+            yield f"target {name!r}: {part.num_outputs} classes ({names_of})"
+        else:
+            origin = spec.target_origin[number] if spec.target_origin else 0.0
+            yield f"target {name!r}: number" + (f", counted from {origin:.15g}" if origin else "")

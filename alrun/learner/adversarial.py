@@ -20,6 +20,7 @@ from alrun.learner.adversary import UnlabeledStream, discrimination_loss, gradie
 from alrun.learner.base import Learner, OptimizerFactory
 from alrun.learner.checks import choice_problems, dropout_problems, raise_any, size_problems
 from alrun.learner.layers import ACTIVATIONS, dense, flatten_for
+from alrun.learner.losses import one_class_each
 
 __all__ = ["Adversarial"]
 
@@ -117,7 +118,7 @@ class Adversarial(Learner):
         backbone, classifier, critic = self._three_optimizers()
         unlabeled = self._unlabeled(inputs, batch_idx)
         latents = self.latents(inputs)
-        loss = supervised = functional.cross_entropy(self.body[1](latents), targets)
+        loss = supervised = functional.cross_entropy(self.body[1](latents), one_class_each(targets))
         strangers = None if unlabeled is None else self.latents(unlabeled)
         if strangers is not None:
             told_apart = discrimination_loss(self.discriminator(latents), self.discriminator(strangers))

@@ -16,7 +16,7 @@ from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.checks import choice_problems, factory_problems, raise_any, standardize_problems
 from alrun.learner.gaussian import bounded_log_variance, gaussian_nll
-from alrun.learner.losses import loss_problems, weighted_sum
+from alrun.learner.losses import loss_problems, one_class_each, weighted_sum
 from alrun.learner.standardization import column_statistics
 
 __all__ = ["Learner", "OptimizerFactory", "SchedulerFactory"]
@@ -135,7 +135,7 @@ class Learner(LightningModule):
         if self._losses:
             return self._weighted_sum(inputs, targets, None)
         if not self._regression:
-            return functional.cross_entropy(self._raw(inputs), targets)
+            return functional.cross_entropy(self._raw(inputs), one_class_each(targets))
         standard = (targets.reshape(len(inputs), -1) - self.target_mean) / self.target_std
         if self._gaussian:
             return gaussian_nll(*self._standard_moments(inputs), standard)
@@ -144,7 +144,7 @@ class Learner(LightningModule):
     def loss_terms(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return the scalar value of each of several losses, without their weights, by name."""
         if not self._regression:
-            logits = self._raw(inputs)
+            logits, targets = self._raw(inputs), one_class_each(targets)
             return {name: loss(logits, targets) for name, loss in self._losses.items()}
         standard = (targets.reshape(len(inputs), -1) - self.target_mean) / self.target_std
         moments = self._standard_moments(inputs) if self._gaussian else (self._raw(inputs),)

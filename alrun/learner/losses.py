@@ -15,7 +15,15 @@ from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.gaussian import gaussian_nll
 
-__all__ = ["CrossEntropy", "GaussianNLL", "SquaredError", "Weighted", "loss_problems", "weighted_sum"]
+__all__ = [
+    "CrossEntropy",
+    "GaussianNLL",
+    "SquaredError",
+    "Weighted",
+    "loss_problems",
+    "one_class_each",
+    "weighted_sum",
+]
 
 
 class Weighted(nn.Module):
@@ -73,6 +81,11 @@ class GaussianNLL(Weighted):
     def forward(self, mean: Tensor, log_variance: Tensor, targets: Tensor) -> Tensor:  # type: ignore[override]
         """Return the loss without its weight."""
         return gaussian_nll(mean, log_variance, targets)
+
+
+def one_class_each(targets: Tensor) -> Tensor:
+    """Return classes ``[B]`` ``int64`` of ``targets`` ``[B]`` or ``[B, 1]`` in any dtype: the form that was checked."""
+    return targets.flatten().long()
 
 
 def weighted_sum(losses: Mapping[str, Any], terms: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -168,7 +168,7 @@ class MultiTask(Learner):
         """
         columns = targets.reshape(len(inputs), -1)
         if not self._regression:
-            return joint_cross_entropy(self._raw(inputs).split(self._sizes, dim=-1), columns)
+            return joint_cross_entropy(self._raw(inputs).split(self._sizes, dim=-1), columns.long())
         standard = ((columns - self.target_mean) / self.target_std).nan_to_num()
         if not self._gaussian:
             return joint_mean((standard - self._raw(inputs)).square(), columns)

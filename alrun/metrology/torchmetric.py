@@ -16,6 +16,7 @@ from alrun.metrology.base import Metrology
 from alrun.metrology.classification import predictive_probabilities
 from alrun.metrology.regression import predictive_moments
 from alrun.metrology.tasks import by_task, task_metrics
+from alrun.pool.labels import from_zero
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -93,7 +94,8 @@ class TorchMetric(Metrology):
         spec, truth = self._spec, targets.cpu()
         if spec.task is Task.REGRESSION:
             mean = predictive_moments(prediction, spec.num_outputs).mean
-            truth = truth.double().reshape(mean.shape)
+            truth = from_zero(truth.double().reshape(mean.shape), spec.target_origin)
+            mean = from_zero(mean, spec.target_origin)
             return (mean.split(1, dim=1), truth.split(1, dim=1)) if spec.tasks else ([mean], [truth])
         logits = task_outputs(prediction.outputs, spec)
         values = [predictive_probabilities(replace(prediction, outputs=one)) for one in logits]

@@ -17,6 +17,8 @@ __all__ = [
     "MISSING",
     "encode_targets",
     "encode_task_labels",
+    "from_origin",
+    "from_zero",
     "missing_value",
     "num_classes",
     "refuse_unlabeled",
@@ -58,6 +60,7 @@ def num_classes(spec: TaskSpec) -> Tensor:
 def encode_targets(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
     """Return labels: ``[n]`` ``int64`` classes, ``[n, T]`` of them for several tasks, or ``[n, T]`` finite ``float32``.
 
+    The last are less the data's ``target_origin``.
     Numbers are converted in one go; tensors and arrays (as for ``T > 1``) are stacked. Labels that are fine alone are
     fine together, whatever shapes they come in.
 
@@ -76,6 +79,16 @@ def encode_targets(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
     if block.is_complex():
         raise StrategyError("labels that are not numbers: they are complex")
     return _classes(block, spec) if spec.task is Task.CLASSIFICATION else _values(block, spec)
+
+
+def from_origin(values: Tensor, origin: tuple[float, ...]) -> Tensor:
+    """Return ``values`` ``[..., T]`` less ``origin`` ``[T]``, in ``float64``; as they are where there is none."""
+    return values.double() - torch.tensor(origin, dtype=torch.float64) if origin else values
+
+
+def from_zero(values: Tensor, origin: tuple[float, ...]) -> Tensor:
+    """Return ``values`` ``[..., T]`` with ``origin`` ``[T]`` added, in ``float64``; as they are where there is none."""
+    return values.double() + torch.tensor(origin, dtype=torch.float64) if origin else values
 
 
 def missing_value(spec: TaskSpec) -> float:
@@ -101,7 +114,8 @@ def encode_task_labels(labels: Sequence[Any], tasks: Tensor, spec: TaskSpec) -> 
     if spec.task is Task.REGRESSION:
         if not given.isfinite().all():
             raise StrategyError("a label is not finite; answer such a request with status 'failed'")
-        return given.to(torch.float32)
+        origin = torch.tensor(spec.target_origin, dtype=torch.float64)
+        return (given - origin[tasks] if spec.target_origin else given).to(torch.float32)
     limit = num_classes(spec)[tasks]
     wrong = (given != given.floor()) | (given < 0) | (given >= limit)
     if wrong.any():
@@ -114,7 +128,10 @@ def _classes(block: Tensor, spec: TaskSpec) -> Tensor:
     shape = (len(block), len(spec.tasks)) if spec.tasks else (len(block),)
     if block.numel() != math.prod(shape):
         wanted = f"{len(spec.tasks)} classes" if spec.tasks else "one class"
-        raise StrategyError(f"{wanted} a label {'are' if spec.tasks else 'is'} expected, not {tuple(block.shape[1:])}")
+        is_one_hot = not spec.tasks and block.shape[1:].numel() == spec.num_outputs and block.ndim > 1
+        hint = "\n    → a one-hot label is given as its class, label.argmax()" if is_one_hot else ""
+        what = f"{wanted} a label {'are' if spec.tasks else 'is'} expected, not {tuple(block.shape[1:])}"
+        raise StrategyError(what + hint)
     given = block.reshape(shape)
     classes, limit = given.to(torch.int64), num_classes(spec).expand(shape)
     wrong = (classes != given) | (classes < 0) | (classes >= limit)
@@ -128,7 +145,7 @@ def _values(block: Tensor, spec: TaskSpec) -> Tensor:
     count = len(block)
     if block.numel() != count * spec.num_outputs:
         raise StrategyError(f"{spec.num_outputs} values a label are expected, not shape {tuple(block.shape[1:])}")
-    values = block.reshape(count, spec.num_outputs).to(torch.float32)
+    values = from_origin(block.reshape(count, spec.num_outputs), spec.target_origin).to(torch.float32)
     if not values.isfinite().all():
         raise StrategyError("a label is not finite; a label strategy should answer such a request with status 'failed'")
     return values

@@ -11,7 +11,7 @@ from torch import Tensor
 from alrun.core.errors import StrategyError
 from alrun.core.types import Task, TaskSpec
 from alrun.pool.growing import GrowingTensor
-from alrun.pool.labels import encode_targets
+from alrun.pool.labels import encode_targets, from_origin
 
 __all__ = ["LARGE", "GivenTargets", "KeptTargets", "LargeRows", "TensorTargets", "is_large"]
 
@@ -89,9 +89,9 @@ class GivenTargets:
 class LargeRows:
     """Targets ``[T]`` ``float32``, kept as they came: those of the label log are maps of its files."""
 
-    def __init__(self, width: int) -> None:
-        """Start empty, for targets of ``width`` values."""
-        self._width = width
+    def __init__(self, width: int, origin: tuple[float, ...] = ()) -> None:
+        """Start empty, for targets of ``width`` values, which are kept less their ``origin``."""
+        self._width, self._origin = width, origin
         self._rows: list[Tensor] = []
 
     def __len__(self) -> int:
@@ -121,7 +121,7 @@ class LargeRows:
             raise StrategyError(
                 "a label is not finite; a label strategy should answer such a request with status 'failed'"
             )
-        return row.reshape(self._width)
+        return from_origin(row.reshape(self._width), self._origin)
 
     def extend(self, rows: Sequence[Tensor]) -> None:
         """Add what ``checked`` returned."""

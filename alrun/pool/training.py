@@ -255,4 +255,8 @@ class TrainingPool:
 def _kept(source: Source) -> KeptTargets:
     if isinstance(source, DatumSource):
         return GivenTargets(source.spec)
-    return LargeRows(source.spec.num_outputs) if is_large(source.spec) else TensorTargets(source.spec)
+    return (
+        LargeRows(source.spec.num_outputs, source.spec.target_origin)
+        if is_large(source.spec)
+        else TensorTargets(source.spec)
+    )

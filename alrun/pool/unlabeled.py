@@ -11,6 +11,7 @@ from torch import Tensor
 from alrun.core.errors import StrategyError
 from alrun.core.protocols.pool import Source
 from alrun.core.request import Request, request_of
+from alrun.pool.labels import from_zero
 from alrun.pool.rows import Rows, as_rows
 from alrun.pool.status import RowStatus, StatusTable
 from alrun.pool.subset import Subset
@@ -116,6 +117,8 @@ class UnlabeledPool(Subset):
     def gather(self, items: Iterable[Any]) -> Any:
         """Return the inputs of requests as one minibatch: rows, uuids of new data, inputs of new points.
 
+        Where inputs have an origin it is added, and they are ``float64``: whoever labels them sees what the file holds.
+
         Raises:
             StrategyError: One is neither, or not a row of the source.
         """
@@ -125,17 +128,20 @@ class UnlabeledPool(Subset):
             return self.datum_source.inputs_of(self.datum_source.made(requests))
         known = iter(self.source.inputs(rows) if len(rows) else ())
         points = (next(known) if one.row is not None else torch.as_tensor(one.point) for one in requests)
-        return torch.stack([point.to(torch.float32) for point in points])
+        block = torch.stack([point.to(torch.float32) for point in points])
+        return from_zero(block, self.spec.input_origin)
 
     def reveal(self, rows: Rows) -> Tensor:
         """Return the source's own targets of ``rows``, ``[n]`` ``int64`` or ``[n, T]`` ``float32``.
+
+        Where targets have an origin it is added: labels are whole, and ``float64`` then.
 
         Raises:
             StrategyError: One is not a row of the source, or is held out for validation or test.
         """
         known = self.status.known(rows)
         self.status.refuse_held_out(known)
-        return self.source.targets(known)
+        return from_zero(self.source.targets(known), self.spec.target_origin)
 
     def take(self, keys: Rows) -> None:
         """Mark rows as pending, or the requests of these numbers: they leave the pool. All or none.

@@ -66,6 +66,10 @@ class Builder:
         function = getattr(self.data, "fingerprint", None)
         return str(function()) if callable(function) else None
 
+    def notes(self) -> tuple[str, ...]:
+        """Return what was made of the data, one line each, where they say so."""
+        return tuple(getattr(self.data, "notes", ()))
+
     def components(self) -> Components:
         """Build everything.
 

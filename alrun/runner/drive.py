@@ -30,6 +30,7 @@ def drive(
     journal: Journal,
     secrets: Secrets,
     notices: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> AlrunError | None:
     """Run, or go on, until the end; write the records; return what ended it, if an error did.
 
@@ -43,6 +44,7 @@ def drive(
         journal: What is told there of how it goes.
         secrets: What no message may hold.
         notices: What is to be said before anything else.
+        notes: What was made of the data, for the log.
     """
     from alrun.driver.driver import Driver
     from alrun.store.projections import changed_projections
@@ -57,6 +59,8 @@ def drive(
         for notice in notices:
             logger.warning(notice)
             sys.stderr.write(f"warning: {printable(notice)}\n")
+        for note in notes:
+            logger.info("%s", note)
         for name, what in changed_projections(directory, journal.sealed):
             if name != directory.config.name:  # written already
                 logger.warning("%s %s: written anew", name, what)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alrun.config.compose import Composed, Sweep
@@ -29,11 +29,13 @@ class Job:
         words: What it is composed from.
         directory: Where it lies.
         finished: Whether it was finished before.
+        notes: What was made of its data, where they were looked at.
     """
 
     words: tuple[str, ...]
     directory: RunDirectory
     finished: bool
+    notes: tuple[str, ...] = ()
 
 
 def job_of(composed: Composed, trust: Trust) -> Job:
@@ -52,7 +54,7 @@ def checked(sweep: Sweep, trust: Trust) -> list[Job]:
     Raises:
         ConfigError: With everything that is wrong, over all jobs.
     """
-    return _gathered(sweep, trust, lambda experiment: experiment.check(), lambda: None)
+    return _gathered(sweep, trust, lambda experiment: experiment.check() or (), lambda: None)
 
 
 def rehearsed(sweep: Sweep, trust: Trust, advance: Callable[[], None] = lambda: None) -> list[Job]:
@@ -68,16 +70,16 @@ def rehearsed(sweep: Sweep, trust: Trust, advance: Callable[[], None] = lambda: 
     """
     sources: dict[str, Any] = {}
 
-    def rehearse(experiment: Experiment) -> None:
+    def rehearse(experiment: Experiment) -> tuple[str, ...]:
         while len(sources) > SOURCES:
             del sources[next(iter(sources))]
-        experiment.rehearse(sources)
+        return experiment.rehearse(sources)
 
     return _gathered(sweep, trust, rehearse, advance)
 
 
 def _gathered(
-    sweep: Sweep, trust: Trust, check: Callable[[Experiment], None], advance: Callable[[], None]
+    sweep: Sweep, trust: Trust, check: Callable[[Experiment], tuple[str, ...]], advance: Callable[[], None]
 ) -> list[Job]:
     jobs: list[Job] = []
     seen: set[bytes] = set()
@@ -90,7 +92,7 @@ def _gathered(
             key = _apart_from_seed(experiment)
             if not finished and key not in seen:
                 seen.add(key)
-                check(experiment)
+                jobs[-1] = replace(jobs[-1], notes=check(experiment))
         except ConfigError as error:
             problems |= dict.fromkeys(error.problems)
         advance()

@@ -116,8 +116,10 @@ class Experiment:
                 self._bound = checked(self.config, self._trust)
         return self._bound
 
-    def rehearse(self, sources: dict[str, Any]) -> None:
-        """Check and build everything once, and drop it; ``sources`` keeps the data for the rehearsal of other jobs.
+    def rehearse(self, sources: dict[str, Any]) -> tuple[str, ...]:
+        """Check and build everything once, and drop it; return what was made of the data.
+
+        ``sources`` keeps the data for the rehearsal of other jobs.
 
         Raises:
             ConfigError: With everything that is wrong.
@@ -128,7 +130,9 @@ class Experiment:
             what = f"cannot write {self.directory.obstacle}"
             raise ConfigError(Problem(what, "output_dir", "output_dir=DIR puts runs elsewhere"))
         with self._secrets.kept():
-            Builder(self.bound(), sources, place=self.directory.path).components()
+            builder = Builder(self.bound(), sources, place=self.directory.path)
+            builder.components()
+            return builder.notes()
 
     def finished(self) -> Outcome | None:
         """Return the outcome of a run that has done all this already and still shows it, or ``None``."""
@@ -195,13 +199,13 @@ class Experiment:
     def _must_set_aside(self) -> bool:
         return bool(self.config["fresh"]) and (self.directory.exists or bool(self.directory.rescued))
 
-    def _built(self) -> tuple[Components, Settings, str | None]:
+    def _built(self) -> tuple[Components, Settings, str | None, tuple[str, ...]]:
         from alrun.driver.guards.threads import computing_threads
         from alrun.runner.build import Builder
 
         builder = Builder(self.bound(), place=self.directory.path, choices=self._composed.choices)
         with self._secrets.kept(), computing_threads(1):
-            return builder.components(), read(Settings, self.config), builder.fingerprint()
+            return builder.components(), read(Settings, self.config), builder.fingerprint(), builder.notes()
 
     def _run_built(
         self,
@@ -209,6 +213,7 @@ class Experiment:
         components: Components,
         settings: Settings,
         fingerprint: str | None,
+        notes: Sequence[str],
         listeners: Sequence[Callback],
     ) -> Outcome:
         lock.check()
@@ -226,7 +231,7 @@ class Experiment:
         components.callbacks = own | named(components.callbacks)
         if stored is not None:
             self.write_config(self.directory)
-        error = drive(self.directory, lock, components, settings, journal, self._secrets, notices)
+        error = drive(self.directory, lock, components, settings, journal, self._secrets, notices, notes)
         return Outcome(self.directory.path, journal.info, exit_code=error.exit_code if error else 0, error=error)
 
     def description(self) -> dict[str, Any]:
@@ -236,7 +241,7 @@ class Experiment:
             ConfigError: It cannot be run as described.
         """
         self.check()
-        _, _, fingerprint = self._built()
+        _, _, fingerprint, _ = self._built()
         return self._new_info(fingerprint, algorithms_of(self.config))
 
     def write_config(self, directory: RunDirectory) -> None:

@@ -187,11 +187,11 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("people.xlsx", b"PK", "cannot tell what 'people.xlsx' is"),
+        ("people.xls", b"PK", "cannot tell what 'people.xls' is"),
         ("people.csv", b"", "cannot be read as a table"),
         ("people.csv", b"label,age\n", "no rows"),
         ("people.csv", b'a,b\n1,2\n"3,4\n', "cannot be read as a table"),
-        ("people.csv", b"a,\xff\xfe\n1,2\n", "cannot be read as a table"),
+        ("people.csv", b"a,\xff\xfe\n1,2\n", "is not UTF-8"),
         ("people.parquet", b"not parquet", "cannot be read as a table"),
     ],
 )

@@ -103,7 +103,7 @@ BY_LOOKUP = [
     "lightning.pytorch.profilers.XLAProfiler",
     "alrun.data.split.torch.hub.load",
     "alrun.data.arrays.Path.unlink",
-    "alrun.data.columns.read_table",
+    "alrun.data.files.read_file",
     "alrun.data.large.LargeRows",
     "alrun.data",
     "alrun.data.digits",

@@ -1,0 +1,260 @@
+"""Tables on disk, read as they stand: the reader makes up no name, drops no column and turns no code into a number."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from alrun.core.errors import DataError, Problem
+from alrun.data.problems import fail
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SUFFIXES", "FileOptions", "TableFile", "read_file"]
+
+SUFFIXES = (".csv", ".csv.gz", ".tsv", ".jsonl", ".parquet", ".pq", ".feather", ".xlsx")
+#: What separators and decimal marks may be called, so that no shell takes them away.
+_MARKS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "point": ".", "\\t": "\t"}
+_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_PADDED = re.compile(rb"(?:^|[^0-9A-Za-z.+-])[ ]*[+-]?0[0-9]")
+_HEAD = 1 << 16
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How a file is written, where its name does not say.
+
+    Attributes:
+        sep: What stands between the fields of a text file, or its name (comma, semicolon, tab, pipe, space).
+        encoding: Encoding of a text file; UTF-8 by default.
+        decimal: Decimal mark of a text file, or its name (point, comma).
+        na_values: Texts that mean that a value is missing, beside an empty field; ``None`` for those of pandas.
+        sheet: Name or number (from 0) of the sheet of a workbook.
+    """
+
+    sep: str | None = None
+    encoding: str | None = None
+    decimal: str | None = None
+    na_values: Sequence[Any] | None = None
+    sheet: str | int | None = None
+
+    def missing(self) -> dict[str, Any]:
+        """Return what pandas is told of missing values."""
+        if self.na_values is None:
+            return {}
+        return {"keep_default_na": False, "na_values": ["", *map(str, self.na_values)]}
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table as it was read.
+
+    Attributes:
+        frame: The columns, by name.
+        left_out: What the table has beside them, and why it is left out.
+        text: Returns a column as it is written in a text file, before anything is taken for missing.
+    """
+
+    frame: pd.DataFrame
+    left_out: dict[str, str] = field(default_factory=dict)
+    text: Callable[[str], pd.Series[Any]] | None = None
+
+
+def read_file(file: Path, options: FileOptions) -> TableFile:
+    """Return the table.
+
+    Raises:
+        DataError: It cannot be parsed, two columns have one name, or it has no rows.
+    """
+    name = file.name.lower()
+    read = next((reader for suffix, reader in _READERS.items() if name.endswith(suffix)), _delimited)
+    if read is not _delimited and (problems := list(_unused(options, read is _workbook, read is _lines))):
+        raise DataError(problems)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # A row that is longer than the header is cut off with a warning alone.
+            warnings.filterwarnings("error", message="Length of header")
+            table = read(file, options)
+    except DataError:
+        raise
+    except UnicodeError as error:
+        raise fail(f"is not {options.encoding or 'UTF-8'}: {error}", str(file), _encoding_hint(file)) from error
+    except LookupError as error:
+        raise fail(f"cannot be read as a table: {error}", str(file), "data.encoding=utf-8") from error
+    except Exception as error:
+        hint = _sep_hint(file, options) if read is _delimited else ""
+        raise fail(f"cannot be read as a table: {error}", str(file), hint) from error
+    if table.frame.empty:
+        raise fail("the table has no rows", str(file))
+    return table
+
+
+def _unused(options: FileOptions, is_workbook: bool, is_text: bool) -> list[Problem]:
+    """Return options that mean nothing for the format."""
+    given = {"sep": options.sep, "decimal": options.decimal}
+    if not is_text:
+        given["encoding"] = options.encoding
+    if not is_workbook:
+        given |= {"na_values": options.na_values, "sheet": options.sheet}
+    return [
+        Problem("means nothing for a file of this kind", f"data.{key}", f"data.{key}=null")
+        for key, value in given.items()
+        if value is not None
+    ]
+
+
+def _delimited(file: Path, options: FileOptions) -> TableFile:
+    import pandas as pd
+
+    if options.sheet is not None:
+        raise fail("a text file has no sheets", "data.sheet", "data.sheet=null")
+    sep = _sep(file, options)
+    shared: dict[str, Any] = {"sep": sep, "encoding": options.encoding, "low_memory": False}
+    head = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False, **shared)
+    names = [str(each) for each in head.iloc[0]]
+    if hint := _sep_hint(file, options, len(names)):
+        what = f"the first line is {'one column' if len(names) == 1 else f'{len(names)} columns'}, parted by {sep!r}"
+        raise fail(what, str(file), hint)
+    _refuse_repeated(names, file)
+    shared |= {"header": 0, "names": list(range(len(names))), "index_col": False}
+    decimal = _MARKS.get(options.decimal or "", options.decimal) or "."
+    frame = pd.read_csv(file, decimal=decimal, **shared, **options.missing())
+
+    def text(column: int, **missing: Any) -> pd.Series[Any]:
+        return pd.read_csv(file, usecols=[column], dtype=str, **shared, **missing)[column]
+
+    if _may_be_padded(file):
+        for column in (number for number in frame if _is_whole(frame[number])):
+            written = text(column, **options.missing())
+            if written.str.match(r"\s*[+-]?0\d+\s*$").any():
+                frame[column] = written  # a code: 007 is not 7
+    place = {name: number for number, name in enumerate(names)}
+    return _named(frame, names, lambda name: text(place[name], keep_default_na=False))
+
+
+def _lines(file: Path, options: FileOptions) -> TableFile:
+    import pandas as pd
+
+    plain: dict[str, Any] = {"dtype": False, "convert_dates": False, "convert_axes": False}
+    frame = pd.read_json(file, lines=True, precise_float=True, encoding=options.encoding or "utf-8", **plain)
+    return _named(frame, [str(name) for name in frame.columns])
+
+
+def _workbook(file: Path, options: FileOptions) -> TableFile:
+    import pandas as pd
+
+    try:
+        import openpyxl  # noqa: F401 - pandas reads workbooks by it
+    except ImportError as error:
+        raise fail(
+            "a workbook is read by openpyxl, which is not installed", str(file), "pip install openpyxl"
+        ) from error
+    with pd.ExcelFile(file, engine="openpyxl") as book:
+        sheets = [str(name) for name in book.sheet_names]
+        sheet = options.sheet if options.sheet is not None else 0
+        known = sheet in sheets if isinstance(sheet, str) else 0 <= sheet < len(sheets)
+        if not known or (options.sheet is None and len(sheets) > 1):
+            what = f"there is no sheet {sheet!r}" if not known else f"there are {len(sheets)} sheets"
+            raise fail(f"{what}: {', '.join(sheets)}", "data.sheet", f"data.sheet={sheets[0]}")
+        cells = book.parse(sheet, header=None, dtype=object, **options.missing())
+    if cells.empty:
+        raise fail("the sheet is empty", str(file))
+    names = ["" if each is None or each != each else str(each) for each in cells.iloc[0]]
+    _refuse_repeated(names, file)
+    return _named(cells.iloc[1:].reset_index(drop=True).infer_objects(), names)
+
+
+def _columnar(file: Path, options: FileOptions) -> TableFile:
+    import pandas as pd
+
+    read = pd.read_feather if file.name.lower().endswith(".feather") else pd.read_parquet
+    frame = read(file)
+    names = [str(name) for name in frame.columns]
+    _refuse_repeated(names, file)
+    index = [str(name) for name in frame.index.names if name is not None]
+    table = _named(frame.reset_index(drop=True), names)
+    table.left_out.update(dict.fromkeys(index, "the index of the data frame that was saved"))
+    return table
+
+
+_READERS: dict[str, Callable[[Path, FileOptions], TableFile]] = {
+    ".parquet": _columnar,
+    ".pq": _columnar,
+    ".feather": _columnar,
+    ".jsonl": _lines,
+    ".xlsx": _workbook,
+}
+
+
+def _named(frame: pd.DataFrame, names: Sequence[str], text: Callable[[str], pd.Series[Any]] | None = None) -> TableFile:
+    """Return the columns under their ``names``, without those that have none."""
+    kept = [number for number, name in enumerate(names) if name.strip()]
+    nameless = {f"column {number}": "it has no name" for number, name in enumerate(names) if not name.strip()}
+    frame = frame.iloc[:, kept]
+    frame.columns = [names[number] for number in kept]
+    return TableFile(frame, nameless, text)
+
+
+def _refuse_repeated(names: Sequence[str], file: Path) -> None:
+    repeated = {name for name in names if name.strip() and names.count(name) > 1}
+    if repeated:
+        twice = next(name for name in names if name in repeated)
+        places = ", ".join(str(place) for place, name in enumerate(names) if name == twice)
+        raise fail(f"{names.count(twice)} columns are called {twice!r} (columns {places})", str(file), "rename one")
+
+
+def _is_whole(column: pd.Series[Any]) -> bool:
+    """Return whether a column has been read as whole numbers, which codes with leading zeros look like."""
+    if column.dtype.kind in "iu":
+        return True
+    return column.dtype.kind == "f" and bool((column.dropna() % 1 == 0).all())
+
+
+def _sep(file: Path, options: FileOptions) -> str:
+    default = "\t" if file.name.lower().endswith(".tsv") else ","
+    return _MARKS.get(options.sep or "", options.sep) or default
+
+
+def _opened(file: Path) -> IO[bytes]:
+    return gzip.GzipFile(file) if file.name.lower().endswith(".gz") else file.open("rb")
+
+
+def _head(file: Path) -> bytes:
+    with _opened(file) as stream:
+        return stream.read(_HEAD)
+
+
+def _may_be_padded(file: Path) -> bool:
+    """Return whether a number with a leading zero may be anywhere in the file; a fast first look."""
+    with _opened(file) as stream:
+        return any(_PADDED.search(line) or b"\0" in line for line in stream)
+
+
+def _sep_hint(file: Path, options: FileOptions, columns: int = 0) -> str:
+    """Return which option to set where the first line is parted by something else into more columns."""
+    try:
+        line = _head(file).decode(options.encoding or "utf-8", errors="replace").lstrip("\r\n").splitlines()[0]
+    except (IndexError, OSError, LookupError):
+        return ""
+    used = _sep(file, options)
+    best = max(_NAMES, key=line.count)
+    if best == used or line.count(best) < max(1, columns) or line.count(best) <= line.count(used):
+        return ""
+    mark = " data.decimal=comma" if used == "," and best == ";" and re.search(rb"\d,\d", _head(file)) else ""
+    return f"data.sep={_NAMES[best]}{mark} (the first line has {line.count(best)} of {best!r})"
+
+
+def _encoding_hint(file: Path) -> str:
+    head = _head(file)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "data.encoding=utf-16 (the file begins with its mark)"
+    if head.count(0) > len(head) // 4:
+        return "data.encoding=utf-16-le" if head[1:2] == b"\0" else "data.encoding=utf-16-be"
+    return "data.encoding=cp1252, if it comes from Windows, or data.encoding=latin-1"
