@@ -61,8 +61,11 @@ def shifted(block: npt.NDArray[Any], origins: Sequence[float]) -> npt.NDArray[np
         if block.dtype.kind in "iu" and all(_fits(origin, block.dtype) for origin in origins):
             whole = np.array([int(origin) for origin in origins], dtype=block.dtype)
             below = np.where(block < whole, whole - block, 0).astype(np.float64)
-            return (np.where(block < whole, 0, block - whole).astype(np.float64) - below).astype(np.float32)
-        return (block.astype(np.float64) - np.asarray(origins)).astype(np.float32)
+            exact = np.where(block < whole, 0, block - whole).astype(np.float64) - below
+        else:
+            exact = block.astype(np.float64) - np.asarray(origins)
+        rounded: npt.NDArray[np.float32] = exact.astype(np.float32)
+        return rounded
 
 
 def _fits(origin: float, dtype: np.dtype[Any]) -> bool:
