@@ -93,7 +93,9 @@ def numbers(
         DataError: A value is no number, missing, infinite or beyond ``float32``: the first row of every such column is
             named.
     """
-    blocks, origins, problems = [np.empty((len(frame), 0), dtype=np.float32)], [], []
+    blocks = [np.empty((len(frame), 0), dtype=np.float32)]
+    origins: list[float] = []
+    problems: list[Problem] = []
     for name in names:
         values = as_numbers(frame[name], kinds[name])
         bad = np.flatnonzero(~np.isfinite(values).all(axis=1))

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from alrun.core.errors import DataError, Problem
 from alrun.data.problems import fail
@@ -98,7 +98,7 @@ def read_file(file: Path, options: FileOptions) -> TableFile:
 
 def _unused(options: FileOptions, is_workbook: bool, is_text: bool) -> list[Problem]:
     """Return options that mean nothing for the format."""
-    given = {"sep": options.sep, "decimal": options.decimal}
+    given: dict[str, Any] = {"sep": options.sep, "decimal": options.decimal}
     if not is_text:
         given["encoding"] = options.encoding
     if not is_workbook:
@@ -128,7 +128,8 @@ def _delimited(file: Path, options: FileOptions) -> TableFile:
     frame = pd.read_csv(file, decimal=decimal, **shared, **options.missing())
 
     def text(column: int, **missing: Any) -> pd.Series[Any]:
-        return pd.read_csv(file, usecols=[column], dtype=str, **shared, **missing)[column]
+        written: pd.Series[Any] = pd.read_csv(file, usecols=[column], dtype=str, **shared, **missing)[column]
+        return written
 
     if _may_be_padded(file):
         for column in (number for number in frame if _is_whole(frame[number])):
@@ -223,7 +224,9 @@ def _sep(file: Path, options: FileOptions) -> str:
 
 
 def _opened(file: Path) -> IO[bytes]:
-    return gzip.GzipFile(file) if file.name.lower().endswith(".gz") else file.open("rb")
+    if file.name.lower().endswith(".gz"):
+        return cast("IO[bytes]", gzip.GzipFile(file))
+    return file.open("rb")
 
 
 def _head(file: Path) -> bytes:

@@ -128,7 +128,9 @@ def _different(column: pd.Series[Any]) -> _Texts:
     counted = texts(column.dropna()).str.strip().value_counts(sort=False)
     import pandas as pd
 
-    return _Texts(pd.Series(counted.index.astype(object), dtype=object).astype(str), counted.to_numpy(dtype=np.int64))
+    return _Texts(
+        pd.Series(counted.index.astype(object), dtype=object).astype(str), counted.to_numpy().astype(np.int64)
+    )
 
 
 def odd_values(column: pd.Series[Any], name: str, kind: Kind, where: str, is_target: bool = False) -> Iterator[Problem]:
@@ -234,5 +236,6 @@ def as_numbers(column: pd.Series[Any], kind: Kind) -> npt.NDArray[Any]:
     if column.dtype.kind == "m":
         return column.dt.total_seconds().to_numpy(dtype=np.float64)[:, None]
     if column.dtype.kind in "iu" and not column.isna().any():
-        return column.to_numpy(dtype=np.int64 if column.dtype.kind == "i" else np.uint64)[:, None]
+        whole: npt.NDArray[Any] = column.to_numpy(dtype=np.int64 if column.dtype.kind == "i" else np.uint64)
+        return whole[:, None]
     return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)[:, None]

@@ -22,7 +22,7 @@ def resolve_size(size: float, rows: int, key: str) -> int:
     Raises:
         DataError: ``size`` is negative, no number, or neither a fraction below 1 nor a whole number; ``key`` is named.
     """
-    if isinstance(size, float) and size >= 1 and size == int(size):
+    if isinstance(size, float) and size >= 1 and size.is_integer():
         hint = f"{key}=0.2 (a fifth of the rows) or {key}={int(size)} (so many rows, written as a whole number)"
         raise DataError(Problem(f"{size} is neither a fraction below 1 nor a whole number of rows", key, hint))
     if not 0 <= size < float("inf") or (size >= 1 and size != int(size)):

@@ -54,7 +54,12 @@ def checked(sweep: Sweep, trust: Trust) -> list[Job]:
     Raises:
         ConfigError: With everything that is wrong, over all jobs.
     """
-    return _gathered(sweep, trust, lambda experiment: experiment.check() or (), lambda: None)
+
+    def check(experiment: Experiment) -> tuple[str, ...]:
+        experiment.check()
+        return ()
+
+    return _gathered(sweep, trust, check, lambda: None)
 
 
 def rehearsed(sweep: Sweep, trust: Trust, advance: Callable[[], None] = lambda: None) -> list[Job]:

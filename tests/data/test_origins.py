@@ -18,6 +18,7 @@ from alrun.data.simulators import SIMULATORS, Simulator
 from alrun.data.source import ArraySource
 from alrun.data.table import Table
 from alrun.pool.pools import pools
+from alrun.pool.training import TrainingPool
 
 ROWS = 240
 OFFSETS = [1e4, -93421.0, 1e6, 2e9, 1.7e9, -1e12]
@@ -65,7 +66,7 @@ def test_an_offset_loses_nothing(tmp_path: Path, kind: str, offset: float) -> No
     np.testing.assert_allclose(
         pool.gather(queried.tolist()).double().numpy(), values()[queried, :2] + offset, atol=slack
     )
-    training = pools(far, Seeds(0)).training
+    training = TrainingPool(far)
     training.extend([Annotation(int(row), label) for row, label in zip(queried, truth.tolist(), strict=True)])
     assert training.targets(torch.arange(20)).allclose(far.targets(queried), atol=slack)
 
