@@ -234,7 +234,7 @@ def as_numbers(column: pd.Series[Any], kind: Kind) -> npt.NDArray[Any]:
     if kind is Kind.DURATION and column.dtype.kind != "m" and len(column):
         column = pd.to_timedelta(column, errors="coerce")
     if column.dtype.kind == "m":
-        return column.dt.total_seconds().to_numpy(dtype=np.float64)[:, None]
+        return np.asarray(column.dt.total_seconds(), dtype=np.float64)[:, None]
     if column.dtype.kind in "iu" and not column.isna().any():
         whole: npt.NDArray[Any] = column.to_numpy(dtype=np.int64 if column.dtype.kind == "i" else np.uint64)
         return whole[:, None]
