@@ -165,8 +165,11 @@ def test_a_run_that_knows_a_key_by_its_former_name_goes_on(
     fresh: Callable[[], Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = fresh()
+    write = RunDirectory.write_config
     with monkeypatch.context() as patch:
-        patch.setattr("alrun.runner.run.ONCE", frozenset({"fresh", "mend"}))
+        patch.setattr(
+            RunDirectory, "write_config", lambda self, text: write(self, text.replace("\nrepair:", "\nmend:"))
+        )
         run(place, "budget=6")
     assert "\nmend: false\n" in (place / "config.yaml").read_text()
     assert verify(place).holds
