@@ -71,17 +71,21 @@ class StoredRun:
         self, info: Mapping[str, Any], fingerprint: str | None, algorithms: Mapping[str, int]
     ) -> list[Problem]:
         rerun = f"alrun rerun {shlex.quote(str(self._directory.path))} keeps the labels"
-        stored = parse_config(self._directory.config_text(), str(self._directory.config))
-        paths_differ = same_but_for_paths(described(stored, info["environment"]), self._resolved.described)
-        problems = [] if self.continues(info) or paths_differ else self._differences(info, stored)
+        problems = [] if self.continues(info) else self._differences(info)
         if info.get("fingerprint") != fingerprint:
             problems.append(Problem("the data have changed since the run began", "data", f"{rerun}; {FRESH}"))
         problems += algorithm_problems(info["algorithms"], algorithms, rerun)
         problems += rerun_problems(self._directory, info)
         return problems
 
-    def _differences(self, info: Mapping[str, Any], stored: DictConfig) -> list[Problem]:
-        """Return the keys in which the stored config differs from this one; of variables no value is told."""
+    def _differences(self, info: Mapping[str, Any]) -> list[Problem]:
+        """Return the keys in which the stored config differs from this one; of variables no value is told.
+
+        Other paths of data make no difference: their fingerprint is compared.
+        """
+        stored = parse_config(self._directory.config_text(), str(self._directory.config))
+        if same_but_for_paths(described(stored, info["environment"]), self._resolved.described):
+            return []
         written = identity_difference(described(stored, None), described(self._config, None))
         problems = [Problem(f"the run has {old!r}, the command {new!r}", key, FRESH) for key, old, new in written]
         told = {key for key, _, _ in written}

@@ -81,7 +81,7 @@ def test_every_part_that_changes_results_counts(finished: Callable[..., Path], m
     place = finished("budget=6")
     before = (place / "run.json").read_bytes()
     noted = RunDirectory(place).info()["algorithms"]
-    assert {key: number for key, number in noted.items() if number != 1} == {"driver": 2}
+    assert {key: number for key, number in noted.items() if number != 1} == {"driver": 3}
     assert {"data", "learner", "training.loop", "inference", "cold_start", "query.entropy", "label"} < noted.keys()
     parts: dict[str, list[Any]] = {
         "query.entropy": [Entropy, Entropy.__mro__[1]],
@@ -94,10 +94,10 @@ def test_every_part_that_changes_results_counts(finished: Callable[..., Path], m
     for key, holders in parts.items():
         for holder in holders:
             with monkeypatch.context() as patch:
-                patch.setattr(holder, "__algorithm__", 3, raising=False)
-                now = 4 if holder is MetrologyPhase else 3
+                patch.setattr(holder, "__algorithm__", 4, raising=False)
+                now = 6 if holder is MetrologyPhase else 4
                 with pytest.raises(
-                    IdentityMismatch, match=rf"{key}: .* algorithm [12], this alrun has algorithm {now}"
+                    IdentityMismatch, match=rf"{key}: .* algorithm [13], this alrun has algorithm {now}"
                 ):
                     run(place)
     assert (place / "run.json").read_bytes() == before
