@@ -87,7 +87,8 @@ def _problems(where: str, value: Any, knob: Knob) -> Iterator[Problem]:
     elif not takes:
         yield Problem(f"{value!r} is not {knob.noun}", where, f"for example {where}={_example(knob)}")
     else:
-        yield Problem(f"{value} is too small", where, f"at least {knob.minimum}")
+        size = "small" if knob.below is None or value < knob.below else "large"
+        yield Problem(f"{value} is too {size}", where, knob.bounds)
 
 
 def _example(knob: Knob) -> str:

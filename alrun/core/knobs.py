@@ -102,6 +102,12 @@ class Knob(NamedTuple):
         return low and (self.below is None or value < self.below)
 
     @property
+    def bounds(self) -> str:
+        """The bounds of numbers in words."""
+        said = (("at least", self.minimum), ("above", self.above), ("below", self.below))
+        return " and ".join(f"{word} {bound}" for word, bound in said if bound is not None)
+
+    @property
     def noun(self) -> str:
         """The type in words."""
         noun = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[self.kind]

@@ -144,6 +144,20 @@ def test_a_knob_is_added_by_its_field_alone() -> None:
     assert [depth.admits(one) for one in (None, 1, 2)] == [True, False, True]
 
 
+@pytest.mark.parametrize(
+    ("bounds", "value", "said"),
+    [
+        ({"minimum": 2}, 1, "1 is too small: at least 2"),
+        ({"above": 0}, 0, "0 is too small: above 0"),
+        ({"above": 0, "below": 1}, 0, "0 is too small: above 0 and below 1"),
+        ({"above": 0, "below": 1}, 1, "1 is too large: above 0 and below 1"),
+    ],
+)
+def test_a_value_out_of_bounds_is_told_its_bounds(bounds: dict[str, Any], value: float, said: str) -> None:
+    (found,) = knobs._problems("share", value, Knob("Share.", kind=float, **bounds))
+    assert f"{found.what}: {found.hint}" == said
+
+
 def test_every_field_of_settings_is_a_knob_a_part_or_a_group() -> None:
     kinds = [Config, *(term.kind for term in terms(Config).values() if isinstance(term, Group))]
     for kind in kinds:
