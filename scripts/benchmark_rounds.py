@@ -1,6 +1,6 @@
 """Ten rounds of the same work by alrun and by its peers, in one process: milliseconds a round, and the ratio to alrun.
 
-A round trains a 64-128-10 MLP for 5 epochs at batch size 32 on what is labelled (50 rows more each round), scores
+A round trains a 64-128-10 MLP for 5 epochs at batch size 32 on what is labeled (50 rows more each round), scores
 10,000 rows by entropy and picks 50. alrun commits all its checkpoints meanwhile; nobody else writes anything.
 
     python scripts/benchmark_rounds.py                  # medians of 5

@@ -107,7 +107,7 @@ def rows_for(learner: Any, count: int) -> ArraySource:
 
 
 def scores_of(learner: Any, source: ArraySource, inference: Any, labelled: int = 0, **options: Any) -> Tensor:
-    """Return the outputs of all rows of an unlabeled pool, by alrun's predictor; every so many rows are labelled."""
+    """Return the outputs of all rows of an unlabeled pool, by alrun's predictor; every so many rows are labeled."""
     everything, none = torch.arange(len(source)), torch.empty(0, dtype=torch.int64)
     given = everything[:: len(source) // labelled] if labelled else none
     status = StatusTable(source.spec, Split(everything, none, none, given), len(source))
@@ -202,7 +202,7 @@ def throughput(repeats: int, count: int, with_peers: bool) -> Iterator[Row]:
 
 
 def one_pass(name: str, learner: Any, repeats: int, count: int, with_peers: bool) -> Iterator[Row]:
-    """Yield a pass over all rows, over a pool with holes where rows are labelled, and one that gives embeddings too."""
+    """Yield a pass over all rows, over a pool with holes where rows are labeled, and one that gives embeddings too."""
     source = rows_for(learner, count)
     inputs: Any = source.array
     ours = partial(scores_of, learner, source, Deterministic())

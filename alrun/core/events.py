@@ -138,7 +138,7 @@ class PhaseFinished(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainStarted(Event):
-    """The training loop begins on ``samples`` labelled samples; ``max_epochs`` is ``None`` where steps are counted."""
+    """The training loop begins on ``samples`` labeled samples; ``max_epochs`` is ``None`` where steps are counted."""
 
     hook = "on_train_started"
     samples: int

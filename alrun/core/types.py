@@ -71,7 +71,7 @@ class Split:
     """Row numbers of one source: disjoint ``int64`` tensors, each ascending.
 
     Attributes:
-        train: Rows that may be queried (or that start labelled).
+        train: Rows that may be queried (or that start labeled).
         validation: Rows for early stopping and calibration.
         test: Rows on which metrology measures.
         labeled: The part of ``train`` whose labels the data set already ships.

@@ -55,7 +55,7 @@ class DatumForm:
     """Where a datum has its target and its uuid.
 
     A datum is a pair ``(x, y)``; or a mapping or an object with a field for the target; or the inputs alone (a tensor,
-    text, …), which become pairs when they are labelled. Methods of the data set win: ``with_target(datum, label)``,
+    text, …), which become pairs when they are labeled. Methods of the data set win: ``with_target(datum, label)``,
     ``inputs_of(batch)`` and ``uuid(index)``.
     """
 

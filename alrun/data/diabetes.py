@@ -19,7 +19,7 @@ class Diabetes(ArraySource):
     From Efron, Hastie, Johnstone, Tibshirani (2004), "Least Angle Regression".
 
     Same rows as ``sklearn.datasets.load_diabetes(scaled=False)``. Columns are raw; the learner standardises all 10 on
-    what is labelled, where scikit-learn's scaled version knows the whole table.
+    what is labeled, where scikit-learn's scaled version knows the whole table.
     """
 
     task: ClassVar[Task | None] = Task.REGRESSION

@@ -63,7 +63,7 @@ def split_rows(
         validation: Fraction below 1, or number of rows.
         test: Fraction below 1, or number of rows.
         seeds: The experiment's seeds.
-        labeled: ``[l]`` rows that start labelled, and so belong to training.
+        labeled: ``[l]`` rows that start labeled, and so belong to training.
 
     Raises:
         DataError: See ``check_sizes``.

@@ -34,7 +34,7 @@ class LedgerAudit:
             chain: The commits.
             labels: The answers.
             reset: How training starts, as the records have it.
-            by_row: Whether the pools keep account of rows, so that none can be labelled twice.
+            by_row: Whether the pools keep account of rows, so that none can be labeled twice.
         """
         self.ledger = Ledger(reset)
         self.bought = 0

@@ -36,7 +36,7 @@ class Laplace:
     that predicts means alone gets a noise variance by marginal likelihood, where several targets share one factor on
     the mean squares of their residuals. Deviations: the trained weights count as the mode, whatever regularisation and
     losses they were trained with; the prior's precision is the one of maximal marginal likelihood while the
-    Gauss-Newton matrix is held fixed, which is unique, and 1 while nothing is labelled.
+    Gauss-Newton matrix is held fixed, which is unique, and 1 while nothing is labeled.
 
     Nothing is trained or saved: it is computed anew when the step, the training pool or the weights have changed.
 

@@ -1,4 +1,4 @@
-"""A classifier that learns beside a discriminator of labelled against unlabelled rows."""
+"""A classifier that learns beside a discriminator of labeled against unlabeled rows."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = ["Adversarial"]
 class Adversarial(Learner):
     """Backbone, classification head and discriminator, each with an optimiser of its own (manual optimisation).
 
-    For each minibatch of labelled rows one of as many unlabelled rows is drawn, inputs only. Backbone and head descend
+    For each minibatch of labeled rows one of as many unlabeled rows is drawn, inputs only. Backbone and head descend
     ``cross-entropy - adversarial_weight * discrimination``, so that the latents of both kinds of rows become alike; the
     discriminator descends ``discrimination + gradient_penalty_weight * gradient penalty`` on the latents of the same
     two minibatches. After Shui et al. (2020), "Deep Active Learning: Unified and Principled Method for Query and
     Training" (arXiv:1911.09162), with the squared errors that Deeplay has in place of the Wasserstein critic. An epoch
-    is a pass over the labelled rows; each epoch draws other unlabelled rows, without replacement. Without a driver, or
-    when nothing is left unlabelled, it is a classifier like any other.
+    is a pass over the labeled rows; each epoch draws other unlabeled rows, without replacement. Without a driver, or
+    when nothing is left unlabeled, it is a classifier like any other.
 
     Args:
         spec: Input shape and number of classes.
@@ -52,7 +52,7 @@ class Adversarial(Learner):
         gradient_penalty_weight: Share of the gradient penalty in the discriminator's loss, at least 0.
 
     Attributes:
-        discriminator: 1 for latents of labelled rows, 0 for unlabelled ones.
+        discriminator: 1 for latents of labeled rows, 0 for unlabeled ones.
 
     Raises:
         ConfigError: With every problem at once; also where backbone and heads do not fit.
@@ -102,7 +102,7 @@ class Adversarial(Learner):
         self._stream: UnlabeledStream | None = None
 
     def attach(self, driver: StrategyHost) -> None:
-        """Draw unlabelled minibatches from the unlabeled pool of ``driver``, by its seeds."""
+        """Draw unlabeled minibatches from the unlabeled pool of ``driver``, by its seeds."""
         self._host = driver
 
     def latents(self, inputs: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class Adversarial(Learner):
         return loss.detach()
 
     def _discriminate(self, optimizer: Any, labeled: Tensor, unlabeled: Tensor) -> None:
-        assert self._stream is not None  # noqa: S101 - there are unlabelled latents
+        assert self._stream is not None  # noqa: S101 - there are unlabeled latents
         loss = discrimination_loss(self.discriminator(labeled), self.discriminator(unlabeled))
         penalty = gradient_penalty(self.discriminator, labeled, unlabeled, self._stream.generator)
         optimizer.zero_grad()
@@ -144,7 +144,7 @@ class Adversarial(Learner):
         self._note("gradient_penalty", penalty)
 
     def _unlabeled(self, inputs: Tensor, batch_idx: int) -> Tensor | None:
-        """Return as many unlabelled inputs as there are labelled ones; ``None`` where there are none at all."""
+        """Return as many unlabeled inputs as there are labeled ones; ``None`` where there are none at all."""
         pool = self._host.unlabeled_pool if self._host else None
         if self._host is None or pool is None or len(pool) == 0:
             return None

@@ -9,13 +9,13 @@ __all__ = ["UnlabeledStream", "discrimination_loss", "gradient_penalty"]
 
 
 def discrimination_loss(labeled: Tensor, unlabeled: Tensor) -> Tensor:
-    """Return how badly a discriminator tells rows apart: 0 where it says 1 for labelled and 0 for unlabelled ones.
+    """Return how badly a discriminator tells rows apart: 0 where it says 1 for labeled and 0 for unlabeled ones.
 
     The sum of both mean squared errors (least-squares GAN, Mao et al. 2017, equation 2 without the factors 1/2).
 
     Args:
-        labeled: ``[B, 1]`` outputs for labelled rows.
-        unlabeled: ``[B', 1]`` outputs for unlabelled rows.
+        labeled: ``[B, 1]`` outputs for labeled rows.
+        unlabeled: ``[B', 1]`` outputs for unlabeled rows.
     """
     return (labeled - 1).square().mean() + unlabeled.square().mean()
 
@@ -28,8 +28,8 @@ def gradient_penalty(discriminator: nn.Module, labeled: Tensor, unlabeled: Tenso
 
     Args:
         discriminator: From latents ``[B, d]`` to ``[B, 1]``.
-        labeled: ``[B, d]`` latents of labelled rows.
-        unlabeled: ``[B, d]`` latents of unlabelled rows.
+        labeled: ``[B, d]`` latents of labeled rows.
+        unlabeled: ``[B, d]`` latents of unlabeled rows.
         generator: CPU generator that draws where between the two of a pair to look.
     """
     share = torch.rand(len(labeled), 1, generator=generator).to(labeled)
@@ -40,7 +40,7 @@ def gradient_penalty(discriminator: nn.Module, labeled: Tensor, unlabeled: Tenso
 
 
 class UnlabeledStream:
-    """Inputs of an unlabelled pool in a random order, without replacement; from the front again when all were served.
+    """Inputs of an unlabeled pool in a random order, without replacement; from the front again when all were served.
 
     Attributes:
         generator: CPU generator of the epoch; its next numbers are for whoever uses the minibatches.

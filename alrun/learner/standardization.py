@@ -1,4 +1,4 @@
-"""Mean and scale of columns: measured on what is labelled, never on rows that were not given."""
+"""Mean and scale of columns: measured on what is labeled, never on rows that were not given."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def mean_scores(reports: Sequence[QueryReport]) -> dict[str, float]:
 
 
 class Acquisition(Metrology):
-    """Class counts, mean scores and nearest-neighbour distance of what was labelled last.
+    """Class counts, mean scores and nearest-neighbour distance of what was labeled last.
 
     Measured after the training that follows a query, on the training pool: ``pool`` are all labels bought so far,
     ``picks`` those integrated in the step before. Counts (``count_pool_<c>``, ``count_picks_<c>``) are of labels as

@@ -30,7 +30,7 @@ MISSING = -1
 
 
 def refuse_unlabeled(annotations: Sequence[Annotation]) -> None:
-    """Raise ``StrategyError`` when one of ``annotations`` is not labelled."""
+    """Raise ``StrategyError`` when one of ``annotations`` is not labeled."""
     refused = next((one for one in annotations if one.status != LabelStatus.LABELLED), None)
     if refused is not None:
         raise StrategyError(f"request {refused.item!r} was {refused.status}: it has no label to add")

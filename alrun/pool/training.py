@@ -203,7 +203,7 @@ class TrainingPool:
         rows = as_rows([one.row for one in requests if one.row is not None])
         fresh = as_rows(list(dict.fromkeys(row for row in rows.tolist() if not self._holds(row))))
         if has_repeats(rows * len(self.spec.tasks) + tasks):
-            raise StrategyError("a task of a row was labelled twice in one batch")
+            raise StrategyError("a task of a row was labeled twice in one batch")
         held = ~torch.isin(rows, fresh)
         before = targets.view[self._positions(rows[held]), tasks[held]]
         known = before != MISSING if self.spec.task is Task.CLASSIFICATION else ~before.isnan()
@@ -239,7 +239,7 @@ class TrainingPool:
         if self._held[rows].any():
             raise StrategyError(f"row {int(rows[self._held[rows]][0])} has a label already")
         if has_repeats(rows):
-            raise StrategyError("a row was labelled twice in one batch")
+            raise StrategyError("a row was labeled twice in one batch")
 
     def _lookup(self, rows: Tensor) -> Tensor:
         if len(self._points) == 0:

@@ -1,4 +1,4 @@
-"""Uncertain, and unlike what is labelled: a weighted sum of a criterion and a discriminator."""
+"""Uncertain, and unlike what is labeled: a weighted sum of a criterion and a discriminator."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["Adversarial"]
 class Adversarial(ScoreQuery):
     """``uncertainty_weight * criterion + discriminator_weight * (1 - discriminator)``, highest first.
 
-    The learner's ``discriminator`` says 1 for latents of labelled rows and 0 for unlabelled ones, so that rows unlike
-    what is labelled score high (Shui et al. 2020, arXiv:1911.09162; Deeplay's adversarial strategy, which ranks by the
+    The learner's ``discriminator`` says 1 for latents of labeled rows and 0 for unlabeled ones, so that rows unlike
+    what is labeled score high (Shui et al. 2020, arXiv:1911.09162; Deeplay's adversarial strategy, which ranks by the
     same sum with both signs turned). One chunk of the pool is in memory at a time. The latents are those of the
     learner without dropout, whatever the inference.
 

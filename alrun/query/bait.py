@@ -22,15 +22,15 @@ _KINDS = ("softmax", "binary")
 class Bait(BatchQuery):
     """BAIT (Ash et al. 2021, "Gone fishing"), for classifications and regressions; see ``alrun.query.selection.bait``.
 
-    Rows that other strategies have put in the queue count as labelled.
+    Rows that other strategies have put in the queue count as labeled.
 
     Args:
         max_samples: Rows a call.
         fisher: Information of a classification: ``softmax`` for that of all classes; ``binary`` for ``p (1 - p)`` of
             the most probable class (Huseljic et al. 2024), which costs as little with 1,000 classes as with two.
         regularization: Added to the diagonal; 1 as published.
-        labeled_weight: Weight of a labelled row, where a picked one has 1; ``None`` for one over their number, as
-            published. Counted in full by default, so that a batch does not repeat what is labelled: with few labels
+        labeled_weight: Weight of a labeled row, where a picked one has 1; ``None`` for one over their number, as
+            published. Counted in full by default, so that a batch does not repeat what is labeled: with few labels
             that made the larger difference on digits.
         oversampling: Rows added, for each that stays in the end.
         max_dimension: Above this many weights the features are reduced to their principal directions.

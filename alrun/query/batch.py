@@ -28,7 +28,7 @@ class BatchQuery(QueryStrategy):
         requires_stochastic: Whether it needs several posterior samples.
         multi_task: Whether it is defined for several tasks at once.
         needs_outputs: Whether candidates are to carry what the learner predicts.
-        needs_labeled: Whether candidates are to hold the labelled rows too.
+        needs_labeled: Whether candidates are to hold the labeled rows too.
         features: What the rows are compared by; ``None`` where they are not.
         report: Scores of the last picks.
     """
@@ -66,7 +66,7 @@ class BatchQuery(QueryStrategy):
     def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:
         """Put a batch of rows of the unlabeled pool in ``query_queue``: python ints, most wanted first.
 
-        Rows that are in the queue already are not chosen again; strategies that look at labelled rows count them
+        Rows that are in the queue already are not chosen again; strategies that look at labeled rows count them
         among these.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Rows that the learner sees differently from the labelled rows around them."""
+"""Rows that the learner sees differently from the labeled rows around them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Cal"]
 class Cal(BatchQuery):
     """Contrastive active learning (Margatina et al. 2021, "Active learning by acquiring contrastive examples").
 
-    Highest mean divergence between the predictions of the nearest labelled rows and the row's own, see
+    Highest mean divergence between the predictions of the nearest labeled rows and the row's own, see
     ``alrun.query.selection.cal``. Predictions are averaged over posterior samples where inference is stochastic.
 
     Args:
         max_samples: Rows a call.
-        neighbours: Labelled rows that a row is compared with.
+        neighbours: Labeled rows that a row is compared with.
         features: What tells which are near; the embedding by default, as in the paper.
 
     Raises:

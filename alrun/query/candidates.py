@@ -59,13 +59,13 @@ class FeatureKind(Protocol):
 
 @dataclass(frozen=True)
 class Candidates:
-    """Rows to choose from, by position: first the ``N`` candidates, then the ``L`` labelled, then the ``Q`` pending.
+    """Rows to choose from, by position: first the ``N`` candidates, then the ``L`` labeled, then the ``Q`` pending.
 
     Attributes:
         rows: Source rows of the candidates ``[N]`` ``int64``, ascending.
-        labeled: Positions ``N … N+L-1`` of the labelled rows; empty where they were not asked for.
+        labeled: Positions ``N … N+L-1`` of the labeled rows; empty where they were not asked for.
         pending: Positions of the rows that are in the queue already, likewise.
-        targets: Labels of the labelled rows, ``[L]`` or ``[L, T]``; ``None`` where they were not asked for.
+        targets: Labels of the labeled rows, ``[L]`` or ``[L, T]``; ``None`` where they were not asked for.
         outputs: Raw outputs of the learner for all positions, ``[N+L+Q, C]`` or ``[K, N+L+Q, C]``, or ``None``.
         features: Features of all positions, or ``None``.
         stochastic: Whether ``outputs`` are ``K`` posterior samples.
@@ -84,7 +84,7 @@ class Candidates:
 
     @property
     def covered(self) -> Tensor:
-        """Positions of what is labelled or about to be, ``[L+Q]``."""
+        """Positions of what is labeled or about to be, ``[L+Q]``."""
         return torch.cat([self.labeled, self.pending])
 
     def probabilities(self) -> Tensor:

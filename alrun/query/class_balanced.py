@@ -52,7 +52,7 @@ def balanced(classes: Tensor, counts: Tensor, n: int) -> list[int]:
 
 
 class ClassBalanced(Wrapper):
-    """Another strategy's best candidates, such that labelled and predicted classes come out as even as they can.
+    """Another strategy's best candidates, such that labeled and predicted classes come out as even as they can.
 
     The strategy is asked for ``factor`` times as many rows, and ``balanced`` picks among them by its order and by the
     most probable class. A rule of our own; Bengar et al. (2022), "Class-balanced active learning for image

@@ -29,7 +29,7 @@ class FeatureQuery(BatchQuery):
         max_samples: Rows a call.
         features: What rows are compared by: one of ``alrun.query.features``.
         selector: Function of ``features`` and ``n`` and, where its signature names them, ``labeled`` (positions of
-            the labelled rows, whose features then come too) and ``generator``; returns positions in order of choice.
+            the labeled rows, whose features then come too) and ``generator``; returns positions in order of choice.
             Those of ``alrun.query.selection`` are such.
 
     Raises:

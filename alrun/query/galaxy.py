@@ -1,4 +1,4 @@
-"""Rows between differently labelled ones, class by class."""
+"""Rows between differently labeled ones, class by class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Galaxy"]
 class Galaxy(BatchQuery):
     """GALAXY (Zhang, Katz-Samuels and Nowak 2022), for data of which some classes are rare.
 
-    See ``alrun.query.selection.galaxy``. Until a batch has returned, a row of it counts as labelled with its most
+    See ``alrun.query.selection.galaxy``. Until a batch has returned, a row of it counts as labeled with its most
     probable class; so do rows that other strategies have put in the queue.
     """
 

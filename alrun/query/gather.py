@@ -51,10 +51,10 @@ def gather(
         queued: Source rows ``[Q]`` that are chosen already.
         kind: What the rows are compared by, or ``None``.
         outputs: Whether to keep what the learner predicts.
-        labeled: Whether to gather the labelled rows too, and keep those that are queued.
+        labeled: Whether to gather the labeled rows too, and keep those that are queued.
 
     Raises:
-        StrategyError: An output or a feature is not finite, or the labelled rows cannot be read back.
+        StrategyError: An output or a feature is not finite, or the labeled rows cannot be read back.
     """
     pool, training = driver.unlabeled_pool, driver.training_pool
     places, rows, size = _places(pool.indices, queued, len(training) if labeled else 0, labeled)

@@ -17,10 +17,10 @@ __all__ = ["ProbCover"]
 
 
 class ProbCover(BatchQuery):
-    """Rows that, one after the other, cover most rows that nothing labelled is near (Yehuda et al. 2022).
+    """Rows that, one after the other, cover most rows that nothing labeled is near (Yehuda et al. 2022).
 
     The paper estimates the radius once, from self-supervised features that stay; here features may change from step to
-    step, and the radius is estimated anew, from labelled, pending and unlabelled rows together.
+    step, and the radius is estimated anew, from labeled, pending and unlabeled rows together.
 
     Args:
         max_samples: Rows a call.

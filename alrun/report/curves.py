@@ -17,7 +17,7 @@ RUN = ("run", "seed")
 def select_metric(records: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return the records of ``metric``, one for each run and number of labels.
 
-    Of several splits a run keeps the test split; of several steps at one number of labels (nothing was labelled in
+    Of several splits a run keeps the test split; of several steps at one number of labels (nothing was labeled in
     between) it keeps the last.
     """
     chosen = records[records["metric"] == metric]

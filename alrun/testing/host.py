@@ -84,7 +84,7 @@ def _built(build: Callable[[TaskSpec], Any], spec: TaskSpec, seeds: Seeds, infer
 
 
 def _label_some(made: Pools) -> None:
-    """Make every fourth row of the pool labelled, and every fourth of the rest pending."""
+    """Make every fourth row of the pool labeled, and every fourth of the rest pending."""
     pool: Any = made.unlabeled
     rows = pool.indices
     labelled, pending = rows[::4], rows[1::4]
@@ -122,7 +122,7 @@ def hosted(
         directory: Where its run directory goes, or is, to go on with.
         task: What the targets are.
         stochastic: Whether predictions come as posterior samples (MC dropout, 4 of them).
-        cold: Whether nothing is labelled yet; otherwise a quarter of the rows is, and some are pending.
+        cold: Whether nothing is labeled yet; otherwise a quarter of the rows is, and some are pending.
         seed: The experiment's seed.
         cold_start: Cold start strategy, for hosts that are run.
         query: Query strategies.

@@ -30,7 +30,7 @@ class SamplingConformance:
 
     Attributes:
         exact: Whether ``max_samples`` is a count; ``False`` for threshold methods, where it is an upper limit.
-        cold: Whether to examine it as a cold start, before anything is labelled.
+        cold: Whether to examine it as a cold start, before anything is labeled.
     """
 
     exact: ClassVar[bool] = True
@@ -76,7 +76,7 @@ class SamplingConformance:
         assert count == limit or not self.exact, f"enqueued {count} samples instead of {limit}"
 
     def test_picks_are_unique_rows_of_the_pool(self, tmp_path: Path) -> None:
-        """It enqueues python ints, each once: rows that are neither labelled nor pending. Or inputs of new points."""
+        """It enqueues python ints, each once: rows that are neither labeled nor pending. Or inputs of new points."""
         with self.host(tmp_path) as driver:
             pool: Any = driver.unlabeled_pool
             items = self.picks(driver, 20)
@@ -85,7 +85,7 @@ class SamplingConformance:
             rows = [item for item in items if isinstance(item, int)]
             assert len(set(rows)) == len(rows), "enqueued a row twice"
             taken = set(rows) & set(pool.labelled.tolist() + pool.pending.tolist())
-            assert not taken, f"enqueued rows that are labelled or pending: {sorted(taken)}"
+            assert not taken, f"enqueued rows that are labeled or pending: {sorted(taken)}"
             assert set(rows) <= set(pool.indices.tolist()), "enqueued rows that the unlabeled pool does not hold"
             shapes = {tuple(item.shape) for item in items if isinstance(item, torch.Tensor)}
             assert shapes <= {pool.spec.input_shape}, f"enqueued new points of shape {shapes}"

@@ -17,7 +17,7 @@ KINDS = ("normal", "whole numbers", "few distinct rows", "far from the origin", 
 
 
 def awkward_features(seed: int, most: int = 600) -> tuple[Tensor, Tensor]:
-    """Return features ``[N, d]`` ``float32`` of the kind ``seed % 5`` in ``KINDS``, and some labelled rows ``[L]``.
+    """Return features ``[N, d]`` ``float32`` of the kind ``seed % 5`` in ``KINDS``, and some labeled rows ``[L]``.
 
     Args:
         seed: What everything is drawn from, sizes too.

@@ -1,4 +1,4 @@
-"""Contrast with 10 nearest of 1,000 labelled rows, behind the pool, on normal features."""
+"""Contrast with 10 nearest of 1,000 labeled rows, behind the pool, on normal features."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ GRID = [(rows, columns, 100) for rows in (10_000, 50_000) for columns in (64, 51
 
 
 def inputs(rows: int, columns: int) -> tuple[Any, Any]:
-    """Return features and class probabilities of the pool and of the labelled rows behind it."""
+    """Return features and class probabilities of the pool and of the labeled rows behind it."""
     logits = 2 * np.random.default_rng(1).standard_normal((rows + LABELED, CLASSES), dtype=np.float32)
     odds = np.exp(logits)
     return k_center.inputs(rows + LABELED, columns), odds / odds.sum(axis=1, keepdims=True)
 
 
 def cost(rows: int, columns: int, n: int) -> tuple[float, float]:
-    """Return the bytes of one pass and the operations of the product with the labelled rows."""
+    """Return the bytes of one pass and the operations of the product with the labeled rows."""
     return 4.0 * rows * columns, 2.0 * rows * LABELED * columns
 
 

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from alrun.cli.ls import knobs
 from alrun.cli.validate import run as validate
 from alrun.config import check, identity
+from alrun.config import knobs as settings_checks
 from alrun.config.compose import Composer, resolved
 from alrun.config.knobs import knob_problems
 from alrun.config.paths import conf_dir
@@ -154,7 +155,7 @@ def test_a_knob_is_added_by_its_field_alone() -> None:
     ],
 )
 def test_a_value_out_of_bounds_is_told_its_bounds(bounds: dict[str, Any], value: float, said: str) -> None:
-    (found,) = knobs._problems("share", value, Knob("Share.", kind=float, **bounds))
+    (found,) = settings_checks._problems("share", value, Knob("Share.", kind=float, **bounds))
     assert f"{found.what}: {found.hint}" == said
 
 

@@ -1,4 +1,4 @@
-"""Data of any type: how they are read, collated, moved, labelled and named."""
+"""Data of any type: how they are read, collated, moved, labeled and named."""
 
 from __future__ import annotations
 

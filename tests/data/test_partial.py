@@ -1,4 +1,4 @@
-"""Labels bought one task at a time: what is open, pending and labelled, and what the learner is given."""
+"""Labels bought one task at a time: what is open, pending and labeled, and what the learner is given."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def pool(spec: TaskSpec, rows: int = ROWS) -> Any:
 
 
 class Rows:
-    """Labelled rows of several tasks, some labels missing."""
+    """Labeled rows of several tasks, some labels missing."""
 
     def __init__(self, inputs: Tensor, targets: Tensor, spec: TaskSpec) -> None:
         self._inputs, self._targets, self.spec = inputs, targets, spec

@@ -14,7 +14,7 @@ N, L, C, D = 40, 12, 3, 4
 
 
 def made() -> tuple[Tensor, Tensor, Tensor]:
-    """Return features, labelled positions and probabilities that any other program can make as well."""
+    """Return features, labeled positions and probabilities that any other program can make as well."""
     steps = torch.arange((N + L) * D, dtype=torch.float64).reshape(N + L, D)
     logits = torch.arange((N + L) * C, dtype=torch.float64).reshape(N + L, C)
     features, logits = (steps**2 * 0.37 + 1).sin(), 3 * (logits**2 * 0.11 + 2).cos()
@@ -75,7 +75,7 @@ def test_certain_predictions_stay_finite_and_labelled_rows_are_left_out() -> Non
 
 def test_what_it_refuses() -> None:
     features, labeled, probabilities = made()
-    with pytest.raises(StrategyError, match="no labelled rows"):
+    with pytest.raises(StrategyError, match="no labeled rows"):
         cal(features, labeled[:0], probabilities, 3)
     with pytest.raises(ConfigError, match="neighbours"):
         cal(features, labeled, probabilities, 3, neighbours=0)

@@ -28,7 +28,7 @@ from alrun.testing.host import hosted
 
 @dataclass
 class Seen:
-    """The pool, then the labelled rows, as the learner sees them, and the strategy's stream."""
+    """The pool, then the labeled rows, as the learner sees them, and the strategy's stream."""
 
     rows: Tensor
     embeddings: Tensor

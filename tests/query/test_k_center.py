@@ -87,7 +87,7 @@ def test_as_many_as_there_are(n: int, count: int) -> None:
 
 @pytest.mark.parametrize("labeled", [torch.tensor([10]), torch.tensor([1, 1]), torch.tensor([0.5]), torch.tensor([-1])])
 def test_labelled_rows_that_are_none_are_refused(labeled: Tensor) -> None:
-    with pytest.raises(ConfigError, match="labelled"):
+    with pytest.raises(ConfigError, match="labeled"):
         k_center(wave_features(10, 3), labeled, 2)
 
 

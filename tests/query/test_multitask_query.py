@@ -93,7 +93,7 @@ def test_options_that_mean_nothing_are_refused(options: dict[str, Any]) -> None:
 
 @contextmanager
 def by_task(folder: Path) -> Iterator[tuple[Driver, Any]]:
-    """Yield a driver whose pool sells single tasks; some are pending, some labelled."""
+    """Yield a driver whose pool sells single tasks; some are pending, some labeled."""
     run = folder / f"host_{len(list(folder.iterdir()))}"
     with hosted(run, cold=True, data=source(partial=True)) as driver:
         pool: Any = driver.unlabeled_pool

@@ -15,7 +15,7 @@ from alrun.query.selection.prob_cover import prob_cover
 from alrun.query.selection.purity_radius import purity_radius
 
 NONE = torch.empty(0, dtype=torch.int64)
-#: ``ProbCover(deltas=[7.3])`` of scikit-activeml 1.0.1 on ``blobs()`` with rows 3, 10 and 77 labelled, where it takes
+#: ``ProbCover(deltas=[7.3])`` of scikit-activeml 1.0.1 on ``blobs()`` with rows 3, 10 and 77 labeled, where it takes
 #: the lowest of several best rows.
 SCIKIT_ACTIVEML = [229, 102, 200, 51, 202, 108, 85, 64, 116, 9, 131, 29, 92, 227, 111, 270, 0, 4, 11, 22]
 

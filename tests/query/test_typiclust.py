@@ -16,7 +16,7 @@ from alrun.query.selection.lloyd import fit_centres, nearest_centres
 from alrun.query.selection.typiclust import typiclust
 
 NONE = torch.empty(0, dtype=torch.int64)
-#: ``TypiClust(k=5)`` of scikit-activeml 1.0.1 on ``blobs()``, row 0 labelled, with the blobs for clusters.
+#: ``TypiClust(k=5)`` of scikit-activeml 1.0.1 on ``blobs()``, row 0 labeled, with the blobs for clusters.
 SCIKIT_ACTIVEML = [26, 164, 135, 109, 68]
 
 

@@ -130,7 +130,7 @@ class Shapes(Dataset):
 
 
 class Asked:
-    """Notes by name what was labelled."""
+    """Notes by name what was labeled."""
 
     def __init__(self):
         self.uuids = []

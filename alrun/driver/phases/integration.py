@@ -1,4 +1,4 @@
-"""Data integration: move what was labelled into the training pool."""
+"""Data integration: move what was labeled into the training pool."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["IntegrationPhase"]
 
 
 class IntegrationPhase:
-    """Appends labelled samples to the training pool and gives failed ones back to the unlabeled pool."""
+    """Appends labeled samples to the training pool and gives failed ones back to the unlabeled pool."""
 
     tag = ActiveLearningPhase.DATA_INTEGRATION
 

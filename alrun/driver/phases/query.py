@@ -151,7 +151,7 @@ def _check(experiment: Experiment, chosen: Sequence[tuple[Request, str]]) -> Non
     part = next((pair for pair in chosen if pair[0].task is not None), None)
     if part is not None and not status.by_task:
         raise StrategyError(
-            f"{part[1]} asks for one task of a row, {part[0].item!r}, but whole rows are labelled here\n"
+            f"{part[1]} asks for one task of a row, {part[0].item!r}, but whole rows are labeled here\n"
             "    → data.partial_labels=true, where the data have several tasks"
         )
     may = status.may_take([request for request, _ in chosen])

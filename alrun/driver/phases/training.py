@@ -1,4 +1,4 @@
-"""Training: fit the learner on what is labelled."""
+"""Training: fit the learner on what is labeled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["TrainingPhase"]
 
 
 class TrainingPhase:
-    """Resets the weights as configured, then runs the training loop; nothing to do while nothing is labelled."""
+    """Resets the weights as configured, then runs the training loop; nothing to do while nothing is labeled."""
 
     tag = ActiveLearningPhase.TRAINING
 

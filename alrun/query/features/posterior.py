@@ -15,11 +15,11 @@ _ROWS = 65536
 
 
 class Posterior:
-    """Features whose inner products are the posterior covariance of a Gaussian process, given the labelled rows.
+    """Features whose inner products are the posterior covariance of a Gaussian process, given the labeled rows.
 
-    Holzmüller et al. (2023), section 3.3, "posterior": with the features ``F`` of the labelled rows,
+    Holzmüller et al. (2023), section 3.3, "posterior": with the features ``F`` of the labeled rows,
     ``f(x) (Fᵀ F / sigma² + I)^(-1/2)``. The features are first scaled so that their mean square norm is 1 over all rows
-    (the paper: over the labelled ones).
+    (the paper: over the labeled ones).
 
     Args:
         of: The features; such as form a matrix (``OuterProduct`` ones do not: sketch them).

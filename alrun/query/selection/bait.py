@@ -97,7 +97,7 @@ def bait(
 ) -> Tensor:
     """Pick the rows that lower ``trace(M⁻¹ F)`` most (Ash et al. 2021, "Gone fishing", algorithm 1).
 
-    ``F`` is the mean Fisher information of all rows, and ``M`` that of the labelled and picked ones plus
+    ``F`` is the mean Fisher information of all rows, and ``M`` that of the labeled and picked ones plus
     ``regularization`` times the identity, both for the weights of the last layer. ``oversampling * n`` rows are added
     to ``M`` one by one, each the best; then those that matter least are taken out one by one, until ``n`` are left.
     Without ``probabilities`` it is the method for regression (Ash et al. 2021, section 4; Holzmüller et al. 2023,
@@ -110,12 +110,12 @@ def bait(
 
     Args:
         features: Inputs of the last layer, ``[N, d]``.
-        labeled: Positions ``[L]`` that are labelled.
+        labeled: Positions ``[L]`` that are labeled.
         n: How many to pick.
         probabilities: Class probabilities ``[N, C]``, or ``None``.
         weights: Information ``[N]`` in place of that of ``probabilities``.
         regularization: Added to the diagonal of ``M``; positive.
-        labeled_weight: Weight of a labelled row in ``M``, where a picked one has 1; ``None`` for ``1 / L``, as
+        labeled_weight: Weight of a labeled row in ``M``, where a picked one has 1; ``None`` for ``1 / L``, as
             published.
         oversampling: At least 1.
         max_dimension: Largest side of ``M``.

@@ -1,4 +1,4 @@
-"""Contrastive acquisition: rows that the learner sees differently from the labelled rows around them."""
+"""Contrastive acquisition: rows that the learner sees differently from the labeled rows around them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LABELED_SLICE, GROUPED = 4096, 16
 def nearest_labeled(rows: Features, labeled: Features, k: int) -> Tensor:
     """Return which ``k`` of ``labeled`` lie nearest to each of ``rows``, ``[B, k]`` ``int64``, in no order.
 
-    Squared Euclidean distances, one slice of the labelled rows at a time.
+    Squared Euclidean distances, one slice of the labeled rows at a time.
     """
     best = torch.empty(len(rows), 0, dtype=rows.dtype, device=rows.device)
     nearest = torch.empty(len(rows), 0, dtype=torch.int64, device=rows.device)
@@ -57,30 +57,30 @@ def _smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def contrast(
     features: Tensor | Features, labeled: Tensor, probabilities: Tensor, *, neighbours: int = 10, floor: float = 1e-7
 ) -> Tensor:
-    """Score each row by how far its prediction is from those of its nearest labelled rows.
+    """Score each row by how far its prediction is from those of its nearest labeled rows.
 
-    The mean of ``KL(p(y | x_l) || p(y | x))`` over the ``neighbours`` labelled rows ``x_l`` that are nearest to ``x``
-    (Margatina et al. 2021, algorithm 1, lines 2 to 6). Slices of the rows are compared with slices of the labelled
+    The mean of ``KL(p(y | x_l) || p(y | x))`` over the ``neighbours`` labeled rows ``x_l`` that are nearest to ``x``
+    (Margatina et al. 2021, algorithm 1, lines 2 to 6). Slices of the rows are compared with slices of the labeled
     ones, so that no ``N x L`` matrix is held.
 
     Args:
         features: ``[N, d]``, compared by Euclidean distance.
-        labeled: Positions ``[L]`` of the labelled rows; at least one.
+        labeled: Positions ``[L]`` of the labeled rows; at least one.
         probabilities: Class probabilities ``[N, C]``.
-        neighbours: How many labelled rows a row is compared with; all where there are fewer.
+        neighbours: How many labeled rows a row is compared with; all where there are fewer.
         floor: Probabilities below it count as it, so that the divergence is finite.
 
     Returns:
-        ``[N]`` in nats, ``-inf`` for labelled rows.
+        ``[N]`` in nats, ``-inf`` for labeled rows.
 
     Raises:
         ConfigError: ``neighbours`` is less than one.
-        StrategyError: There are no labelled rows.
+        StrategyError: There are no labeled rows.
     """
     if neighbours < 1:
         raise ConfigError(Problem(f"{neighbours} neighbours say nothing", "neighbours", "neighbours=10"))
     if len(labeled) == 0:
-        raise StrategyError("there are no labelled rows to compare the pool with")
+        raise StrategyError("there are no labeled rows to compare the pool with")
     rows, probabilities = as_features(features), _floored(probabilities, floor)
     known, beliefs = rows.take(labeled), probabilities[labeled]
     negentropy = (beliefs * beliefs.log()).sum(dim=1, keepdim=True)

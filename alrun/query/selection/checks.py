@@ -18,10 +18,10 @@ def checked_labeled(labeled: Tensor, count: int, device: torch.device) -> Tensor
     """
     if labeled.ndim != 1 or (len(labeled) and labeled.dtype != torch.int64):
         shape = f"{list(labeled.shape)} {str(labeled.dtype).removeprefix('torch.')}"
-        raise ConfigError(Problem(f"labelled rows must be a list of int64, not {shape}", "labeled"))
+        raise ConfigError(Problem(f"labeled rows must be a list of int64, not {shape}", "labeled"))
     labeled = labeled.to(device, torch.int64)
     if len(labeled) and (int(labeled.min()) < 0 or int(labeled.max()) >= count):
-        raise ConfigError(Problem(f"a labelled row is not among the {count} rows", "labeled"))
+        raise ConfigError(Problem(f"a labeled row is not among the {count} rows", "labeled"))
     if len(labeled.unique()) != len(labeled):
-        raise ConfigError(Problem("a labelled row stands twice", "labeled"))
+        raise ConfigError(Problem("a labeled row stands twice", "labeled"))
     return labeled

@@ -90,7 +90,7 @@ def cluster_margin(
     """Pick from the ``factor * n`` rows of smallest margin, in turn from clusters of them (Citovsky et al. 2021).
 
     Algorithm 1 of "Batch active learning at scale": margin sampling, then one row of each cluster in turn, from the
-    smallest cluster up. Deviations: there the whole pool is clustered once, before anything is labelled, and the tree
+    smallest cluster up. Deviations: there the whole pool is clustered once, before anything is labeled, and the tree
     is cut at a distance; here the candidates of each step are clustered, by the embedding of the day, into
     ``candidates / cluster_size`` clusters, so that nothing grows with ``N²``.
 

@@ -19,12 +19,12 @@ _AT_ONCE = 8
 
 
 def facility_location(features: Tensor | Features, n: int, *, labeled: Tensor | None = None) -> Tensor:
-    """Return rows that, with the labelled ones, are most similar to all rows, by lazy greedy search.
+    """Return rows that, with the labeled ones, are most similar to all rows, by lazy greedy search.
 
-    Each pick adds most to ``sum_i max_j s(i, j)`` over the rows ``j`` chosen so far, labelled ones among them, with the
+    Each pick adds most to ``sum_i max_j s(i, j)`` over the rows ``j`` chosen so far, labeled ones among them, with the
     similarity ``s(i, j) = max d² - d(i, j)²`` (Wei, Iyer and Bilmes 2015; the similarity is that of
     apricot's ``euclidean``). So a pick's gain is ``sum_i max(0, m_i - d(i, j)²)``, where ``m_i`` is the squared
-    distance to the nearest row chosen so far, and the first pick without labelled rows is the row nearest to the mean.
+    distance to the nearest row chosen so far, and the first pick without labeled rows is the row nearest to the mean.
     Gains only fall (Minoux 1978): a candidate is chosen as soon as its gain is fresh and no old gain is larger. As soon
     as few pairs of rows matter (``d² < m_i``), they are kept, and with them all gains are fresh. The picks are those of
     the plain greedy algorithm: gains are made in single precision, and again from differences in double precision where

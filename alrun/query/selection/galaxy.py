@@ -1,4 +1,4 @@
-"""GALAXY: bisection between differently labelled rows on one line a class."""
+"""GALAXY: bisection between differently labeled rows on one line a class."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def bisected(signs: NDArray[np.int8], order: int) -> int | None:
     begins at the lowest place is taken; a path of odd length is cut on the positive side of its middle.
 
     Args:
-        signs: ``[N]``: 1 for rows labelled with the class, -1 for those labelled with another, 0 for the others.
+        signs: ``[N]``: 1 for rows labeled with the class, -1 for those labeled with another, 0 for the others.
         order: How far a step may reach.
     """
     known = np.flatnonzero(signs)
@@ -49,7 +49,7 @@ def bisected(signs: NDArray[np.int8], order: int) -> int | None:
         return int(both[0])
     ends = positive | negative
     near, positive = near[ends], positive[ends]
-    # Between two neighbouring ends that touch opposite labels either all places are free or all are labelled.
+    # Between two neighbouring ends that touch opposite labels either all places are free or all are labeled.
     joined = (np.diff(near) == 1) | (signs[np.minimum(near[:-1] + 1, len(signs) - 1)] == 0)
     pairs = np.flatnonzero((positive[1:] != positive[:-1]) & joined)
     if len(pairs) == 0:
@@ -101,16 +101,16 @@ def galaxy(
     """Bisect the lines of the classes in turn (Zhang, Katz-Samuels and Nowak 2022, GALAXY).
 
     For each class all rows stand on a line, ordered by the margin of the class. The row in the middle of the shortest
-    path between a row labelled with the class and one labelled with another is picked; then it is the next class's
+    path between a row labeled with the class and one labeled with another is picked; then it is the next class's
     turn. Where no such path is left, steps along all lines reach one place further from then on, and if there is none
     even so, a random row is picked. As in the authors' code the lines take turns, whichever has the shortest path.
 
-    The authors get each label before the next pick. Here a batch is labelled as a whole, so that a pick counts as
-    labelled with its most probable class until the batch has returned.
+    The authors get each label before the next pick. Here a batch is labeled as a whole, so that a pick counts as
+    labeled with its most probable class until the batch has returned.
 
     Args:
         probabilities: Class probabilities ``[N, C]`` of all rows.
-        labeled: Positions ``[L]`` of the labelled rows.
+        labeled: Positions ``[L]`` of the labeled rows.
         labels: Their classes ``[L]`` ``int64``.
         n: How many to pick.
         generator: For the random rows.

@@ -1,4 +1,4 @@
-"""Farthest-first traversal: every pick is the row farthest from all labelled and picked ones."""
+"""Farthest-first traversal: every pick is the row farthest from all labeled and picked ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["farthest_from_origin", "k_center"]
 def k_center(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
     """Return the greedy k-centre picks (Sener and Savarese 2018, algorithm 1; Gonzalez 1985).
 
-    With nothing labelled the first pick is the row with the largest norm, as ``maxdist`` of Holzmüller et al. (2023)
+    With nothing labeled the first pick is the row with the largest norm, as ``maxdist`` of Holzmüller et al. (2023)
     has it. The picks are those of the plain algorithm in exact arithmetic, unless more rows than a shortlist holds are
     within rounding of the farthest. Distances that are zero count as such: of rows that are the same one is picked,
     until no other is left. Extra memory is 16 bytes a row and some tens of megabytes.

@@ -20,7 +20,7 @@ BUFFER, FEWEST, MOST, WORTHWHILE = 1 << 24, 8, 32, 30_000_000
 def lcmd(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
     """Return the picks of LCMD (Holzmüller et al. 2023, section 4.3 and appendix, squared distances as weights).
 
-    Every row belongs to its nearest centre, a labelled or picked row. With nothing labelled the first pick is the row
+    Every row belongs to its nearest centre, a labeled or picked row. With nothing labeled the first pick is the row
     with the largest norm. Distances are computed for many rows at once that are likely to be picked, and used for those
     that are; so the picks are those of the plain algorithm. Extra memory is 24 bytes a row and a buffer of up to 64 MB,
     or of 32 bytes a row where that is more.

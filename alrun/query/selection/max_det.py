@@ -26,7 +26,7 @@ def max_det(features: Tensor | Features, labeled: Tensor, n: int, *, sigma: floa
     This is MaxDet of Holzmüller et al. (2023, section 4.3), a partial Cholesky decomposition with pivots. The factor is
     not kept as ``[N, n]`` but as ``n`` directions in feature space, ``O(N + (L + n) D)`` memory, and scores of all rows
     are brought up to date for many picks at once, as they can only fall. It computes in ``float64``, in
-    ``O(N D (L + n))`` operations. More labelled rows than dimensions are taken in by their covariance instead, which
+    ``O(N D (L + n))`` operations. More labeled rows than dimensions are taken in by their covariance instead, which
     costs ``D²`` memory. Extra memory is 24 bytes a row.
 
     Where all rows have a large part in common, variances would drown in the rounding of squared norms. There all rows
@@ -104,7 +104,7 @@ class _Variances:
         return rows if self.first is None else self.first.removed(rows)
 
     def condition(self, labeled: Tensor) -> None:
-        """Take in the labelled rows."""
+        """Take in the labeled rows."""
         if len(labeled) > self.width:
             self._lower(self._principal(labeled))
         else:

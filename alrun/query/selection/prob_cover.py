@@ -17,7 +17,7 @@ _BLOCK_ROWS = 128
 def prob_cover(features: Tensor | Features, labeled: Tensor, n: int, radius: float) -> Tensor:
     """Return rows that cover, one after the other, most rows that are not covered yet.
 
-    Yehuda et al. (2022), algorithm 1: a row covers those within ``radius`` of it; what labelled rows cover is covered
+    Yehuda et al. (2022), algorithm 1: a row covers those within ``radius`` of it; what labeled rows cover is covered
     from the start; each pick is the row that covers the most of the rest. Ties go to the lowest position, also when all
     rows are covered and every row adds nothing.
 

@@ -30,7 +30,7 @@ def typiclust(
 ) -> Tensor:
     """Return rows that are typical of clusters without labels (Hacohen, Dekel and Weinshall 2022, algorithm 1).
 
-    k-means with ``L + n`` clusters; the clusters with the fewest labelled rows come first, the larger ones before the
+    k-means with ``L + n`` clusters; the clusters with the fewest labeled rows come first, the larger ones before the
     smaller; of each, in turn, the row with the least mean distance to its ``neighbors`` nearest rows is picked.
 
     As in the authors' code, not in their paper: ``max_clusters``, after which clusters are visited again; clusters of
