@@ -22,9 +22,9 @@ usage: alrun [key=value …]                 run an experiment, or go on with it
        alrun report DIR…                   learning curves over seeds
        alrun ls [GROUP]                    what can be chosen
        alrun validate [key=value …]        check and build everything, run nothing
-       alrun new KIND NAME [--into PKG]    write a strategy of your own: module, option, test
+       alrun new KIND NAME [--into PKG]    write a custom strategy: module, option, test
 
-  --cfg job        print the config            --config-dir DIR   add config groups of your own
+  --cfg job        print the config            --config-dir DIR   add custom config groups
   --info           say how it was composed     --trust PKG        let configs build from PKG
   --hydra-help     Hydra's own flags           -sc install=bash   shell completion
 

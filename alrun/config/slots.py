@@ -149,7 +149,7 @@ SLOTS = (
     _inside("cold_start.**", "cold_start"),
     Slot("data.**", "data set", "my_pkg.MyDataset, with --trust my_pkg", ("alrun.data",), own=SOURCE),
     *(
-        Slot(f"{group}.**", "part of your own", "my_pkg.Mine, with --trust my_pkg")
+        Slot(f"{group}.**", "custom part", "my_pkg.Mine, with --trust my_pkg")
         for group in ("training", "inference", "label", "stopping", "logger", "callbacks")
     ),
 )

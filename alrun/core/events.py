@@ -69,7 +69,7 @@ class Event:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Copy the metrics behind a read-only view."""
+        """Copy the metrics into a read-only view."""
         object.__setattr__(self, "metrics", MappingProxyType(dict(self.metrics)))
 
 

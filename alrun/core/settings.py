@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SOURCE", "CheckpointSettings", "Config", "Reset", "Settings", "TimeoutSettings", "TrainingSettings"]
 
-STEP = ("function of your own", "my_pkg.train_step, with --trust my_pkg")
+STEP = ("custom function", "my_pkg.train_step, with --trust my_pkg")
 LISTENER = ("alrun callback", "alrun.callbacks.event_log.EventLog, alrun.callbacks.lightning_logger.LightningLogger")
 QUERY = ("query strategy", "alrun.query.entropy.Entropy …")
 SAMPLING = (("attach", "sample"),)

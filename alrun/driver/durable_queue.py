@@ -66,7 +66,7 @@ class DurableQueue:
     made durable first, then an error names the bad one, which is charged as what it says it cost, and whose request
     stays open. The error is raised again at the end of the call, whoever has caught it.
 
-    Answers may come from any thread until the queue is closed, and are still made durable behind a call that failed.
+    Answers may come from any thread until the queue is closed, and are still made durable after a call that failed.
     """
 
     def __init__(

@@ -127,7 +127,7 @@ class Ledger:
     def acquisitions(self) -> list[dict[str, Any]]:
         """Rows of ``acquisitions.parquet``: the requests that labeling phases are done with.
 
-        Behind those of a step comes one of order -1, where something was paid for answers that nobody had asked for.
+        After those of a step comes one of order -1, where something was paid for answers that nobody had asked for.
         """
         rows: list[dict[str, Any]] = []
         for step, state in sorted(self._chosen.items()):

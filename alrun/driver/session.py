@@ -74,7 +74,7 @@ class EpochSession:
         return None
 
     def _restore_callbacks(self, epoch: int, state: Mapping[str, Any]) -> None:
-        """Put callbacks back to where the state was saved, and tell them what was told behind it."""
+        """Put callbacks back to where the state was saved, and tell them what was told after it."""
         if self._callbacks_restored:
             return
         self._callbacks_restored = True

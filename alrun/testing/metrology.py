@@ -23,12 +23,17 @@ __all__ = ["MetrologyConformance"]
 class MetrologyConformance:
     """Examines a metrology strategy. Subclass it under a name that starts with ``Test`` and write ``strategy``.
 
-    The task is chosen by the strategy's class attribute ``tasks``; override ``host`` for others.
+    The task is chosen by the strategy's class attribute ``tasks``; override ``host`` for others. A strategy that reads
+    the records of others names these in ``before``.
     """
 
     def strategy(self) -> Any:
         """Return a new strategy, not attached."""
         raise NotImplementedError("write strategy(self) in your subclass of the conformance suite")
+
+    def before(self) -> list[Any]:
+        """Return new strategies to measure before it: those whose records it reads."""
+        return []
 
     @contextmanager
     def host(self, directory: Path, strategy: Any) -> Iterator[Driver]:
@@ -42,7 +47,7 @@ class MetrologyConformance:
     def _opened(self, run: Path, strategy: Any) -> Iterator[Driver]:
         task = supported_task(strategy)
         query = Entropy(10) if task is Task.CLASSIFICATION else Variance(10)
-        parts: dict[str, Any] = {"cold_start": Random(20), "query": [query], "metrology": [strategy]}
+        parts: dict[str, Any] = {"cold_start": Random(20), "query": [query], "metrology": [*self.before(), strategy]}
         with hosted(run, task, cold=True, stopping=[Steps(2)], **parts) as driver:
             driver.run()
             yield driver

@@ -14,7 +14,7 @@ from alrun.core.errors import StrategyTimeout
 
 __all__ = ["Deadline"]
 
-#: Seconds after which whoever catches the interruption, or hangs in cleaning up behind it, is interrupted again.
+#: Seconds after which whoever catches the interruption, or hangs in cleaning up after it, is interrupted again.
 AGAIN = 2.0
 #: Seconds by which two clocks of the system may differ.
 EARLY = 0.01
