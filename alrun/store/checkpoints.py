@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckpointStore", "Commit", "read_commit"]
 
+#: Keys of a manifest that its digest is of.
+BODY = frozenset({"step", "phase", "previous", "files", "state"})
 MANIFEST = "MANIFEST.json"
 WEIGHTS = "weights.safetensors"
 TENSORS = "state.safetensors"
@@ -122,11 +124,12 @@ def read_commit(path: Path, step: int, phase: str) -> Commit:
     try:
         data = read_bytes(path / MANIFEST, Most.MANIFEST, DEPTH)
         manifest = codec.parse_json(data)
-        body = {key: manifest[key] for key in ("step", "phase", "previous", "files", "state")}
+        # In their order in the file, which the digest depends on: older releases sorted them.
+        body = {key: value for key, value in manifest.items() if key in BODY}
         intact = (
             codec.compact_json(manifest) == data
             and _sha256(codec.compact_json(body)) == manifest["digest"]
-            and len(manifest) == len(body) + 1
+            and len(body) == len(BODY) == len(manifest) - 1
             and (body["step"], body["phase"]) == (step, phase)
             and isinstance(body["previous"], str)
             and all(_is_blob(name, blob) for name, blob in body["files"].items())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from pathlib import Path
 from shutil import copytree
@@ -74,6 +76,20 @@ def test_the_same_content_has_the_same_digest_and_any_other_has_not(tmp_path: Pa
     others = [digest(2, {**STATE, "scores": [0.25, 0.0]}), digest(3, STATE, "x")]
     others.append(digest(4, {**STATE, "items": [3, 1, torch.tensor([1.5, 2.25])]}))
     assert len({digest(5, STATE), *others}) == 4
+
+
+def test_manifests_with_sorted_keys_hold(tmp_path: Path, committed: CheckpointStore) -> None:
+    """As releases wrote them that sorted the keys of all that they stored."""
+    path = tmp_path / "checkpoints/step_0/training/MANIFEST.json"
+    body = json.loads(path.read_bytes())
+    body.pop("digest")
+    words: dict[str, Any] = {"sort_keys": True, "separators": (",", ":")}
+    digest = hashlib.sha256(json.dumps(body, **words).encode()).hexdigest()
+    path.write_text(json.dumps({**body, "digest": digest}, **words))
+    found = committed.find(0, "training")
+    assert found is not None
+    assert found.digest == digest
+    assert loads(found)
 
 
 def test_never_overwritten(committed: CheckpointStore) -> None:
