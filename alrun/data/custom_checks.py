@@ -45,7 +45,7 @@ def cheap_embeddings(dataset: Any) -> npt.NDArray[Any] | None:
 def check_classes(targets: npt.NDArray[Any], num_classes: Sequence[int]) -> None:
     """Raise ``DataError`` unless ``targets`` are ``[N]``, or ``[N, T]``, classes of tasks with ``num_classes`` each."""
     columns = targets.reshape(len(targets), -1)
-    if targets.ndim > 2 or columns.shape[1] != len(num_classes):
+    if columns.shape[1] != len(num_classes):
         raise _not_one_class(columns, num_classes, "dataset.targets")
     _check_numbers(columns, np.arange(len(columns)), num_classes, "dataset.targets, ")
 
