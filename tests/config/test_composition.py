@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from alrun.config import composition
 from alrun.config.compat import ConfigLoaderImpl
 from alrun.config.composition import CONFIG_NAME, compose
 from alrun.config.hydra_loader import opened
@@ -43,6 +44,8 @@ REPEATED = ("overrides.task", "overrides.hydra", "job.override_dirname")
 
 @pytest.fixture(scope="module")
 def loader() -> Iterator[ConfigLoaderImpl]:
+    """Open alrun's own options; what other tests have kept is forgotten, so that each test begins alike."""
+    composition._kept.clear()
     with opened(None) as opened_loader:
         yield opened_loader
 
