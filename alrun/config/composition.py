@@ -82,9 +82,10 @@ def _chosen(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
 def _key(loader: ConfigLoaderImpl, words: Sequence[str]) -> Hashable:
     """Return what a composition depends on beside the files."""
     from hydra.core.config_store import ConfigStore
+    from hydra.version import getbase
 
     folders = tuple(f"{source.provider} {source.path}" for source in loader.repository.sources)
-    return (*words, folders, tuple(_names(ConfigStore.instance().repo)))
+    return (*words, folders, str(getbase()), tuple(_names(ConfigStore.instance().repo)))
 
 
 def _names(stored: Any) -> list[str]:

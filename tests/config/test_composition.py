@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from hydra.errors import HydraException
 from hydra.types import RunMode
+from hydra.version import VersionBase
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from packaging.version import Version
 
-from alrun.config import composition
 from alrun.config.compat import ConfigLoaderImpl
 from alrun.config.composition import CONFIG_NAME, compose
 from alrun.config.hydra_loader import opened
@@ -44,8 +45,6 @@ REPEATED = ("overrides.task", "overrides.hydra", "job.override_dirname")
 
 @pytest.fixture(scope="module")
 def loader() -> Iterator[ConfigLoaderImpl]:
-    """Open alrun's own options; what other tests have kept is forgotten, so that each test begins alike."""
-    composition._kept.clear()
     with opened(None) as opened_loader:
         yield opened_loader
 
@@ -78,6 +77,18 @@ def test_any_words(loader: ConfigLoaderImpl, words: list[str]) -> None:
     expected = answer(lambda: by_hydra(loader, words))
     assert answer(lambda: compose(loader, words)) == expected
     assert answer(lambda: compose(loader, words)) == expected
+
+
+def test_another_version_whose_behavior_hydra_keeps(loader: ConfigLoaderImpl) -> None:
+    """``hydra.main``, which ``--cfg`` and the like come to, sets it for the whole process."""
+    before, unset, newest = VersionBase.instance(), VersionBase(), VersionBase()
+    newest.setbase(Version("1.3"))
+    try:
+        for base in (unset, newest, unset):
+            VersionBase.set_instance(base)
+            assert answer(lambda: compose(loader, [])) == answer(lambda: by_hydra(loader, []))
+    finally:
+        VersionBase.set_instance(before)
 
 
 def test_what_is_done_to_one_config_is_not_seen_in_the_next(loader: ConfigLoaderImpl) -> None:
