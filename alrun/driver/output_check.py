@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.batches import move
 from alrun.core.errors import StrategyError
 from alrun.core.generators import generators_kept
-from alrun.driver.weights import copy_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,7 +87,9 @@ def _in_training(experiment: Experiment, state: State, inputs: Any) -> list[floa
 
     learner = experiment.learner
     modes = [(part, part.training) for part in learner.modules()]
-    kept = copy_weights(learner)
+    # A pass changes buffers and extra states, never parameters, of which no copy is made.
+    parameters = {name for name, _ in learner.named_parameters()}
+    kept = {name: value.detach().clone() for name, value in learner.state_dict().items() if name not in parameters}
     experiment.seeds(state).seed_global_generators()
     try:
         with torch.no_grad():
@@ -97,7 +98,8 @@ def _in_training(experiment: Experiment, state: State, inputs: Any) -> list[floa
         # A learner need not answer in training mode.
         return None
     finally:
-        learner.load_state_dict(kept)
+        if kept:
+            learner.load_state_dict(kept, strict=False)
         for part, training in modes:
             part.training = training
 
