@@ -23,7 +23,8 @@ SUFFIXES = (".csv", ".csv.gz", ".tsv", ".jsonl", ".parquet", ".pq", ".feather", 
 _MARKS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "point": ".", "\\t": "\t"}
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _PADDED = re.compile(rb"(?:^|[^0-9A-Za-z.+-])[ ]*[+-]?0[0-9]")
-_HEAD = 1 << 16
+#: Bytes: the beginning of a file, and what is read of it at once.
+_HEAD, _BLOCK = 1 << 16, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -237,7 +238,12 @@ def _head(file: Path) -> bytes:
 def _may_be_padded(file: Path) -> bool:
     """Return whether a number with a leading zero may be anywhere in the file; a fast first look."""
     with _opened(file) as stream:
-        return any(_PADDED.search(line) or b"\0" in line for line in stream)
+        tail = b""
+        while block := stream.read(_BLOCK):
+            if _PADDED.search(tail + block) or b"\0" in block:
+                return True
+            tail = block.rpartition(b"\n")[2]
+    return False
 
 
 def _sep_hint(file: Path, options: FileOptions, columns: int = 0) -> str:

@@ -210,3 +210,11 @@ def test_a_workbook_has_sheets(tmp_path: Path) -> None:
 def test_options_of_other_formats_are_refused(tmp_path: Path) -> None:
     text = refused(saved(tmp_path, a=NUMBERS), sep="tab", decimal="comma", na_values=[], sheet=0, encoding="utf-8")
     assert all(f"data.{key}=null" in text for key in ("sep", "decimal", "na_values", "sheet", "encoding"))
+
+
+def test_codes_are_found_wherever_a_file_is_cut_in_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "codes.csv"
+    path.write_text("code,y\n" + "".join(f"{'007' if row == 40 else 100 + row},{row % 2}\n" for row in range(60)))
+    for size in (1, 7, 16, 1 << 20):
+        monkeypatch.setattr("alrun.data.files._BLOCK", size)
+        assert Table(str(path), "y").notes[0].startswith("column 'code': category"), size
