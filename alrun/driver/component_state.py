@@ -67,9 +67,23 @@ def _same(first: Any, second: Any) -> bool:
         return first.keys() == second.keys() and all(_same(first[key], second[key]) for key in first)
     if isinstance(first, list | tuple) and isinstance(second, list | tuple):
         return len(first) == len(second) and all(map(_same, first, second))
-    if hasattr(first, "shape") and hasattr(second, "shape"):
-        return _same(first.tolist(), second.tolist())
+    if hasattr(first, "shape") or hasattr(second, "shape"):
+        return hasattr(first, "shape") and hasattr(second, "shape") and _same_array(first, second)
     return bool(first == second) or (first != first and second != second)
+
+
+def _same_array(first: Any, second: Any) -> bool:
+    """Return whether two tensors or arrays are the same, of the same dtype."""
+    import numpy as np
+    import torch
+
+    if first.dtype != second.dtype or tuple(first.shape) != tuple(second.shape):
+        return False
+    if isinstance(first, torch.Tensor):
+        first, second = first.detach().cpu(), second.detach().cpu()
+    else:
+        first, second = np.asarray(first), np.asarray(second)
+    return bool(((first == second) | ((first != first) & (second != second))).all())
 
 
 def callback_states(notify: Notifier) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -14,6 +16,7 @@ from torch import Tensor
 from alrun.cold_start.random import Random
 from alrun.core.errors import StrategyError
 from alrun.core.types import TaskSpec
+from alrun.driver.component_state import lost_keys
 from alrun.learner.mlp import MLP
 from alrun.query.entropy import Entropy
 from alrun.stopping.steps import Steps
@@ -117,3 +120,24 @@ def test_a_strategy_takes_back_what_it_gave(tmp_path: Path) -> None:
     for kept in ((), ("seen",), ("calls",)):
         with pytest.raises(StrategyError, match=f"does not bring back.*{'seen' if kept == ('calls',) else 'calls'}"):
             weights_after(tmp_path / f"lost {kept}", 2, 3, query=partial(lambda kept, _: Rotating(kept), kept))
+
+
+@pytest.mark.parametrize(
+    ("saved", "found", "is_same"),
+    [
+        (torch.tensor([1.0, float("nan")]), torch.tensor([1.0, float("nan")]), True),
+        (torch.tensor([float("nan")]), torch.tensor([1.0]), False),
+        (torch.tensor([1.0]), torch.tensor([float("nan")]), False),
+        (torch.tensor([1, 2]), torch.tensor([1.0, 2.0]), False),
+        (torch.tensor([1, 2]), torch.tensor([[1, 2]]), False),
+        (torch.tensor([1, 2]), [1, 2], False),
+        (np.array([1.0, np.nan]), np.array([1.0, np.nan]), True),
+        (np.float64(2), np.float64(2), True),
+        ({"a": (1, [2.0])}, {"a": (1, [2.0])}, True),
+        ({"a": (1, [2.0])}, {"a": (1, [3.0])}, False),
+        (float("nan"), float("nan"), True),
+    ],
+)
+def test_what_counts_as_the_same_state(saved: Any, found: Any, is_same: bool) -> None:
+    component = SimpleNamespace(state_dict=lambda: {"key": found})
+    assert (lost_keys(component, {"key": saved}) == "") is is_same
