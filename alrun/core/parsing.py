@@ -20,20 +20,31 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = [1 if character in b"[{" else -1 for character in range(256)]
 
 
-def parse_json(data: bytes | str) -> Any:
+def parse_json(data: bytes | str, *, exact: bool = False) -> Any:
     """Return the value of JSON text.
+
+    Args:
+        data: The text.
+        exact: Refuse numbers that are not written as they would be here, as damage may leave the value what it was.
 
     Raises:
         ValueError: It is none, or is nested deeper than anything that was written here.
     """
     raw = data.encode(errors="surrogatepass") if isinstance(data, str) else data
     try:
-        value = json.loads(raw)
+        value = json.loads(raw, parse_float=_as_written if exact else None)
     except (RecursionError, MemoryError):
         raise ValueError("JSON that is nested too deeply, or too large") from None
     if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS and _levels(raw) > MOST_LEVELS:
         raise ValueError("JSON that is nested too deeply, or too large")
     return value
+
+
+def _as_written(text: str) -> float:
+    number = float(text)
+    if repr(number) != text:
+        raise ValueError(f"the number {text[:40]} is not what was written")
+    return number
 
 
 def _levels(data: bytes) -> int:

@@ -104,7 +104,7 @@ class RunDirectory:
         """
         path = self.path / RUN
         try:
-            info = parse_json(read_bytes(path, Most.DESCRIPTION))
+            info = parse_json(read_bytes(path, Most.DESCRIPTION), exact=True)
         except ValueError as error:
             raise StoreError(f"{path} is damaged: {error}\n    → {REPAIRED}") from error
         if isinstance(info, dict) and info.pop(DIGEST, "") != _digest(info):

@@ -84,6 +84,19 @@ def test_damaged_info_is_an_error_that_names_the_file(tmp_path: Path, content: b
         RunDirectory(tmp_path).info()
 
 
+def test_a_number_that_damage_leaves_the_same_is_damage(tmp_path: Path) -> None:
+    """Some doubles have two neighbors of 17 digits: a flipped bit of the last digit changes the text alone."""
+    written, flipped = "1764331.4660000002", "1764331.4660000003"
+    assert float(written) == float(flipped)
+    directory = RunDirectory(tmp_path)
+    directory.write_info({**NEEDED, "elapsed": float(written)})
+    assert directory.info()["elapsed"] == float(written)
+    path = tmp_path / "run.json"
+    path.write_text(path.read_text().replace(repr(float(written)), flipped))
+    with pytest.raises(StoreError, match=rf"damaged: the number {flipped} is not what was written"):
+        directory.info()
+
+
 def test_info_outlives_a_power_cut_at_any_point(tmp_path: Path) -> None:
     for point in range(20):
         directory = RunDirectory(tmp_path / f"{point}")
