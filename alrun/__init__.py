@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from alrun.driver.driver import Driver
     from alrun.driver.settings import Components, Settings, TrainingSettings
     from alrun.query.base import ScoreQuery
+    from alrun.report.results import labels, picks, records, runs, timing
 
 __version__ = "0.1.0"
 
@@ -61,6 +62,7 @@ _HOMES = {
     "alrun.driver.driver": ("Driver",),
     "alrun.driver.settings": ("Components", "Settings", "TrainingSettings"),
     "alrun.query.base": ("ScoreQuery",),
+    "alrun.report.results": ("labels", "picks", "records", "runs", "timing"),
 }
 
 __all__ = [
@@ -91,6 +93,11 @@ __all__ = [
     "Task",
     "TaskSpec",
     "TrainingSettings",
+    "labels",
+    "picks",
+    "records",
+    "runs",
+    "timing",
 ]
 
 

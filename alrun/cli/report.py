@@ -1,28 +1,26 @@
-"""``alrun report DIR…``: learning curves over seeds, their areas and paired differences, on screen and as CSV."""
+"""``alrun report DIR…``: learning curves over seeds, areas, tests: on screen, as tables, figures and one page."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alrun.cli.arguments import command, parse
 from alrun.core.errors import ConfigError, Problem, StoreError
 from alrun.core.showing import exported, printable
-from alrun.core.suggest import did_you_mean
 from alrun.report.runs import Run, find_runs
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import Console
 
     from alrun.report.load import Records
+    from alrun.report.study import Study
     from alrun.report.table import Comparison
 
 __all__ = ["run"]
-
-PREFERRED = ("accuracy", "rmse")
 
 
 def run(argv: list[str]) -> int:
@@ -32,13 +30,14 @@ def run(argv: list[str]) -> int:
         ConfigError: There is no run to report on, or the metric or baseline is unknown.
     """
     from alrun.cli.console import new_console
+    from alrun.report.formats import study_json
     from alrun.report.load import load_records
     from alrun.report.table import comparison_table
 
     arguments = _arguments(argv)
-    console = new_console()
-    runs = _chosen(find_runs(arguments.directories), arguments, console)
-    readable = load_records(runs)
+    console = new_console(stderr=arguments.json)
+    runs = find_runs(arguments.directories)
+    readable = load_records(_chosen(runs, arguments, console))
     _print_left_out(readable.unreadable, (), console)
     if not readable.runs:
         raise ConfigError(Problem("no run here can be read", _where(arguments), "alrun verify says what is wrong"))
@@ -46,10 +45,14 @@ def run(argv: list[str]) -> int:
     copies = len(readable.runs) - len(records.runs)
     if copies:
         console.print(f"{copies} copies of runs that are here already left out", style="yellow")
-    comparison = _compare(records, arguments)
-    console.print(comparison_table(comparison, _shown(comparison), console.width))
-    _print_notes(console, comparison, len(records.runs))
-    _write(comparison, arguments, console)
+    if arguments.json:
+        sys.stdout.write(f"{study_json(_study(records, arguments))}\n")
+    else:
+        comparison = _compare(records, arguments)
+        console.print(comparison_table(comparison, _shown(comparison), console.width))
+        _print_notes(console, comparison, len(records.runs))
+        _write_curves(comparison, arguments, console)
+    _write_document(records, runs, arguments, console)
     return 0
 
 
@@ -66,6 +69,15 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--metric", help="what to compare (default: accuracy, or else rmse)")
     add("--baseline", help="query strategy to compare with, seed by seed (default: random, if present)")
     add("--csv", type=Path, metavar="FILE", help="where to write the curves (default: DIR/report/curves.csv)")
+    add(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write a page with all figures, tables and tests: one file, no network",
+    )
+    add("--figures", type=Path, metavar="DIR", help="write every figure as SVG, PNG and PDF, for one and two columns")
+    add("--tables", type=Path, metavar="DIR", help="write every table as CSV, Markdown and LaTeX")
+    add("--json", action="store_true", help="print all numbers as JSON in place of the table")
     add("--all", action="store_true", help="include runs that have not finished")
     arguments = parse(parser, argv)
     arguments.directories = arguments.directories or [Path("outputs")]
@@ -103,12 +115,13 @@ def _print_left_out(runs: Sequence[Run], kept: Sequence[Run], console: Console) 
 
 def _compare(records: Records, arguments: argparse.Namespace) -> Comparison:
     from alrun.report import curves
+    from alrun.report.choice import choose_baseline, choose_metric
     from alrun.report.load import CHOICES
     from alrun.report.table import Comparison
 
-    metric = _metric(records, arguments.metric)
+    metric = choose_metric(records, arguments.metric)
     chosen = curves.select_metric(records.frame(metric), metric)
-    baseline = _baseline(chosen, arguments.baseline)
+    baseline = choose_baseline(set(chosen["query"]), arguments.baseline)
     by = list(CHOICES)
     single = curves.areas(chosen, by)
     areas = curves.summary(single, by, "auc").merge(single.groupby(by, sort=False)[["low", "high"]].first(), on=by)
@@ -123,31 +136,13 @@ def _compare(records: Records, arguments: argparse.Namespace) -> Comparison:
     return Comparison(metric, better, curves.learning_curves(chosen, by), areas.sort_values(by), baseline)
 
 
-def _metric(records: Records, wanted: str | None) -> str:
-    known = records.metrics
-    if not known:
-        raise ConfigError(
-            Problem("the runs have not measured anything yet", hint="wait for their first training: alrun status")
-        )
-    if wanted is None:
-        preferred = [name for metric in PREFERRED for name in (metric, *records.ambiguous.get(metric, ()))]
-        return next((name for name in preferred if name in known), min(known))
-    if wanted in records.ambiguous:
-        names = records.ambiguous[wanted]
-        what = f"several metrology strategies record {wanted!r}: {', '.join(names)}"
-        raise ConfigError(Problem(what, "--metric", f"--metric {names[0]}"))
-    if wanted not in known and records.frame(wanted).empty:
-        raise ConfigError(
-            Problem(f"no run has the metric {wanted!r}", "--metric", did_you_mean(wanted, known, most=None))
-        )
-    return wanted
+def _study(records: Records, arguments: argparse.Namespace) -> Study:
+    from alrun.report.choice import choose_baseline, choose_metric
+    from alrun.report.study import study_metric
 
-
-def _baseline(records: pd.DataFrame, wanted: str | None) -> str:
-    known = set(records["query"])
-    if wanted is not None and wanted not in known:
-        raise ConfigError(Problem(f"no run has query={wanted}", "--baseline", did_you_mean(wanted, known, most=None)))
-    return wanted or ("random" if "random" in known and len(known) > 1 else "")
+    metric = choose_metric(records, arguments.metric)
+    baseline = choose_baseline(set(records.frame(metric)["query"]), arguments.baseline)
+    return study_metric(records, metric, baseline)
 
 
 def _shown(comparison: Comparison) -> list[str]:
@@ -174,7 +169,7 @@ def _print_notes(console: Console, comparison: Comparison, runs: int) -> None:
     )
 
 
-def _write(comparison: Comparison, arguments: argparse.Namespace, console: Console) -> None:
+def _write_curves(comparison: Comparison, arguments: argparse.Namespace, console: Console) -> None:
     from alrun.store.files import make_directory, write_atomic
 
     curves = arguments.csv or arguments.directories[0] / "report" / "curves.csv"
@@ -187,3 +182,42 @@ def _write(comparison: Comparison, arguments: argparse.Namespace, console: Conso
         cells = table.map(exported) if len(table) else table
         write_atomic(path, cells.to_csv(index=False).encode(), durable=False)
         console.print(f"written: {path}", style="dim", soft_wrap=True)
+
+
+def _write_document(records: Records, runs: Sequence[Run], arguments: argparse.Namespace, console: Console) -> None:
+    """Write tables, figures and page, as far as they are asked for."""
+    from alrun.report.formats import table_files
+
+    if not (arguments.html or arguments.figures or arguments.tables):
+        return
+    study = _study(records, arguments)
+    if arguments.tables:
+        _write_all(arguments.tables, table_files(study), console)
+    if not (arguments.html or arguments.figures):
+        return
+    from alrun.report.document import gather, sections
+    from alrun.report.figures import converter, render
+
+    converter()
+    found = sections(gather(records, study, runs))
+    if arguments.figures:
+        charts = (chart for section in found for chart in section.charts)
+        _write_all(arguments.figures, (file for chart in charts for file in render(chart)), console)
+    if arguments.html:
+        from alrun.report.page.page import page
+
+        title = f"Active learning: {', '.join(sorted({run.name for run in records.runs}))}"
+        content = page(title, f"{study.metric} of {len(records.runs)} runs", found, study)
+        _write_all(arguments.html.parent, [(arguments.html.name, content)], console)
+
+
+def _write_all(folder: Path, files: Iterable[tuple[str, bytes]], console: Console) -> None:
+    from alrun.store.files import make_directory, write_atomic
+
+    make_directory(folder)
+    names = []
+    for name, content in files:
+        write_atomic(folder / name, content, durable=False)
+        names.append(name)
+    told = folder / names[0] if len(names) == 1 else f"{len(names)} files in {folder}"
+    console.print(f"written: {told}", style="dim", soft_wrap=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["CHOICES", "COLUMNS", "Records", "load_records"]
+__all__ = ["CHOICES", "COLUMNS", "RECORDS", "Records", "described_runs", "load_records"]
 
 RECORDS = "records.parquet"
 
@@ -107,11 +107,7 @@ class Records:
         packed = pa.concat_tables(chosen).unify_dictionaries()
         texts = {name: packed[name].cast(pa.string()) for name in TEXTS}
         frame = pd.DataFrame({name: texts.get(name, packed[name]).to_pandas() for name in COLUMNS})
-        described = [
-            {"run": number, **_choices(run, variant), "seed": run.seed}
-            for number, (run, variant) in enumerate(zip(self.runs, variants(self.runs, self.configs), strict=True))
-        ]
-        of_run = pd.DataFrame(described, columns=["run", *CHOICES, "seed"])
+        of_run = described_runs(self.runs, self.configs)
         numbers = np.repeat(np.arange(len(chosen)), [table.num_rows for table in chosen])
         frame["metric"] = metric
         whole = pd.concat([of_run.iloc[numbers].reset_index(drop=True), frame], axis=1)
@@ -139,6 +135,17 @@ def load_records(runs: Sequence[Run]) -> Records:
             unreadable.append(replace(run, status="unreadable", reason=str(error)))
     kept, configs, tables = zip(*found, strict=True) if found else ((), (), ())
     return Records(kept, configs, tables, unreadable)
+
+
+def described_runs(runs: Sequence[Run], configs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return one row per run: ``run`` (its number), ``CHOICES``, ``seed``; ``configs`` as of ``read_configs``."""
+    import pandas as pd
+
+    rows = [
+        {"run": number, **_choices(run, variant), "seed": run.seed}
+        for number, (run, variant) in enumerate(zip(runs, variants(runs, configs), strict=True))
+    ]
+    return pd.DataFrame(rows, columns=["run", *CHOICES, "seed"])
 
 
 def _choices(run: Run, variant: Variant) -> dict[str, str]:

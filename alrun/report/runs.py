@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Run:
         path: The run directory.
         status: ``running``, ``finished``, ``failed``, ``interrupted`` (also one that was killed), or ``unreadable``.
         reason: Why it ended, or why it cannot be read.
+        name: Name of the experiment, which is that of the folder of its runs.
         identity: The experiment's SHA-256; empty when unreadable.
         seed: The experiment's seed.
         choices: Option by config group, several joined by commas.
@@ -42,11 +43,14 @@ class Run:
         budget: Labels in all.
         metrics: Latest value of every metric.
         measured: Labels that had been bought when each was measured, where that is noted.
+        versions: Versions of libraries in each session, without repetitions.
+        machines: Machine of each session, without repetitions.
     """
 
     path: Path
     status: str
     reason: str = ""
+    name: str = ""
     identity: str = ""
     seed: int = 0
     choices: dict[str, str] = field(default_factory=dict)
@@ -57,6 +61,8 @@ class Run:
     budget: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, int] = field(default_factory=dict)
+    versions: Sequence[Mapping[str, Any]] = ()
+    machines: Sequence[Mapping[str, Any]] = ()
 
 
 def find_runs(paths: Iterable[Path]) -> list[Run]:
@@ -138,6 +144,7 @@ def _from_json(directory: Path, json: Any) -> Run:
         path=directory,
         status=status,
         reason=content["reason"] or "",
+        name=content["name"],
         identity=content["identity"],
         seed=content["seed"],
         choices={group: _joined(choice) for group, choice in content["choices"].items()},
@@ -148,7 +155,13 @@ def _from_json(directory: Path, json: Any) -> Run:
         budget=content["budget"],
         metrics={name: float(value) for name, value in content["metrics"].items() if value is not None},
         measured=content["measured"],
+        versions=_distinct(content["sessions"], "versions"),
+        machines=_distinct(content["sessions"], "machine"),
     )
+
+
+def _distinct(sessions: Sequence[Mapping[str, Any]], part: str) -> list[Mapping[str, Any]]:
+    return list({repr(session.get(part, {})): session.get(part, {}) for session in sessions}.values())
 
 
 def _joined(choice: str | list[str]) -> str:

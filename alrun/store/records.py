@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Timing",
     "acquisitions_difference",
+    "read_acquisitions",
     "read_json_records",
     "read_records",
     "records_difference",
@@ -131,13 +132,22 @@ def write_acquisitions(path: Path, rows: Rows) -> None:
     write_atomic(path, _parquet(rows, _acquisition_schema()), durable=True)
 
 
-def read_records(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Return ``columns`` of ``records.parquet``, text as dictionaries; no rows where there is no such file yet.
+def read_records(path: Path, columns: Sequence[str] = ()) -> pa.Table:
+    """Return ``columns`` (by default all) of ``records.parquet``, text as dictionaries; no rows where there is no file.
 
     Raises:
         StoreError: It cannot be read.
     """
-    schema = _record_schema()
+    return _read(path, _record_schema(), columns)
+
+
+def read_acquisitions(path: Path, columns: Sequence[str] = ()) -> pa.Table:
+    """Return ``columns`` (by default all) of ``acquisitions.parquet``, as above."""
+    return _read(path, _acquisition_schema(), columns)
+
+
+def _read(path: Path, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
+    columns = columns or schema.names
     try:
         return read_table(read_bytes(path, Most.TABLE), schema, columns)
     except StoreError as error:

@@ -56,8 +56,9 @@ def several_records(curve: Mapping[int, float], recorded: Mapping[str, Sequence[
     ]
 
 
-@pytest.fixture
-def write_run(tmp_path: Path) -> WriteRun:
+def writer(folder: Path) -> WriteRun:
+    """Return what writes runs below ``outputs/default`` in ``folder``."""
+
     def write(
         name: str,
         curve: Mapping[int, float] | None = None,
@@ -69,7 +70,7 @@ def write_run(tmp_path: Path) -> WriteRun:
         recorded: Mapping[str, Sequence[str]] | None = None,
         **info: Any,
     ) -> Path:
-        directory = tmp_path / "outputs" / "default" / name
+        directory = folder / "outputs" / "default" / name
         directory.mkdir(parents=True)
         description = {
             "format": 1,
@@ -94,3 +95,8 @@ def write_run(tmp_path: Path) -> WriteRun:
         return directory
 
     return write
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> WriteRun:
+    return writer(tmp_path)

@@ -1,0 +1,117 @@
+"""Checklist of a believable comparison: each point with its state, its number, and why it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alrun.report.runs import Run
+from alrun.report.statistics.paired import power
+from alrun.report.study import Study
+
+__all__ = ["Check", "State", "checklist"]
+
+#: Seeds under which a test finds large effects only.
+FEW_SEEDS = 5
+
+State = str
+GREEN, AMBER, RED = "met", "in part", "not met"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One point.
+
+    Attributes:
+        name: What is asked for.
+        state: ``met``, ``in part`` or ``not met``.
+        found: What the runs have, with its number.
+        section: Anchor of the section with the evidence.
+    """
+
+    name: str
+    state: State
+    found: str
+    section: str
+
+
+def checklist(study: Study, runs: Sequence[Run], configs: Sequence[Mapping[str, Any]]) -> list[Check]:
+    """Return all points; ``configs`` are those of ``runs``, keys dotted, as ``variants.read_configs`` returns them."""
+    facts = [_seeds(study), _paired(study), _baseline(study), _ceiling(study)]
+    axes = [
+        _several("query sizes", _values(configs, "query_size")),
+        _several("sizes of the first labels", _values(configs, "initial_size")),
+        _several("data sets", {run.choices.get("data", "") for run in runs}),
+    ]
+    return [*facts, *axes, _first_labels(runs), _tuned(), _alike(runs), _corrected(study), _timed(), _budget(runs)]
+
+
+def _seeds(study: Study) -> Check:
+    n = int(study.areas["n"].min()) if len(study.areas) else 0
+    chance = (
+        f"; a paired t-test finds a difference of one standard deviation in {power(n):.0%} of cases" if n > 1 else ""
+    )
+    state = GREEN if n >= FEW_SEEDS else AMBER if n > 2 else RED
+    return Check(f"at least {FEW_SEEDS} seeds", state, f"{n} seed{'s' * (n != 1)}{chance}", "areas")
+
+
+def _paired(study: Study) -> Check:
+    gaps = len(study.missing)
+    found = "every strategy has the same seeds: same split, first labels and weights"
+    return Check("paired design", AMBER if gaps else GREEN, f"{gaps} seeds are missing" if gaps else found, "runs")
+
+
+def _baseline(study: Study) -> Check:
+    return Check("random baseline", GREEN if study.baseline else RED, study.baseline or "none", "differences")
+
+
+def _ceiling(study: Study) -> Check:
+    n = len(study.ceilings)
+    found = f"{n} runs on all labels" if n else "no run on all labels, so what could be reached is unknown"
+    return Check("ceiling", GREEN if n else AMBER, found, "curves")
+
+
+def _values(configs: Sequence[Mapping[str, Any]], key: str) -> set[str]:
+    return {str(config[key]) for config in configs if key in config}
+
+
+def _several(what: str, values: set[str]) -> Check:
+    shown = ", ".join(sorted(values)[:8])
+    return Check(f"several {what}", GREEN if len(values) > 1 else AMBER, f"{len(values)}: {shown}", "runs")
+
+
+def _first_labels(runs: Sequence[Run]) -> Check:
+    kinds = sorted({run.choices.get("cold_start", "") for run in runs})
+    return Check("first labels drawn alike", GREEN if len(kinds) == 1 else AMBER, ", ".join(kinds), "methods")
+
+
+def _tuned() -> Check:
+    found = "alrun does not record how hyper-parameters were chosen: say on which labels"
+    return Check("hyper-parameters tuned on the first labels alone", AMBER, found, "methods")
+
+
+def _alike(runs: Sequence[Run]) -> Check:
+    def distinct(part: Callable[[Run], Any]) -> int:
+        return len({repr(part(run)) for run in runs})
+
+    machines, versions = distinct(lambda run: run.machines), distinct(lambda run: run.versions)
+    state = GREEN if machines == versions == 1 else AMBER
+    return Check(
+        "one machine, one set of versions", state, f"{machines} of machines, {versions} of versions", "methods"
+    )
+
+
+def _corrected(study: Study) -> Check:
+    tests = len(study.differences)
+    return Check("tests corrected for being several", GREEN, f"Holm over {tests} strategies", "differences")
+
+
+def _timed() -> Check:
+    return Check("selection time reported", GREEN, "seconds of each phase", "time")
+
+
+def _budget(runs: Sequence[Run]) -> Check:
+    ended = sum(run.status == "finished" for run in runs)
+    state = GREEN if ended == len(runs) else AMBER
+    return Check("all runs finished", state, f"{ended} of {len(runs)}", "runs")

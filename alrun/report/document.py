@@ -1,0 +1,213 @@
+"""The report as a list of sections: what the page shows, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alrun.report import summary
+from alrun.report.charts.chart import Chart
+from alrun.report.charts.durations import phase_seconds, phase_times
+from alrun.report.charts.effects import area_differences, savings_curves
+from alrun.report.charts.learning import learning_curves
+from alrun.report.charts.picks import class_balance, pick_overlap
+from alrun.report.charts.standings import critical_differences, mean_ranks, penalty_matrix
+from alrun.report.checklist import checklist
+from alrun.report.load import Records
+from alrun.report.page.section import Section, TextTable, text_table
+from alrun.report.picked import class_shares, overlap
+from alrun.report.runs import Run
+from alrun.report.study import Study, study_metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Material", "gather", "sections"]
+
+#: Numbers of labels at which classes of picks are shown.
+MOST_COUNTS = 40
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a report is made from.
+
+    Attributes:
+        study: The metric that is compared.
+        others: Studies of the other metrics.
+        runs: The runs, as many as ``configs``.
+        configs: Keys of each run's config, dotted.
+        left_out: Runs that are no part of it: unfinished or unreadable.
+        picks: All acquisitions, with the columns ``run``, ``query`` and ``seed``.
+        timing: Seconds of all phases, with the columns ``run`` and ``query``.
+    """
+
+    study: Study
+    others: Sequence[Study]
+    runs: Sequence[Run]
+    configs: Sequence[Mapping[str, Any]]
+    left_out: Sequence[Run]
+    picks: pd.DataFrame
+    timing: pd.DataFrame
+
+
+def gather(records: Records, study: Study, runs: Sequence[Run]) -> Material:
+    """Return the material of a report on ``records``; ``study`` is of its metric, ``runs`` are all that were found."""
+    from alrun.report.results import picks_of, timing_of
+
+    compared = {run.path for run in records.runs}
+    names = sorted(name for name in records.metrics if not name.startswith("count_"))
+    others = [study_metric(records, name, study.baseline) for name in names if name != study.metric]
+    return Material(
+        study=study,
+        others=[other for other in others if other.higher_is_better is not None],
+        runs=records.runs,
+        configs=records.configs,
+        left_out=[run for run in runs if run.path not in compared],
+        picks=picks_of(records.runs),
+        timing=timing_of(records.runs),
+    )
+
+
+def sections(material: Material) -> list[Section]:
+    """Return the sections; one that has nothing to show is left out."""
+    study = material.study
+    found = [
+        Section("areas", "Results", _results(study), [_summary(study)]),
+        Section("curves", "Learning curves", charts=_by_condition(study, learning_curves, "curves")),
+        _differences(study),
+        _standings(material),
+        _picked(material),
+        _time(material),
+        _believable(material),
+        _runs(material),
+        Section("methods", "How this was computed", _methods(study)),
+    ]
+    return [section for section in found if section.charts or section.tables or section.paragraphs]
+
+
+def _results(study: Study) -> list[str]:
+    texts = []
+    if len(study.conditions) > 1:
+        texts.append(
+            f"The runs differ in {', '.join(study.differing)}: they are {len(study.conditions)} experiments, and "
+            "strategies are compared within each of them alone."
+        )
+    if len(study.missing):
+        rows = study.missing.to_dict("records")
+        shown = ", ".join(f"{row['strategy']} seed {row['seed']}" for row in rows[:20])
+        texts.append(f"Missing: {shown}{' …' if len(rows) > 20 else ''}.")
+    return texts
+
+
+def _summary(study: Study) -> TextTable:
+    direction = {True: "higher is better", False: "lower is better", None: "neither direction is better"}
+    caption = (
+        f"{study.metric} ({direction[study.higher_is_better]}): mean [95 % interval] over seeds; p-values with Holm."
+    )
+    return text_table(summary.readable(study), caption)
+
+
+def _by_condition(study: Study, chart: Any, name: str) -> list[Chart]:
+    several = len(study.conditions) > 1
+    charts = []
+    for number, condition in enumerate(study.conditions):
+        one: Chart = chart(study, condition, f"{name}_{number + 1}" if several else name)
+        charts.append(
+            Chart(one.name, f"{one.title} · {condition}", one.caption, one.spec, one.data) if several else one
+        )
+    return charts
+
+
+def _differences(study: Study) -> Section:
+    if not study.baseline or not len(study.differences):
+        return Section("differences", "Against the baseline")
+    charts = _by_condition(study, area_differences, "differences")
+    if len(study.savings):
+        charts += _by_condition(study, savings_curves, "savings")
+    return Section("differences", "Against the baseline", charts=charts)
+
+
+def _standings(material: Material) -> Section:
+    study = material.study
+    charts = [penalty_matrix(study, "penalties")] if len(study.penalties) else []
+    charts += [mean_ranks(study, "ranks")] if len(study.ranks) else []
+    charts += [critical_differences(study, "critical")] if len(study.critical) else []
+    return Section("standings", "Standings", tables=_agreement(material), charts=charts)
+
+
+def _agreement(material: Material) -> list[TextTable]:
+    """Return Kendall's τ between the ranks of strategies under this metric and under each other one."""
+    from alrun.report.statistics.ranks import kendall_tau
+
+    rows = []
+    for other in material.others:
+        ranks = material.study.ranks.merge(other.ranks, on="strategy")
+        if len(ranks) > 1:
+            rows.append([other.metric, str(len(ranks)), f"{kendall_tau(ranks['rank_x'], ranks['rank_y']):+.2f}"])
+    caption = f"Agreement of the ranks under {material.study.metric} with those under other metrics (Kendall's tau)."
+    return [TextTable(caption, ["metric", "strategies", "tau"], rows)] if rows else []
+
+
+def _picked(material: Material) -> Section:
+    strategies, baseline, charts = material.study.strategies, material.study.baseline, []
+    shares = class_shares(material.picks, baseline)
+    if len(shares):
+        counts = sorted(set(shares["labels"]))
+        kept = counts[:: -(-len(counts) // MOST_COUNTS)]
+        charts.append(
+            class_balance(shares[shares["labels"].isin(kept)], strategies, material.study.baseline, "classes")
+        )
+    common = overlap(material.picks)
+    if len(common):
+        charts.append(pick_overlap(common, strategies, "overlap"))
+    return Section("picks", "What was picked", charts=charts)
+
+
+def _time(material: Material) -> Section:
+    if not len(material.timing):
+        return Section("time", "Time and cost")
+    seconds = phase_seconds(material.timing)
+    whole = material.picks.groupby(["query", "run"])["cost"].sum()
+    table = whole.groupby("query").mean().rename("cost per run").rename_axis("strategy").reset_index()
+    return Section(
+        "time", "Time and cost", tables=[text_table(table, "Cost of the labels bought.")],
+        charts=[phase_times(seconds, material.study.strategies, "time")],
+    )  # fmt: skip
+
+
+def _believable(material: Material) -> Section:
+    checks = checklist(material.study, material.runs, material.configs)
+    rows = [[check.name, check.state, check.found] for check in checks]
+    met = sum(check.state == "met" for check in checks)
+    table = TextTable(f"{met} of {len(checks)} points are met.", ["point", "state", "found"], rows)
+    return Section("believe", "Can it be believed?", tables=[table])
+
+
+def _runs(material: Material) -> Section:
+    rows = [
+        [str(run.path), run.status, str(run.labels), str(run.budget), run.reason]
+        for run in [*material.runs, *material.left_out]
+    ]
+    caption = f"{len(material.runs)} runs are compared, {len(material.left_out)} are left out."
+    return Section(
+        "runs", "Runs", tables=[TextTable(caption, ["directory", "status", "labels", "budget", "why it ended"], rows)]
+    )
+
+
+def _methods(study: Study) -> list[str]:
+    texts = [
+        "Runs are grouped by everything but the seed. Curves are means over seeds with 95 % intervals of the mean: "
+        "Student's t under ten seeds, from ten on the percentile bootstrap with 9,999 samples. The area is the mean "
+        "height of a curve over the labels that all curves of the experiment cover (trapezoid rule).",
+    ]
+    if study.baseline:
+        texts.append(
+            f"Areas are compared with those of {study.baseline} seed by seed: runs of one seed share split, first "
+            "labels, first weights and shuffles. p-values are two-sided, of the paired t-test and of Wilcoxon's "
+            "signed-rank test, corrected over the strategies of an experiment (Holm 1979). The effect size is the mean "
+            "difference over the standard deviation of the differences. Labels saved are read off mean curves, at the "
+            "levels that the baseline reaches; their intervals resample pairs of seeds.",
+        )
+    return texts

@@ -1,0 +1,74 @@
+"""Image files of charts: SVG, PNG and PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+from alrun.core.errors import ConfigError, Problem
+from alrun.report.charts.chart import Chart
+
+__all__ = ["FORMATS", "converter", "page_script", "render"]
+
+#: Widths of one and two columns of a paper, in points.
+WIDTHS = {"": 252, "_wide": 522}
+VERSION = "6.4"
+
+
+def converter() -> Any:
+    """Return the module that draws charts.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    try:
+        import vl_convert  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except ImportError as error:
+        hint = 'pip install "alrun[report]"'
+        raise ConfigError(
+            Problem("charts are drawn by vl-convert-python, which is not installed", hint=hint)
+        ) from error
+    return vl_convert
+
+
+def _svg(spec: Mapping[str, Any]) -> bytes:
+    text: str = converter().vegalite_to_svg(spec, vl_version=VERSION)
+    return text.encode()
+
+
+def _png(spec: Mapping[str, Any]) -> bytes:
+    return bytes(converter().vegalite_to_png(spec, vl_version=VERSION, scale=3))
+
+
+def _pdf(spec: Mapping[str, Any]) -> bytes:
+    return bytes(converter().vegalite_to_pdf(spec, vl_version=VERSION))
+
+
+FORMATS: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {"svg": _svg, "png": _png, "pdf": _pdf}
+
+
+def render(chart: Chart, formats: Mapping[str, Any] = FORMATS) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and content of each image file of ``chart``, for one and for two columns of a paper."""
+    for suffix, width in WIDTHS.items():
+        spec = _sized(chart.spec, width)
+        for ending in formats:
+            yield f"{chart.name}{suffix}.{ending}", FORMATS[ending](spec)
+
+
+def _sized(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
+    """Return ``spec`` on white, ``width`` points wide; narrow ones are lower and have fewer columns of legend."""
+    sized = deepcopy(dict(spec))
+    sized["background"] = "white"
+    sized["config"]["legend"]["columns"] = 3 if width < 400 else 6
+    for part in sized.get("vconcat", [sized]):
+        part["width"] = width if part is sized else width - 80
+        if isinstance(part.get("height"), int | float):
+            part["height"] = round(width * 0.6) if width < 400 else part["height"]
+    return sized
+
+
+def page_script() -> str:
+    """Return the script that draws charts in a page: Vega, Vega-Lite and Vega-Embed, without any request."""
+    script: str = converter().javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VERSION)
+    return script

@@ -1,0 +1,47 @@
+"use strict";
+(() => {
+  const specs = JSON.parse(document.getElementById("charts").textContent);
+  const views = new Map();
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const ink = () => {
+    const color = getComputedStyle(document.body).color;
+    const text = { labelColor: color, titleColor: color };
+    return { axis: { ...text, gridColor: "#888" }, legend: text, header: text, title: { color } };
+  };
+  const shown = () => [...document.querySelectorAll("input[name=strategy]:checked")].map((box) => box.value);
+  const set = (view, name, value) => {
+    try { view.signal(name, value); } catch { return; }
+    view.runAsync();
+  };
+  const update = () => {
+    for (const view of views.values()) {
+      set(view, "shown", shown());
+      set(view, "seeds", document.getElementById("seeds").checked);
+    }
+  };
+  const slide = (slider) => {
+    const value = Number(slider.dataset.values.split(" ")[slider.value]);
+    slider.nextElementSibling.value = value;
+    slider.setAttribute("aria-valuetext", `${value} labels`);
+    if (views.has(slider.dataset.chart)) set(views.get(slider.dataset.chart), "labels", value);
+  };
+  const draw = async (name) => {
+    const options = { actions: false, ast: true, renderer: "svg", logLevel: 1, config: ink(), tooltip: { disableDefaultStyle: true } };
+    const place = document.getElementById(`chart-${name}`);
+    views.get(name)?.finalize();
+    specs[name].config.legend.columns = place.clientWidth < 500 ? 3 : 6;
+    const { view } = await window.vegaEmbed(place, specs[name], options);
+    views.set(name, view);
+  };
+  const drawAll = async () => {
+    await Promise.all(Object.keys(specs).map(draw));
+    update();
+    document.querySelectorAll("input[type=range]").forEach(slide);
+    document.body.dataset.drawn = "true";
+  };
+  document.querySelector(".controls").addEventListener("change", update);
+  document.querySelector(".controls").addEventListener("submit", (event) => event.preventDefault());
+  document.addEventListener("input", (event) => { if (event.target.type === "range") slide(event.target); });
+  dark.addEventListener("change", drawAll);
+  drawAll();
+})();

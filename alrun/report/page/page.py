@@ -1,0 +1,93 @@
+"""The page: sections and charts in one HTML file; equal input gives equal bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from alrun.report.charts.chart import Chart
+from alrun.report.charts.style import strategy_colors
+from alrun.report.figures import page_script
+from alrun.report.page.section import Section, text_table
+from alrun.report.study import Study
+
+__all__ = ["page"]
+
+#: Rows of the table beside a chart.
+MOST_ROWS = 400
+
+
+def page(title: str, subtitle: str, sections: Sequence[Section], study: Study) -> bytes:
+    """Return the page in UTF-8.
+
+    All text is escaped: names from data and configs run nothing. No script but the page's own runs, and
+    none that is made from text (Content-Security-Policy without ``unsafe-eval``).
+
+    Args:
+        title: Its heading.
+        subtitle: One line below it.
+        sections: In their order.
+        study: What the page compares: its strategies have one color each.
+
+    Raises:
+        ConfigError: What draws the charts is not installed.
+    """
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    library, script = page_script(), _file("page.js")
+    colors = strategy_colors(study.strategies, study.baseline)
+    swatches = [f".swatch-{i}{{background:{color}}}" for i, color in enumerate(colors.values())]
+    charts = [chart for section in sections for chart in section.charts]
+    template = Environment(autoescape=True).from_string(_file("page.html"))
+    text = template.render(
+        title=title,
+        subtitle=subtitle,
+        sections=[_shown(section) for section in sections],
+        colors=list(colors.items()),
+        style=Markup(_file("page.css") + "\n".join(swatches)),  # noqa: S704 - our own file and colors
+        script_hashes=Markup(" ".join(map(_hash, (library, script)))),  # noqa: S704 - digests
+        charts_json=Markup(_json({chart.name: _embedded(chart) for chart in charts})),  # noqa: S704 - escaped there
+        library=Markup(library),  # noqa: S704 - of the library that draws
+        script=Markup(script),  # noqa: S704 - our own file
+    )
+    return text.encode()
+
+
+def _file(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _json(value: Any) -> str:
+    """Return JSON that may stand within a script element."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _embedded(chart: Chart) -> dict[str, Any]:
+    spec = chart.spec | {"description": f"{chart.title}. {chart.caption}"}
+    return spec | {"width": "container"} if "width" in spec else spec
+
+
+def _shown(section: Section) -> dict[str, Any]:
+    charts = [
+        {
+            "name": chart.name,
+            "title": chart.title,
+            "caption": chart.caption,
+            "slider": chart.spec.get("usermeta", {}).get("labels"),
+            "table": text_table(chart.data, chart.title, MOST_ROWS),
+            "left_out": max(0, len(chart.data) - MOST_ROWS),
+        }
+        for chart in section.charts
+    ]
+    names = ("anchor", "title", "paragraphs", "tables")
+    return {name: getattr(section, name) for name in names} | {"charts": charts}

@@ -1,0 +1,63 @@
+"""Sections of a report: prose, tables and charts under one heading."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.showing import printable
+from alrun.report.charts.chart import Chart
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Section", "TextTable", "text_table"]
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of text.
+
+    Attributes:
+        caption: What it holds.
+        header: Names of the columns.
+        rows: Cells, row by row; the first of each names the row.
+    """
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section.
+
+    Attributes:
+        anchor: Its name within the page.
+        title: Its heading.
+        paragraphs: What is said before tables and charts.
+        tables: Tables.
+        charts: Charts.
+    """
+
+    anchor: str
+    title: str
+    paragraphs: Sequence[str] = ()
+    tables: Sequence[TextTable] = ()
+    charts: Sequence[Chart] = ()
+
+
+def text_table(table: pd.DataFrame, caption: str, most: int | None = None) -> TextTable:
+    """Return ``table`` as text, at most ``most`` rows; numbers have four digits, undefined ones are empty."""
+    cut = table if most is None else table.head(most)
+    rows = [[_text(cell) for cell in row] for row in cut.itertuples(index=False, name=None)]
+    return TextTable(caption, [printable(str(name)) for name in table.columns], rows)
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, float):
+        return f"{cell:.4g}" if math.isfinite(cell) else ""
+    return "" if cell is None else printable(str(cell))

@@ -1,0 +1,70 @@
+"""Samples picked: their classes against the pool's, overlap between strategies, redundancy within a batch."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["class_shares", "overlap"]
+
+MOST_CLASSES = 50
+
+
+def class_shares(picks: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Return ``strategy``, ``labels``, ``class``, ``share``, ``expected``: classes among the labels, mean over seeds.
+
+    What is expected is the share among the labels that the baseline has by then, which draws as the pool is, or without
+    one, equal shares. There are no rows where the labels are no classes, or more than ``MOST_CLASSES``.
+
+    Args:
+        picks: Acquisitions with columns ``query``, ``seed``, ``step`` and ``label``.
+        baseline: A strategy that draws at random; empty without one.
+    """
+    import pandas as pd
+
+    columns = ["strategy", "labels", "class", "share", "expected"]
+    given = picks.dropna(subset=["label"])
+    classes = sorted(set(given["label"]), key=_in_order)
+    if not 1 < len(classes) <= MOST_CLASSES or not all(map(_is_class, classes)):
+        return pd.DataFrame(columns=columns)
+    counts = given.pivot_table(index=["query", "seed", "step"], columns="label", values="index", aggfunc="size")
+    whole = counts.reindex(columns=classes).fillna(0).groupby(level=["query", "seed"]).cumsum()
+    labels = whole.sum(axis=1).rename("labels").astype("int64")
+    shares = whole.div(labels, axis=0).set_index(labels, append=True).groupby(level=["query", "labels"]).mean()
+    long = shares.reset_index().melt(["query", "labels"], var_name="class", value_name="share")
+    long = long.rename(columns={"query": "strategy"}).sort_values(["strategy", "labels"], kind="stable")
+    drawn = long.loc[long["strategy"] == baseline, ["labels", "class", "share"]].rename(columns={"share": "expected"})
+    if baseline:
+        return long.merge(drawn, on=["labels", "class"])[columns]
+    return long.assign(expected=1 / len(classes))[columns]
+
+
+def _is_class(label: str) -> bool:
+    return label.lstrip("-").isdigit() or not label.replace(".", "").replace("-", "").replace("e", "").isdigit()
+
+
+def _in_order(label: str) -> tuple[bool, int, str]:
+    return (not label.isdigit(), int(label) if label.isdigit() else 0, label)
+
+
+def overlap(picks: pd.DataFrame) -> pd.DataFrame:
+    """Return ``first``, ``second``, ``seeds``, ``jaccard``: the overlap of what each pair of strategies picked.
+
+    ``picks`` has columns ``query``, ``seed``, ``step`` and ``uuid``; the first labels, which all share, are left out.
+    The overlap is Jaccard's, common picks over all picks of the two, averaged over common seeds.
+    """
+    import pandas as pd
+
+    chosen = picks[picks["step"] > 0]
+    sets = {key: frozenset(group) for key, group in chosen.groupby(["query", "seed"], sort=True)["uuid"]}
+    strategies = sorted(set(chosen["query"]))
+    rows = []
+    for first, second in combinations(strategies, 2):
+        seeds = [seed for query, seed in sets if query == first and (second, seed) in sets]
+        values = [len(sets[first, s] & sets[second, s]) / len(sets[first, s] | sets[second, s]) for s in seeds]
+        if values:
+            rows.append((first, second, len(values), sum(values) / len(values)))
+    return pd.DataFrame(rows, columns=["first", "second", "seeds", "jaccard"])

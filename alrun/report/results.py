@@ -1,0 +1,151 @@
+"""Results of many runs as DataFrames: runs, records, picks, labels, timing. Needs no torch.
+
+Every function takes run directories, folders that hold runs, or glob patterns of either (by default ``outputs``), and
+returns one table whose first columns say of which run a row is: ``run`` (its directory), the chosen option of each
+config group (that of ``label`` as ``label_strategy``), ``variant`` (other keys in which the runs differ), and ``seed``.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alrun.core.errors import ConfigError, Problem, StoreError
+from alrun.report.load import COLUMNS, RECORDS, described_runs
+from alrun.report.runs import Run, find_runs
+from alrun.report.variants import read_configs
+from alrun.store.reading import Most, read_bytes
+from alrun.store.records import read_acquisitions, read_records
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["labels", "picks", "records", "runs", "timing"]
+
+Pattern = str | os.PathLike[str]
+
+LABEL_COLUMNS = ("step", "index", "uuid", "task", "label", "annotator", "cost")
+RUN_COLUMNS = ("name", "status", "reason", "step", "phase", "labels", "budget", "identity")
+
+
+def runs(*patterns: Pattern) -> pd.DataFrame:
+    """Return one row per run: ``name``, ``status``, ``reason``, ``step``, ``phase``, ``labels``, ``budget``.
+
+    A run that cannot be read has the status ``unreadable``, and why as its reason.
+    """
+    import pandas as pd
+
+    found = _found(patterns)
+    columns = {name: [getattr(run, name) for run in found] for name in RUN_COLUMNS}
+    return pd.concat([_description(found), pd.DataFrame(columns)], axis=1)
+
+
+def records(*patterns: Pattern) -> pd.DataFrame:
+    """Return all records: ``step``, ``labels``, ``strategy``, ``split``, ``metric``, ``value`` and its direction."""
+    return _gathered(_found(patterns), lambda run: read_records(run.path / RECORDS, COLUMNS))
+
+
+def picks(*patterns: Pattern) -> pd.DataFrame:
+    """Return every sample acquired, in the order of the queries.
+
+    Columns: ``step``, ``order``, ``index``, ``uuid``, ``score`` (``NaN``: not scored), ``strategy``, ``label``,
+    ``annotator``, ``cost``, ``status`` and ``task``.
+    """
+    return picks_of(_found(patterns))
+
+
+def labels(*patterns: Pattern) -> pd.DataFrame:
+    """Return the labels given: ``step``, ``index``, ``uuid``, ``task``, ``label``, ``annotator``, ``cost``."""
+    found = picks(*patterns)
+    given = found[found["label"].notna()]
+    described = given.columns[: list(given.columns).index("seed") + 1]
+    return given[[*described, *LABEL_COLUMNS]].reset_index(drop=True)
+
+
+def timing(*patterns: Pattern) -> pd.DataFrame:
+    """Return the seconds of each phase: ``step``, ``phase``, ``seconds``."""
+    return timing_of(_found(patterns))
+
+
+def picks_of(found: Sequence[Run]) -> pd.DataFrame:
+    """Return the samples that the runs ``found`` acquired, as ``picks`` does."""
+    return _gathered(found, lambda run: read_acquisitions(run.path / "acquisitions.parquet"))
+
+
+def timing_of(found: Sequence[Run]) -> pd.DataFrame:
+    """Return the seconds of each phase of the runs ``found``, as ``timing`` does."""
+    return _gathered(found, read_timing)
+
+
+def read_timing(run: Run) -> pd.DataFrame:
+    """Return ``timing.csv`` of ``run``; what is no number is left out."""
+    import pandas as pd
+
+    try:
+        content = read_bytes(run.path / "timing.csv", Most.TABLE)
+    except StoreError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        content = b"step,phase,seconds\n"
+    lines = [line.split(",") for line in content.decode(errors="replace").splitlines()[1:]]
+    whole = [line for line in lines if len(line) == 3]
+    table = pd.read_csv(io.StringIO("\n".join(",".join(line) for line in whole)), names=["step", "phase", "seconds"])
+    numbers = table[["step", "seconds"]].apply(pd.to_numeric, errors="coerce")
+    kept = table.assign(**numbers).dropna()
+    return kept.astype({"step": "int64", "phase": "str", "seconds": "float64"}).reset_index(drop=True)
+
+
+def _found(patterns: Sequence[Pattern]) -> list[Run]:
+    return find_runs(_expanded(patterns))
+
+
+def _description(found: Sequence[Run]) -> pd.DataFrame:
+    configs = [{} if isinstance(config, str) else config for config in read_configs(found)]
+    described = described_runs(found, configs).assign(run=[str(run.path) for run in found])
+    return described.rename(columns={"label": "label_strategy"})
+
+
+def _expanded(patterns: Sequence[Pattern]) -> list[Path]:
+    """Return the directories that ``patterns`` stand for.
+
+    Raises:
+        ConfigError: A pattern stands for none.
+    """
+    paths: list[Path] = []
+    for pattern in [os.fspath(one) for one in patterns or ("outputs",)]:
+        matches = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207 - may be absolute
+        folders = [path for path in matches if path.is_dir()]
+        if not folders and not Path(pattern).is_dir():
+            raise ConfigError(Problem("no such directory", pattern, "give a run, or a folder that holds some"))
+        paths += folders or [Path(pattern)]
+    return paths
+
+
+def _gathered(found: Sequence[Run], read: Callable[[Run], Any]) -> pd.DataFrame:
+    import numpy as np
+    import pandas as pd
+
+    described = _description(found)
+    tables = [_frame(read(run)) for run in found if run.status != "unreadable"]
+    readable = [number for number, run in enumerate(found) if run.status != "unreadable"]
+    numbers = np.repeat(np.array(readable, dtype=np.int64), [len(table) for table in tables])
+    if not tables:
+        return described.iloc[:0]
+    whole = pd.concat(tables, ignore_index=True)
+    return pd.concat([described.iloc[numbers].reset_index(drop=True), whole], axis=1)
+
+
+def _frame(table: pa.Table | pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(table, pd.DataFrame):
+        return table
+    plain = [pa.string() if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
+    frame: pd.DataFrame = table.cast(pa.schema(list(zip(table.column_names, plain, strict=True)))).to_pandas()
+    return frame

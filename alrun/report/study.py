@@ -1,0 +1,150 @@
+"""One metric over many runs: curves, areas, tests, savings, ranks and penalties, as tables.
+
+A *condition* is all that makes an experiment but query strategy and seed (data, learner, settings …). Strategies are
+compared within one condition alone, never across two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alrun.report import comparisons, curves
+from alrun.report.load import CHOICES, Records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Study", "study_metric"]
+
+CONDITION = tuple(name for name in CHOICES if name != "query")
+KEYS = ("condition", "strategy")
+#: Columns in which a run on all labels is like the curves that it is the ceiling of.
+SAME = ("data", "learner", "training", "inference", "label", "reset")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that a report says of one metric; tables of strategies have columns ``condition`` and ``strategy``.
+
+    Attributes:
+        metric: Its name.
+        higher_is_better: Its direction; ``None``: neither, and nothing is tested or ranked.
+        baseline: Name of the baseline strategy; empty without one.
+        differing: The columns of ``CHOICES`` in which conditions differ.
+        strategies: All strategies, the baseline first, the others by name.
+        points: Each run's own curve: ``seed``, ``labels``, ``value``.
+        ceilings: Runs on all labels, which have one point beyond the others' curves: ``seed``, ``labels``, ``value``.
+        curves: ``labels``, ``n`` (seeds), ``mean``, ``low``, ``high`` (95 % interval).
+        areas: ``n``, ``from``, ``to`` (labels), ``area`` and ``final``, each with ``_low`` and ``_high``.
+        ranks: ``blocks``, ``rank``, ``low``, ``high``: of the area, over conditions and seeds; no column ``condition``.
+        differences: ``n``, ``mean``, ``low``, ``high``, ``effect``, ``t``, ``wilcoxon`` and, corrected over the
+            strategies of a condition, ``t_holm``, ``wilcoxon_holm``: of areas against the baseline's of the same seed.
+        savings: ``labels``, ``level``, ``saving``, ``low``, ``high``, ``reached``: see ``statistics.savings``.
+        penalties: ``better``, ``worse``, ``penalty``, ``penalty_holm``: see ``statistics.penalty``.
+        critical: Ranks over data sets, ``rank``, ``difference``, ``p``, ``cliques``; no rows for few data sets.
+        missing: Seeds that other strategies of the condition have: ``seed``.
+    """
+
+    metric: str
+    higher_is_better: bool | None
+    baseline: str
+    differing: Sequence[str]
+    strategies: Sequence[str]
+    points: pd.DataFrame
+    ceilings: pd.DataFrame
+    curves: pd.DataFrame
+    areas: pd.DataFrame
+    ranks: pd.DataFrame
+    differences: pd.DataFrame
+    savings: pd.DataFrame
+    penalties: pd.DataFrame
+    critical: pd.DataFrame
+    missing: pd.DataFrame
+
+    @property
+    def conditions(self) -> list[str]:
+        """The conditions in the order in which they appear."""
+        return list(dict.fromkeys(self.points["condition"]))
+
+
+def study_metric(records: Records, metric: str, baseline: str) -> Study:
+    """Return the study of ``metric``, one of ``records.metrics``; ``baseline`` is a query strategy, or empty."""
+    chosen = curves.select_metric(records.frame(metric), metric)
+    directions = chosen["higher_is_better"].dropna()
+    better = bool(directions.iloc[0]) if len(directions) else None
+    is_ceiling = _ceilings(chosen)
+    differing = [name for name in CONDITION if chosen.loc[~is_ceiling, name].nunique() > 1]
+    points = _points(chosen[~is_ceiling], differing)
+    ceilings = _matched(chosen[is_ceiling], chosen[~is_ceiling], differing)
+    areas = comparisons.areas(points)
+    by_seed = comparisons.areas_by_seed(points)
+    sign = {True: 1.0, False: -1.0, None: 0.0}[better]
+    oriented = points.assign(value=points["value"] * sign)
+    ranked = by_seed.assign(area=by_seed["area"] * sign)
+    return Study(
+        metric=metric,
+        higher_is_better=better,
+        baseline=baseline,
+        differing=differing,
+        strategies=_ordered(points["strategy"], baseline),
+        points=points,
+        ceilings=ceilings,
+        curves=comparisons.mean_curves(points),
+        areas=areas,
+        ranks=comparisons.ranks(ranked if sign else ranked.iloc[:0]),
+        differences=comparisons.differences(by_seed, baseline),
+        savings=comparisons.savings(oriented if sign else oriented.iloc[:0], baseline, sign),
+        penalties=comparisons.penalties(oriented if sign else oriented.iloc[:0]),
+        critical=comparisons.critical(_with_data(ranked, chosen, differing) if sign else ranked.iloc[:0]),
+        missing=_missing(points),
+    )
+
+
+def _ceilings(chosen: pd.DataFrame) -> pd.Series[bool]:
+    """Return the records of ceilings: runs of one number of labels, beyond all curves of their data and learner."""
+    labels = chosen["labels"]
+    single = chosen.groupby("run")["labels"].transform("nunique") == 1
+    alike = [chosen[name] for name in SAME]
+    longest = labels.where(~single).groupby(alike).transform("max")
+    return single & (labels > longest)
+
+
+def _points(chosen: pd.DataFrame, differing: Sequence[str]) -> pd.DataFrame:
+    """Return condition, strategy, seed, labels and value of each record."""
+    columns = {"condition": _condition(chosen, differing), "strategy": chosen["query"].astype(str)}
+    table = chosen[["seed", "labels", "value"]].assign(**columns)
+    return table[[*KEYS, "seed", "labels", "value"]].sort_values([*KEYS, "seed", "labels"], ignore_index=True)
+
+
+def _condition(chosen: pd.DataFrame, differing: Sequence[str]) -> pd.Series[str]:
+    first, *others = list(differing) or ["data", "learner"]
+    text = chosen[first].astype(str)
+    for name in others:
+        text = text + " · " + chosen[name].astype(str)
+    return text
+
+
+def _matched(ceilings: pd.DataFrame, others: pd.DataFrame, differing: Sequence[str]) -> pd.DataFrame:
+    """Return the ceilings of each condition: those of the same data and learner."""
+    conditions = others.assign(condition=_condition(others, differing))[[*SAME, "condition"]].drop_duplicates()
+    return ceilings[[*SAME, "seed", "labels", "value"]].merge(conditions, on=list(SAME)).drop(columns=list(SAME))
+
+
+def _ordered(strategies: pd.Series[str], baseline: str) -> list[str]:
+    return sorted({str(name) for name in strategies}, key=lambda name: (name != baseline, name))
+
+
+def _with_data(ranked: pd.DataFrame, chosen: pd.DataFrame, differing: Sequence[str]) -> pd.DataFrame:
+    """Return ``ranked`` if each condition is a data set of its own, else no rows: other conditions are no samples."""
+    return ranked if list(differing) == ["data"] and chosen["data"].nunique() > 1 else ranked.iloc[:0]
+
+
+def _missing(points: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    have = points[[*KEYS, "seed"]].drop_duplicates()
+    wanted = have[["condition", "strategy"]].drop_duplicates().merge(have[["condition", "seed"]].drop_duplicates())
+    merged = wanted.merge(have, how="left", indicator=True)
+    return pd.DataFrame(merged.loc[merged["_merge"] == "left_only", [*KEYS, "seed"]]).reset_index(drop=True)

@@ -1,0 +1,186 @@
+"""The page, the figures and the tables that ``alrun report`` writes; the page in a real browser, where there is one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from alrun.cli.report import run
+from alrun.store.records import write_acquisitions
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+    from tests.report.conftest import WriteRun
+
+pytest.importorskip("vl_convert", reason='pip install "alrun[report]"')
+
+HOSTILE = "</script><img src=x onerror=document.title='owned'>=1+1|&$%\\input{x}"
+QUERIES = ("random", "entropy", HOSTILE)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Three strategies, one with a hostile name, of two seeds; the report on them is written once."""
+    from tests.report.conftest import writer
+
+    folder = tmp_path_factory.mktemp("study")
+    write: WriteRun = writer(folder)
+    for number, query in enumerate(QUERIES):
+        for seed in (0, 1):
+            curve = {20: 0.5, 40: 0.6 + 0.1 * number + 0.01 * seed, 60: 0.8 + 0.02 * seed}
+            path = write(f"r{number}-{seed}", curve, seed=seed, choices={"query": query})
+            acquired = {"cost": 1.0, "status": "labelled"}
+            rows = [
+                acquired
+                | {"step": step, "order": i, "index": i, "uuid": f"{step}-{i + number}"}
+                | {"label": str((i + number * step) % 3)}
+                for step in range(3)
+                for i in range(20)
+            ]
+            write_acquisitions(path / "acquisitions.parquet", rows)
+            (path / "timing.csv").write_text("step,phase,seconds\n0,training,0.5\n1,query,0.25\n")
+    before = Path.cwd()
+    os.chdir(folder)
+    assert run(["outputs", "--html", "page.html", "--tables", "tables"]) == 0
+    yield folder
+    os.chdir(before)
+
+
+def test_same_input_gives_the_same_bytes_and_nothing_from_data_is_markup(study: Path) -> None:
+    page = (study / "page.html").read_text()
+    assert run(["outputs", "--html", "again.html"]) == 0
+    assert (study / "again.html").read_text() == page
+    own = page.split("<script>")[0]
+    assert "<img" not in own
+    assert own.count("</script>") == 1
+    assert "default-src 'none'" in own
+    assert "unsafe-eval" not in own
+    assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", own)
+
+
+def test_tables_have_equal_numbers_in_each_format_and_no_formula(study: Path) -> None:
+    names = {path.stem for path in (study / "tables").iterdir()}
+    assert {"summary", "curves", "areas", "differences", "savings", "penalties", "ranks"} <= names
+    areas = pd.read_csv(study / "tables/areas.csv").set_index("strategy")
+    assert areas.loc["random", "area"] == pytest.approx(0.63)
+    markdown, latex = ((study / f"tables/areas.{ending}").read_text() for ending in ("md", "tex"))
+    assert "| 0.63 |" in markdown
+    assert r"\toprule" in latex
+    assert " 0.63 " in latex
+    assert r"\input" not in latex
+    assert len({line.count("|") for line in markdown.splitlines()}) == 1
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in areas.index)
+
+
+def test_figures_are_drawn_in_each_format(study: Path) -> None:
+    from alrun.report.charts.learning import learning_curves
+    from alrun.report.figures import render
+    from alrun.report.load import load_records
+    from alrun.report.runs import find_runs
+    from alrun.report.study import study_metric
+
+    compared = study_metric(load_records(find_runs([study / "outputs"])), "accuracy", "random")
+    files = dict(render(learning_curves(compared, compared.conditions[0], "curves")))
+    assert set(files) == {f"curves{width}.{ending}" for width in ("", "_wide") for ending in ("svg", "png", "pdf")}
+    heads = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF"}
+    for name, content in files.items():
+        assert content.startswith(heads[name.rpartition(".")[2]])
+        assert len(content) > 5000
+
+
+def test_json_is_one_document_on_stdout(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["outputs", "--json", "--baseline", "entropy"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert (content["metric"], content["baseline"]) == ("accuracy", "entropy")
+    assert {row["strategy"] for row in content["differences"]} == {"random", HOSTILE}
+    assert study.exists()
+
+
+@pytest.fixture(scope="module")
+def browser(study: Path) -> Iterator[Chrome]:
+    """The page in a browser that may not ask the network for anything."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="pip install selenium")
+    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    if not program or not driver:
+        pytest.skip("there is no Chromium with its driver: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1000,900"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
+    window.get((study / "page.html").as_uri())
+    wait(window, "return document.body.dataset.drawn === 'true'")
+    yield window
+    window.quit()
+
+
+def wait(window: Chrome, condition: str) -> Any:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(window, 60).until(lambda one: one.execute_script(condition))
+
+
+def marks(window: Chrome, chart: str) -> list[str]:
+    found: list[str] = window.execute_script(
+        f"return [...document.querySelectorAll('#chart-{chart} svg path[aria-roledescription], "
+        f"#chart-{chart} svg [aria-label]')].map((mark) => mark.getAttribute('aria-label'))"
+    )
+    return found
+
+
+def test_every_chart_is_drawn_without_an_error_or_a_request(browser: Chrome, study: Path) -> None:
+    charts = "[...document.querySelectorAll('.chart')]"
+    empty = browser.execute_script(
+        f"return {charts}.filter((one) => !one.querySelector('svg path')).map((one) => one.id)"
+    )
+    assert empty == []
+    assert browser.title.startswith("Active learning"), "nothing from the data ran"
+    assert [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    sent = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = {one["params"]["request"]["url"] for one in sent if one["method"] == "Network.requestWillBeSent"}
+    assert urls <= {(study / "page.html").as_uri()}
+
+
+def test_a_strategy_can_be_hidden_with_the_keyboard(browser: Chrome) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    def named() -> bool:
+        return any("strategy: entropy" in label for label in marks(browser, "curves") if label)
+
+    assert named()
+    box = browser.find_element(By.CSS_SELECTOR, "input[value=entropy]")
+    box.send_keys(Keys.SPACE)
+    wait(browser, "return !document.querySelector('#chart-curves').innerHTML.includes('strategy: entropy')")
+    box.send_keys(Keys.SPACE)
+    wait(browser, "return document.querySelector('#chart-curves').innerHTML.includes('strategy: entropy')")
+
+
+def test_the_slider_moves_with_the_keyboard(browser: Chrome) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    slider = browser.find_element(By.CSS_SELECTOR, "input[type=range]")
+    slider.send_keys(Keys.HOME)
+    assert slider.get_attribute("aria-valuetext") == "20 labels"
+    wait(browser, "return document.querySelector('#chart-classes').innerHTML.includes('labels: 20')")
+    slider.send_keys(Keys.END)
+    wait(browser, "return document.querySelector('#chart-classes').innerHTML.includes('labels: 60')")
+
+
+def test_a_narrow_window_needs_no_scrolling_sideways(browser: Chrome) -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    )
+    wait(browser, "return document.documentElement.scrollWidth <= 390")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
