@@ -77,6 +77,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     add("--figures", type=Path, metavar="DIR", help="write every figure as SVG, PNG and PDF, for one and two columns")
     add("--tables", type=Path, metavar="DIR", help="write every table as CSV, Markdown and LaTeX")
+    add("--paper", type=Path, metavar="DIR", help="write protocol, tables, figures and references in LaTeX")
     add("--json", action="store_true", help="print all numbers as JSON in place of the table")
     add("--all", action="store_true", help="include runs that have not finished")
     arguments = parse(parser, argv)
@@ -188,18 +189,22 @@ def _write_document(records: Records, runs: Sequence[Run], arguments: argparse.N
     """Write tables, figures and page, as far as they are asked for."""
     from alrun.report.formats import table_files
 
-    if not (arguments.html or arguments.figures or arguments.tables):
+    if not (arguments.html or arguments.figures or arguments.tables or arguments.paper):
         return
     study = _study(records, arguments)
     if arguments.tables:
         _write_all(arguments.tables, table_files(study), console)
-    if not (arguments.html or arguments.figures):
+    if not (arguments.html or arguments.figures or arguments.paper):
         return
     from alrun.report.document import gather, sections
     from alrun.report.figures import converter, render
+    from alrun.report.paper.paper import paper_files
 
     converter()
-    found = sections(gather(records, study, runs))
+    material = gather(records, study, runs)
+    found = sections(material)
+    if arguments.paper:
+        _write_all(arguments.paper, paper_files(material, found), console)
     if arguments.figures:
         charts = (chart for section in found for chart in section.charts)
         _write_all(arguments.figures, (file for chart in charts for file in render(chart)), console)

@@ -10,13 +10,13 @@ from alrun.report.runs import Run
 from alrun.report.statistics.paired import power
 from alrun.report.study import Study
 
-__all__ = ["Check", "State", "checklist"]
+__all__ = ["IN_PART", "MET", "NOT_MET", "Check", "State", "checklist"]
 
 #: Seeds under which a test finds large effects only.
 FEW_SEEDS = 5
 
 State = str
-GREEN, AMBER, RED = "met", "in part", "not met"
+MET, IN_PART, NOT_MET = "met", "in part", "not met"
 
 
 @dataclass(frozen=True)
@@ -52,24 +52,24 @@ def _seeds(study: Study) -> Check:
     chance = (
         f"; a paired t-test finds a difference of one standard deviation in {power(n):.0%} of cases" if n > 1 else ""
     )
-    state = GREEN if n >= FEW_SEEDS else AMBER if n > 2 else RED
+    state = MET if n >= FEW_SEEDS else IN_PART if n > 2 else NOT_MET
     return Check(f"at least {FEW_SEEDS} seeds", state, f"{n} seed{'s' * (n != 1)}{chance}", "areas")
 
 
 def _paired(study: Study) -> Check:
     gaps = len(study.missing)
     found = "every strategy has the same seeds: same split, first labels and weights"
-    return Check("paired design", AMBER if gaps else GREEN, f"{gaps} seeds are missing" if gaps else found, "runs")
+    return Check("paired design", IN_PART if gaps else MET, f"{gaps} seeds are missing" if gaps else found, "runs")
 
 
 def _baseline(study: Study) -> Check:
-    return Check("random baseline", GREEN if study.baseline else RED, study.baseline or "none", "differences")
+    return Check("random baseline", MET if study.baseline else NOT_MET, study.baseline or "none", "differences")
 
 
 def _ceiling(study: Study) -> Check:
     n = len(study.ceilings)
     found = f"{n} runs on all labels" if n else "no run on all labels, so what could be reached is unknown"
-    return Check("ceiling", GREEN if n else AMBER, found, "curves")
+    return Check("ceiling", MET if n else IN_PART, found, "curves")
 
 
 def _values(configs: Sequence[Mapping[str, Any]], key: str) -> set[str]:
@@ -78,17 +78,17 @@ def _values(configs: Sequence[Mapping[str, Any]], key: str) -> set[str]:
 
 def _several(what: str, values: set[str]) -> Check:
     shown = ", ".join(sorted(values)[:8])
-    return Check(f"several {what}", GREEN if len(values) > 1 else AMBER, f"{len(values)}: {shown}", "runs")
+    return Check(f"several {what}", MET if len(values) > 1 else IN_PART, f"{len(values)}: {shown}", "runs")
 
 
 def _first_labels(runs: Sequence[Run]) -> Check:
     kinds = sorted({run.choices.get("cold_start", "") for run in runs})
-    return Check("first labels drawn alike", GREEN if len(kinds) == 1 else AMBER, ", ".join(kinds), "methods")
+    return Check("first labels drawn alike", MET if len(kinds) == 1 else IN_PART, ", ".join(kinds), "methods")
 
 
 def _tuned() -> Check:
     found = "alrun does not record how hyper-parameters were chosen: say on which labels"
-    return Check("hyper-parameters tuned on the first labels alone", AMBER, found, "methods")
+    return Check("hyper-parameters tuned on the first labels alone", IN_PART, found, "methods")
 
 
 def _alike(runs: Sequence[Run]) -> Check:
@@ -96,7 +96,7 @@ def _alike(runs: Sequence[Run]) -> Check:
         return len({repr(part(run)) for run in runs})
 
     machines, versions = distinct(lambda run: run.machines), distinct(lambda run: run.versions)
-    state = GREEN if machines == versions == 1 else AMBER
+    state = MET if machines == versions == 1 else IN_PART
     return Check(
         "one machine, one set of versions", state, f"{machines} of machines, {versions} of versions", "methods"
     )
@@ -104,14 +104,14 @@ def _alike(runs: Sequence[Run]) -> Check:
 
 def _corrected(study: Study) -> Check:
     tests = len(study.differences)
-    return Check("tests corrected for being several", GREEN, f"Holm over {tests} strategies", "differences")
+    return Check("tests corrected for being several", MET, f"Holm over {tests} strategies", "differences")
 
 
 def _timed() -> Check:
-    return Check("selection time reported", GREEN, "seconds of each phase", "time")
+    return Check("selection time reported", MET, "seconds of each phase", "time")
 
 
 def _budget(runs: Sequence[Run]) -> Check:
     ended = sum(run.status == "finished" for run in runs)
-    state = GREEN if ended == len(runs) else AMBER
+    state = MET if ended == len(runs) else IN_PART
     return Check("all runs finished", state, f"{ended} of {len(runs)}", "runs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -25,7 +25,7 @@ def converter() -> Any:
     try:
         import vl_convert  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError as error:
-        hint = 'pip install "alrun[report]"'
+        hint = "pip install vl-convert-python"
         raise ConfigError(
             Problem("charts are drawn by vl-convert-python, which is not installed", hint=hint)
         ) from error
@@ -48,7 +48,7 @@ def _pdf(spec: Mapping[str, Any]) -> bytes:
 FORMATS: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {"svg": _svg, "png": _png, "pdf": _pdf}
 
 
-def render(chart: Chart, formats: Mapping[str, Any] = FORMATS) -> Iterator[tuple[str, bytes]]:
+def render(chart: Chart, formats: Iterable[str] = tuple(FORMATS)) -> Iterator[tuple[str, bytes]]:
     """Yield the name and content of each image file of ``chart``, for one and for two columns of a paper."""
     for suffix, width in WIDTHS.items():
         spec = _sized(chart.spec, width)

@@ -14,7 +14,7 @@ from alrun.report.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["study_json", "study_tables", "table_files"]
+__all__ = ["escaped_latex", "latex_table", "study_json", "study_tables", "table_files"]
 
 TABLES = ("curves", "areas", "differences", "savings", "penalties", "ranks", "critical", "ceilings", "missing")
 
@@ -53,15 +53,16 @@ def _markdown(table: pd.DataFrame) -> str:
     return "\n".join([line(header), line(["---"] * len(header)), *map(line, body)]) + "\n"
 
 
-def _latex(table: pd.DataFrame) -> str:
+def latex_table(table: pd.DataFrame) -> str:
     """Return a table for the package booktabs; all text is escaped."""
-    short = table.map(_short).rename(columns=lambda name: _escaped(str(name)))
+    short = table.map(_short).rename(columns=lambda name: escaped_latex(str(name)))
     styled = short.style.format(escape="latex").hide(axis="index")
     text: str = styled.to_latex(hrules=True, column_format="l" * len(table.columns))
     return text
 
 
-def _escaped(text: str) -> str:
+def escaped_latex(text: str) -> str:
+    """Return ``text`` for LaTeX: on one line, and no command in it."""
     special = {character: f"\\{character}" for character in "&%$#_{}"}
     special |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     return "".join(special.get(character, character) for character in printable(text))
@@ -73,4 +74,4 @@ def _short(cell: Any) -> str:
     return printable(str(cell))
 
 
-WRITERS: Mapping[str, Callable[[pd.DataFrame], str]] = {"csv": _csv, "md": _markdown, "tex": _latex}
+WRITERS: Mapping[str, Callable[[pd.DataFrame], str]] = {"csv": _csv, "md": _markdown, "tex": latex_table}

@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +52,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             (path / "timing.csv").write_text("step,phase,seconds\n0,training,0.5\n1,query,0.25\n")
     before = Path.cwd()
     os.chdir(folder)
-    assert run(["outputs", "--html", "page.html", "--tables", "tables"]) == 0
+    assert run(["outputs", "--html", "page.html", "--tables", "tables", "--paper", "paper"]) == 0
     yield folder
     os.chdir(before)
 
@@ -95,6 +97,37 @@ def test_figures_are_drawn_in_each_format(study: Path) -> None:
     for name, content in files.items():
         assert content.startswith(heads[name.rpartition(".")[2]])
         assert len(content) > 5000
+
+
+def test_the_paper_has_every_fact_and_cites_what_is_cited(study: Path) -> None:
+    folder = study / "paper"
+    protocol, main = ((folder / f"{name}.tex").read_text() for name in ("protocol", "main"))
+    for fact in ("entropy~\\cite{settles2009survey}", "with 2 seeds", "on digits", "learner mlp"):
+        assert fact in protocol
+    assert "\\input{x}" not in protocol
+    entries = set(re.findall(r"^@\w+\{([^,]+),", (folder / "references.bib").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\\cite\{([^}]+)\}", protocol)) <= entries
+    pictures = re.findall(r"\\includegraphics\[[^]]*\]\{([^}]+)\}", main)
+    assert {f"{name}.pdf" for name in pictures} <= {path.name for path in folder.iterdir()}
+    assert len(pictures) >= 5
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="apt-get install texlive-latex-recommended")
+def test_the_paper_compiles(study: Path) -> None:
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
+    done = subprocess.run(command, cwd=study / "paper", capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_every_entry_of_the_references_is_of_an_option_or_a_method() -> None:
+    from alrun.config.paths import conf_dir
+    from alrun.report.paper.references import KEYWORDS, references
+
+    options = {path.stem for group in ("query", "inference") for path in (conf_dir() / group).glob("*.yaml")}
+    text = (files("alrun.report.paper") / "references.bib").read_text(encoding="utf-8")
+    words = {word for found in KEYWORDS.finditer(text) for word in found["words"].split()}
+    assert words - options == {"penalty", "holm", "wilcoxon", "critical"}
+    assert references(["random"]).strip() == ""
 
 
 def test_json_is_one_document_on_stdout(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
