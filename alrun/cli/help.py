@@ -19,7 +19,8 @@ usage: alrun [key=value …]                 run an experiment, or go on with it
        alrun rerun DIR [key=value …]       run it anew on the labels that it has bought
        alrun status [DIR]                  where each run stands
        alrun verify [DIR…]                 is every file what was committed, and what can be recovered
-       alrun report DIR…                   learning curves over seeds
+       alrun report DIR…                   learning curves over seeds; --html FILE: a page
+       alrun compare A B                   two runs, or groups of runs: settings and results
        alrun ls [GROUP]                    what can be chosen
        alrun validate [key=value …]        check and build everything, run nothing
        alrun new KIND NAME [--into PKG]    write a custom strategy: module, option, test

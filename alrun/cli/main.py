@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, bool] = {
     "status": False,
     "ls": False,
     "report": False,
+    "compare": False,
     "new": False,
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.showing import printable
 from alrun.report import summary
 from alrun.report.charts.chart import Chart
 from alrun.report.charts.durations import phase_seconds, phase_times
@@ -41,6 +42,7 @@ class Material:
         left_out: Runs that are no part of it: unfinished or unreadable.
         picks: All acquisitions, with the columns ``run``, ``query`` and ``seed``.
         timing: Seconds of all phases, with the columns ``run`` and ``query``.
+        damaged: Why tables of picks or timing cannot be read.
     """
 
     study: Study
@@ -50,12 +52,14 @@ class Material:
     left_out: Sequence[Run]
     picks: pd.DataFrame
     timing: pd.DataFrame
+    damaged: Sequence[str]
 
 
 def gather(records: Records, study: Study, runs: Sequence[Run]) -> Material:
     """Return the material of a report on ``records``; ``study`` is of its metric, ``runs`` are all that were found."""
     from alrun.report.results import picks_of, timing_of
 
+    damaged: list[str] = []
     compared = {run.path for run in records.runs}
     names = sorted(name for name in records.metrics if not name.startswith("count_"))
     others = [study_metric(records, name, study.baseline) for name in names if name != study.metric]
@@ -65,8 +69,9 @@ def gather(records: Records, study: Study, runs: Sequence[Run]) -> Material:
         runs=records.runs,
         configs=records.configs,
         left_out=[run for run in runs if run.path not in compared],
-        picks=picks_of(records.runs),
-        timing=timing_of(records.runs),
+        picks=picks_of(records.runs, damaged),
+        timing=timing_of(records.runs, damaged),
+        damaged=damaged,
     )
 
 
@@ -152,6 +157,8 @@ def _agreement(material: Material) -> list[TextTable]:
 
 def _picked(material: Material) -> Section:
     strategies, baseline, charts = material.study.strategies, material.study.baseline, []
+    if not len(material.picks):
+        return Section("picks", "What was picked")
     shares = class_shares(material.picks, baseline)
     if len(shares):
         counts = sorted(set(shares["labels"]))
@@ -166,7 +173,7 @@ def _picked(material: Material) -> Section:
 
 
 def _time(material: Material) -> Section:
-    if not len(material.timing):
+    if not len(material.timing) or not len(material.picks):
         return Section("time", "Time and cost")
     seconds = phase_seconds(material.timing)
     whole = material.picks.groupby(["query", "run"])["cost"].sum()
@@ -187,13 +194,12 @@ def _believable(material: Material) -> Section:
 
 def _runs(material: Material) -> Section:
     rows = [
-        [str(run.path), run.status, str(run.labels), str(run.budget), run.reason]
+        [printable(str(run.path)), run.status, str(run.labels), str(run.budget), printable(run.reason)]
         for run in [*material.runs, *material.left_out]
     ]
     caption = f"{len(material.runs)} runs are compared, {len(material.left_out)} are left out."
-    return Section(
-        "runs", "Runs", tables=[TextTable(caption, ["directory", "status", "labels", "budget", "why it ended"], rows)]
-    )
+    table = TextTable(caption, ["directory", "status", "labels", "budget", "why it ended"], rows)
+    return Section("runs", "Runs", [printable(f"Damaged: {why}") for why in material.damaged], [table])
 
 
 def _methods(study: Study) -> list[str]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["labels", "picks", "records", "runs", "timing"]
+__all__ = ["found_runs", "labels", "picks", "picks_of", "records", "runs", "timing", "timing_of"]
 
 Pattern = str | os.PathLike[str]
 
@@ -40,14 +40,14 @@ def runs(*patterns: Pattern) -> pd.DataFrame:
     """
     import pandas as pd
 
-    found = _found(patterns)
+    found = found_runs(*patterns)
     columns = {name: [getattr(run, name) for run in found] for name in RUN_COLUMNS}
     return pd.concat([_description(found), pd.DataFrame(columns)], axis=1)
 
 
 def records(*patterns: Pattern) -> pd.DataFrame:
     """Return all records: ``step``, ``labels``, ``strategy``, ``split``, ``metric``, ``value`` and its direction."""
-    return _gathered(_found(patterns), lambda run: read_records(run.path / RECORDS, COLUMNS))
+    return _gathered(found_runs(*patterns), lambda run: read_records(run.path / RECORDS, COLUMNS))
 
 
 def picks(*patterns: Pattern) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def picks(*patterns: Pattern) -> pd.DataFrame:
     Columns: ``step``, ``order``, ``index``, ``uuid``, ``score`` (``NaN``: not scored), ``strategy``, ``label``,
     ``annotator``, ``cost``, ``status`` and ``task``.
     """
-    return picks_of(_found(patterns))
+    return picks_of(found_runs(*patterns))
 
 
 def labels(*patterns: Pattern) -> pd.DataFrame:
@@ -69,17 +69,20 @@ def labels(*patterns: Pattern) -> pd.DataFrame:
 
 def timing(*patterns: Pattern) -> pd.DataFrame:
     """Return the seconds of each phase: ``step``, ``phase``, ``seconds``."""
-    return timing_of(_found(patterns))
+    return timing_of(found_runs(*patterns))
 
 
-def picks_of(found: Sequence[Run]) -> pd.DataFrame:
-    """Return the samples that the runs ``found`` acquired, as ``picks`` does."""
-    return _gathered(found, lambda run: read_acquisitions(run.path / "acquisitions.parquet"))
+def picks_of(found: Sequence[Run], damaged: list[str] | None = None) -> pd.DataFrame:
+    """Return the samples that the runs ``found`` acquired, as ``picks`` does; see ``timing_of`` for ``damaged``."""
+    return _gathered(found, lambda run: read_acquisitions(run.path / "acquisitions.parquet"), damaged)
 
 
-def timing_of(found: Sequence[Run]) -> pd.DataFrame:
-    """Return the seconds of each phase of the runs ``found``, as ``timing`` does."""
-    return _gathered(found, read_timing)
+def timing_of(found: Sequence[Run], damaged: list[str] | None = None) -> pd.DataFrame:
+    """Return the seconds of each phase of the runs ``found``, as ``timing`` does.
+
+    Why a table cannot be read is added to ``damaged``; without that list it is raised.
+    """
+    return _gathered(found, read_timing, damaged)
 
 
 def read_timing(run: Run) -> pd.DataFrame:
@@ -96,11 +99,16 @@ def read_timing(run: Run) -> pd.DataFrame:
     whole = [line for line in lines if len(line) == 3]
     table = pd.read_csv(io.StringIO("\n".join(",".join(line) for line in whole)), names=["step", "phase", "seconds"])
     numbers = table[["step", "seconds"]].apply(pd.to_numeric, errors="coerce")
-    kept = table.assign(**numbers).dropna()
+    kept = table.assign(**numbers).replace(float("inf"), float("nan")).dropna()
     return kept.astype({"step": "int64", "phase": "str", "seconds": "float64"}).reset_index(drop=True)
 
 
-def _found(patterns: Sequence[Pattern]) -> list[Run]:
+def found_runs(*patterns: Pattern) -> list[Run]:
+    """Return the runs that ``patterns`` stand for, each once, ordered by path.
+
+    Raises:
+        ConfigError: A pattern stands for no directory.
+    """
     return find_runs(_expanded(patterns))
 
 
@@ -126,17 +134,24 @@ def _expanded(patterns: Sequence[Pattern]) -> list[Path]:
     return paths
 
 
-def _gathered(found: Sequence[Run], read: Callable[[Run], Any]) -> pd.DataFrame:
+def _gathered(found: Sequence[Run], read: Callable[[Run], Any], damaged: list[str] | None = None) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
     described = _description(found)
-    tables = [_frame(read(run)) for run in found if run.status != "unreadable"]
-    readable = [number for number, run in enumerate(found) if run.status != "unreadable"]
-    numbers = np.repeat(np.array(readable, dtype=np.int64), [len(table) for table in tables])
+    tables: dict[int, pd.DataFrame] = {}
+    for number, run in enumerate(found):
+        try:
+            if run.status != "unreadable":
+                tables[number] = _frame(read(run))
+        except StoreError as error:
+            if damaged is None:
+                raise
+            damaged.append(str(error))
+    numbers = np.repeat(np.array(list(tables), dtype=np.int64), [len(table) for table in tables.values()])
     if not tables:
         return described.iloc[:0]
-    whole = pd.concat(tables, ignore_index=True)
+    whole = pd.concat(tables.values(), ignore_index=True)
     return pd.concat([described.iloc[numbers].reset_index(drop=True), whole], axis=1)
 
 
