@@ -1,1 +1,1 @@
-"""What a paper takes from a report: protocol, tables, figures, limitations and references in LaTeX."""
+"""LaTeX for a paper: protocol, tables, figures, limitations and references."""

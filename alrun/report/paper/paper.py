@@ -1,4 +1,4 @@
-"""The folder for a paper: a paragraph of the protocol, tables, figures, limitations and references."""
+"""A folder for a paper: a paragraph of the protocol, tables, figures, limitations and references."""
 
 from __future__ import annotations
 
