@@ -1,4 +1,4 @@
-"""Ten members trained as one vectorised model against ten trained one after the other, by the same training loop.
+"""Ten members trained as one vectorized model against ten trained one after the other, by the same training loop.
 
 The network is a 784-64-10 MLP on 1,000 samples, minibatches of 32, Adam. Both ways each member has its own initial
 weights and its own shuffle each epoch; the script checks that the weights at the end agree before it prints a ratio.
@@ -47,13 +47,13 @@ def labelled() -> ArraySource:
     """Return 1,000 rows of 784 features in 10 classes."""
     generator = torch.Generator().manual_seed(0)
     classes = torch.randint(0, CLASSES, (ROWS,), generator=generator)
-    centres = torch.randn(CLASSES, FEATURES, generator=generator)
-    inputs = centres[classes] + 8 * torch.randn(ROWS, FEATURES, generator=generator)
+    centers = torch.randn(CLASSES, FEATURES, generator=generator)
+    inputs = centers[classes] + 8 * torch.randn(ROWS, FEATURES, generator=generator)
     return ArraySource(inputs, classes, TaskSpec(Task.CLASSIFICATION, (FEATURES,), CLASSES))
 
 
 def member(source: ArraySource, number: int, dropout: float) -> MLP:
-    """Return a freshly initialised learner."""
+    """Return a freshly initialized learner."""
     SEEDS.seed_global_generators(f"member {number}")
     return MLP(source.spec, partial(torch.optim.Adam, lr=1e-3, fused=True), hidden=(64,), dropout=dropout)
 
@@ -75,7 +75,7 @@ class Comparison:
         self.ensemble: nn.Module = nn.Identity()
 
     def prepare(self) -> None:
-        """Initialise all weights; outside the timed part."""
+        """Initialize all weights; outside the timed part."""
         made = [[member(self.source, m, self.options.dropout) for m in range(self.options.members)] for _ in range(2)]
         self.learners = list(made[0])
         self.ensemble = Ensemble(self.options.members).combine(made[1])

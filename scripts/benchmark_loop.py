@@ -57,9 +57,9 @@ def synthetic(folder: Path) -> Path:
     import numpy as np
 
     generator = np.random.default_rng(0)
-    centres = generator.normal(size=(10, 784)).astype("float32")
+    centers = generator.normal(size=(10, 784)).astype("float32")
     classes = generator.integers(0, 10, size=60_000)
-    inputs = centres[classes] + 16 * generator.normal(size=(60_000, 784)).astype("float32")
+    inputs = centers[classes] + 16 * generator.normal(size=(60_000, 784)).astype("float32")
     path = folder / "synthetic.npz"
     np.savez(path, x=inputs.astype("float32"), y=classes)
     return path

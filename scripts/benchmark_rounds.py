@@ -34,9 +34,9 @@ ROWS, FEATURES, CLASSES, PICKS, ROUNDS, EPOCHS, BATCH = 10_000, 64, 10, 50, 10, 
 def data() -> tuple[Tensor, Tensor]:
     """Return inputs ``[10000, 64]`` and classes ``[10000]``."""
     generator = torch.Generator().manual_seed(0)
-    centres = torch.randn(CLASSES, FEATURES, generator=generator)
+    centers = torch.randn(CLASSES, FEATURES, generator=generator)
     classes = torch.randint(0, CLASSES, (ROWS,), generator=generator)
-    return centres[classes] + 4 * torch.randn(ROWS, FEATURES, generator=generator), classes
+    return centers[classes] + 4 * torch.randn(ROWS, FEATURES, generator=generator), classes
 
 
 def network() -> nn.Sequential:

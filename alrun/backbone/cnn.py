@@ -21,7 +21,7 @@ class CNN(nn.Module):
         channels: Output channels of each block; a block halves height and width.
         hidden: Width of the dense layer, which is that of the features.
         dropout: Probability on the features, in ``[0, 1)``; 0 leaves the layer out.
-        batch_norm: Whether to normalise before each activation.
+        batch_norm: Whether to normalize before each activation.
         activation: ``relu``, ``gelu``, ``silu``, ``tanh``, ``elu`` or ``leaky_relu``.
 
     Attributes:

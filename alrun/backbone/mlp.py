@@ -20,7 +20,7 @@ class MLP(nn.Module):
         input_shape: Shape of one input.
         hidden: Width of each layer; the last is that of the features.
         dropout: Probability after each layer, in ``[0, 1)``; 0 leaves the layer out.
-        batch_norm: Whether to normalise before each activation.
+        batch_norm: Whether to normalize before each activation.
         activation: ``relu``, ``gelu``, ``silu``, ``tanh``, ``elu`` or ``leaky_relu``.
 
     Attributes:

@@ -228,5 +228,5 @@ def objective_of(outcome: Outcome) -> float:
     values = (value for name, value in outcome.info["metrics"].items() if not name.startswith("count_"))
     value = next((float(value) for value in values if value is not None), None)
     if value is None:
-        raise ConfigError(Problem("the run has no metric to optimise", "metrology", "metrology=classification"))
+        raise ConfigError(Problem("the run has no metric to optimize", "metrology", "metrology=classification"))
     return value

@@ -39,7 +39,7 @@ def balanced_order(classes: Tensor, chances: Tensor) -> Tensor:
 class Balanced(ColdStart):
     """Random rows, with the same number of each class (or as near to it as the pool allows).
 
-    This reads the true classes of the whole pool, which nobody has before labelling: it is privileged information, for
+    This reads the true classes of the whole pool, which nobody has before labeling: it is privileged information, for
     studies that want to take the luck of the first draw out of a comparison. It is no method for real use.
     """
 

@@ -1,4 +1,4 @@
-"""First rows that cover the inputs: the centres of k-means."""
+"""First rows that cover the inputs: the centers of k-means."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def standardized(inputs: Tensor) -> Tensor:
 
 
 def fit_kmeans(features: NDArray[np.float32], n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Cluster ``features`` ``[N, d]`` and return each row's cluster and squared distance to its centre, ``[N]`` each.
+    """Cluster ``features`` ``[N, d]`` and return each row's cluster and squared distance to its center, ``[N]`` each.
 
     scikit-learn's Lloyd iterations from one k-means++ start (Arthur and Vassilvitskii 2007), in mini-batches (Sculley
-    2010) above 50,000 rows. One thread: several would add up the centres in an order that changes from run to run.
+    2010) above 50,000 rows. One thread: several would add up the centers in an order that changes from run to run.
     """
     from sklearn.cluster import KMeans as Lloyd
     from sklearn.cluster import MiniBatchKMeans
@@ -64,14 +64,14 @@ def nearest_members(clusters: Tensor, distances: Tensor) -> Tensor:
 
 
 class KMeans(ColdStart):
-    """The rows nearest to the centres of k-means over the raw inputs, standardised over the pool.
+    """The rows nearest to the centers of k-means over the raw inputs, standardized over the pool.
 
     Largest cluster first, so that a small budget takes the most typical rows. Clusters that come out empty, because
     rows repeat, are replaced by random rows. Needs memory for two copies of the pool's inputs.
     """
 
     def pick(self, rows: Tensor, positions: Tensor, n: int, seed: int) -> Tensor:
-        """Return one row for each of ``n`` centres."""
+        """Return one row for each of ``n`` centers."""
         features = standardized(self.driver.unlabeled_pool.inputs(positions)).numpy()
         picks = nearest_members(*fit_kmeans(features, n, seed))
         spare = torch.ones(len(rows), dtype=torch.bool)

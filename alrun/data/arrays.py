@@ -50,7 +50,7 @@ class Arrays(ArraySource):
             targets: The ``.npy`` file of targets that belongs to a ``.npy`` of inputs.
             embeddings: A ``.npy`` file ``[N, d]``, memory-mapped; ``None`` for what the ``.npz`` holds, if anything.
             task: ``classification``, ``regression``, or ``auto`` for what the targets look like (``guess_task``).
-            standardize: Whether the learner should standardise all columns; flat inputs only.
+            standardize: Whether the learner should standardize all columns; flat inputs only.
             scale: See ``ArraySource``.
             labeled: See ``ArraySource``.
             validation_size: See ``ArraySource``.
@@ -126,7 +126,7 @@ def _check_inputs(inputs: npt.NDArray[Any], standardize: bool, where: str) -> No
     if inputs.ndim < 2:
         raise fail(f"inputs have shape {inputs.shape}; [N, ...] is needed", where, "reshape one column to [N, 1]")
     if standardize and inputs.ndim != 2:
-        what = f"only flat inputs can be standardised, these are {inputs.shape[1:]}"
+        what = f"only flat inputs can be standardized, these are {inputs.shape[1:]}"
         raise fail(what, "data.standardize", "data.standardize=false data.scale=0.00392")
 
 

@@ -16,9 +16,9 @@ FILE = "breast_cancer.csv"
 
 
 class BreastCancer(ArraySource):
-    """569 tumours, 212 malignant and 357 benign: UCI's "Breast Cancer Wisconsin (Diagnostic)" (Street, Wolberg 1993).
+    """569 tumors, 212 malignant and 357 benign: UCI's "Breast Cancer Wisconsin (Diagnostic)" (Street, Wolberg 1993).
 
-    Same rows as ``sklearn.datasets.load_breast_cancer``. Columns are raw; the learner standardises all 30.
+    Same rows as ``sklearn.datasets.load_breast_cancer``. Columns are raw; the learner standardizes all 30.
     """
 
     task: ClassVar[Task | None] = Task.CLASSIFICATION

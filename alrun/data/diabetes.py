@@ -18,7 +18,7 @@ class Diabetes(ArraySource):
 
     From Efron, Hastie, Johnstone, Tibshirani (2004), "Least Angle Regression".
 
-    Same rows as ``sklearn.datasets.load_diabetes(scaled=False)``. Columns are raw; the learner standardises all 10 on
+    Same rows as ``sklearn.datasets.load_diabetes(scaled=False)``. Columns are raw; the learner standardizes all 10 on
     what is labeled, where scikit-learn's scaled version knows the whole table.
     """
 

@@ -18,7 +18,7 @@ class Digits(ArraySource):
 
     The test part of UCI's "Optical Recognition of Handwritten Digits" (Alpaydin, Kaynak 1998).
 
-    Same rows, in the same order, as ``sklearn.datasets.load_digits``; grey values 0 … 16 are divided by 16.
+    Same rows, in the same order, as ``sklearn.datasets.load_digits``; gray values 0 … 16 are divided by 16.
     """
 
     task: ClassVar[Task | None] = Task.CLASSIFICATION

@@ -29,7 +29,7 @@ def branin_formula(x: Tensor) -> Tensor:
     """Return Branin's function ``[n]`` at ``x`` ``[n, 2]``, ``x1`` in [-5, 10], ``x2`` in [0, 15].
 
     Three minima of ``10 / (8π) = 0.397887``, at (-π, 12.275), (π, 2.275) and (3π, 2.475). Dixon, Szegö (1978), "Towards
-    Global Optimisation 2", p. 1, with their constants.
+    Global Optimization 2", p. 1, with their constants.
     """
     first, second = x.unbind(dim=1)
     parabola = second - 5.1 / (4 * math.pi**2) * first**2 + 5 / math.pi * first - 6

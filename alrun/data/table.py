@@ -29,7 +29,7 @@ __all__ = ["Table"]
 class Table(ArraySource):
     """Rows of a file: numeric columns first, then one column of 0 and 1 for each category.
 
-    Numeric columns are raw; the learner standardises them on what is labeled. One whose values are so far from 0 that
+    Numeric columns are raw; the learner standardizes them on what is labeled. One whose values are so far from 0 that
     ``float32`` would lose them is counted from another origin, see ``TaskSpec``. A column of vectors becomes their
     components, durations become seconds, dates are left out unless listed. Categories are those of the whole file, so
     that the input has the same shape whatever is labeled; a missing category is one of its own, a missing number is

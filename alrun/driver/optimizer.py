@@ -1,4 +1,4 @@
-"""The optimiser of a training phase, as the config or the learner itself configures it."""
+"""The optimizer of a training phase, as the config or the learner itself configures it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["configured_optimizer"]
 
 
 def configured_optimizer(experiment: Experiment, state: State) -> tuple[Any, Any]:
-    """Return optimiser and scheduler (Lightning's own config of it where there is one).
+    """Return optimizer and scheduler (Lightning's own config of it where there is one).
 
-    Both are ``None`` for a learner that optimises by itself: the training loop asks it.
+    Both are ``None`` for a learner that optimizes by itself: the training loop asks it.
 
     Raises:
-        StrategyError: The learner configures none, or several without optimising by itself.
+        StrategyError: The learner configures none, or several without optimizing by itself.
     """
     learner = experiment.learner
     experiment.seeds(state).seed_global_generators(Role.INIT)
@@ -65,7 +65,7 @@ def _only_one(configured: Any, name: str) -> tuple[Any, Any]:
     optimizers, schedulers = parsed(configured)
     if len(optimizers) != (configured is not None) or len(schedulers) > 1:
         raise StrategyError(
-            f"{name} configures {len(optimizers)} optimisers and {len(schedulers)} schedulers\n"
+            f"{name} configures {len(optimizers)} optimizers and {len(schedulers)} schedulers\n"
             "    → self.automatic_optimization = False in its constructor, and steps of its own in training_step"
         )
     return next(iter(optimizers), None), next(iter(schedulers), None)

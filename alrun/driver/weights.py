@@ -38,7 +38,7 @@ def reset_weights(learner: Any, initial: Mapping[str, Tensor], settings: Trainin
 
     ``scratch`` restores the weights of step 0 exactly. ``warm`` leaves them. ``shrink_perturb`` (Ash & Adams 2020,
     "On Warm-Starting Neural Network Training", section 4) multiplies each parameter by ``settings.shrink`` and adds
-    ``settings.perturb`` times a fresh initialisation; deviation: the fresh initialisation is the initial weights with
+    ``settings.perturb`` times a fresh initialization; deviation: the fresh initialization is the initial weights with
     the entries of each tensor permuted by the ``init`` stream, which has the layer's own distribution for any module.
     The first training phase starts from the initial weights whichever is chosen.
     """

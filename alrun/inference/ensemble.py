@@ -22,7 +22,7 @@ class Ensemble:
     Lakshminarayanan, Pritzel and Blundell (2017), "Simple and scalable predictive uncertainty estimation using deep
     ensembles", without its adversarial training. Each member has its own initial weights and its own shuffle of the
     training pool each epoch; member 0 those of the plain learner at the same seed. They are one module, trained
-    together wherever the learner bears it (``Vectorised``), with the result to rounding of members trained one by one;
+    together wherever the learner bears it (``Vectorized``), with the result to rounding of members trained one by one;
     ``Members`` says what they share. Dropout masks are drawn for each member: not those of a member trained by itself.
 
     Args:

@@ -31,10 +31,10 @@ class Laplace:
     """A Gaussian posterior over the last layer's weights, from the training pool and the trained weights alone.
 
     Daxberger et al. (2021), "Laplace redux"; Kristiadi et al. (2020), "Being Bayesian, even just a bit". Its precision
-    is the generalised Gauss-Newton matrix of the negative log-likelihood over the training pool, in evaluation mode,
+    is the generalized Gauss-Newton matrix of the negative log-likelihood over the training pool, in evaluation mode,
     plus the prior's. For a regression it is the Fisher information of the Gaussian that the learner predicts; a learner
     that predicts means alone gets a noise variance by marginal likelihood, where several targets share one factor on
-    the mean squares of their residuals. Deviations: the trained weights count as the mode, whatever regularisation and
+    the mean squares of their residuals. Deviations: the trained weights count as the mode, whatever regularization and
     losses they were trained with; the prior's precision is the one of maximal marginal likelihood while the
     Gauss-Newton matrix is held fixed, which is unique, and 1 while nothing is labeled.
 

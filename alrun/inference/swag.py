@@ -24,8 +24,8 @@ class SWAG:
     With several members, MultiSWAG: Wilson and Izmailov (2020), "Bayesian deep learning and a probabilistic perspective
     of generalization". The draws belong to the step: query and metrology see the same ones.
 
-    Deviations: second moments are kept centred, without cancellation. The learning rate is whatever the learner has;
-    the paper's is constant and high, by SGD. Statistics of batch normalisation are those of the last epoch, not
+    Deviations: second moments are kept centered, without cancellation. The learning rate is whatever the learner has;
+    the paper's is constant and high, by SGD. Statistics of batch normalization are those of the last epoch, not
     recomputed for each draw: take a learner without it. Training that stops before ``start`` leaves a posterior without
     spread. ``restore_best`` restores the Gaussian of the best epoch with its weights.
 

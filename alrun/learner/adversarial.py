@@ -26,7 +26,7 @@ __all__ = ["Adversarial"]
 
 
 class Adversarial(Learner):
-    """Backbone, classification head and discriminator, each with an optimiser of its own (manual optimisation).
+    """Backbone, classification head and discriminator, each with an optimizer of its own (manual optimization).
 
     For each minibatch of labeled rows one of as many unlabeled rows is drawn, inputs only. Backbone and head descend
     ``cross-entropy - adversarial_weight * discrimination``, so that the latents of both kinds of rows become alike; the
@@ -38,9 +38,9 @@ class Adversarial(Learner):
 
     Args:
         spec: Input shape and number of classes.
-        optimizer: Makes the backbone's optimiser, and those of the others where they have none.
-        classifier_optimizer: Makes the head's optimiser.
-        discriminator_optimizer: Makes the discriminator's optimiser.
+        optimizer: Makes the backbone's optimizer, and those of the others where they have none.
+        classifier_optimizer: Makes the head's optimizer.
+        discriminator_optimizer: Makes the discriminator's optimizer.
         backbone: From inputs to latents; ``None`` for dense layers of ``hidden``.
         classifier: From latents ``[B, d]`` to logits ``[B, C]``; ``None`` for a linear layer.
         discriminator: From latents ``[B, d]`` to ``[B, 1]``; ``None`` for dense layers of ``discriminator_hidden``.
@@ -113,7 +113,7 @@ class Adversarial(Learner):
         return latents
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int = 0) -> Tensor:
-        """Make one step of each optimiser on ``(inputs, targets)``; return the loss of backbone and head."""
+        """Make one step of each optimizer on ``(inputs, targets)``; return the loss of backbone and head."""
         inputs, targets = batch
         backbone, classifier, critic = self._three_optimizers()
         unlabeled = self._unlabeled(inputs, batch_idx)
@@ -162,13 +162,13 @@ class Adversarial(Learner):
         optimizers: Any = self.optimizers()
         if not isinstance(optimizers, list) or len(optimizers) != 3:
             raise StrategyError(
-                "an adversarial learner has three optimisers of its own\n"
+                "an adversarial learner has three optimizers of its own\n"
                 "    → training.optimizer=null, and learner.optimizer, learner.discriminator_optimizer …"
             )
         return optimizers[0], optimizers[1], optimizers[2]
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Return the optimisers of backbone, head and discriminator."""
+        """Return the optimizers of backbone, head and discriminator."""
         parts = (self.body[0], self.body[1], self.discriminator)
         return [make(part.parameters()) for make, part in zip(self._factories, parts, strict=True)]
 

@@ -29,19 +29,19 @@ class Learner(LightningModule):
     """A network for one task. A subclass sets ``body``, from inputs to ``num_raw_outputs`` columns, in its constructor.
 
     Inputs are ``[B, *spec.input_shape]`` ``float32``, in the units of the data: columns in ``spec.standardize`` are
-    standardised inside, and so are regression targets, both with the statistics that ``fit_statistics`` last saw.
+    standardized inside, and so are regression targets, both with the statistics that ``fit_statistics`` last saw.
     Outputs follow ``alrun.core.outputs``. The losses are cross-entropy in nats; for regression, in units of the
-    standardised target, mean squared error (``likelihood="mean"``) or the Gaussian negative log-likelihood
+    standardized target, mean squared error (``likelihood="mean"``) or the Gaussian negative log-likelihood
     (``"gaussian"``). Weights at construction are a function of torch's global seed.
 
     Args:
         spec: Input shape, task and number of outputs.
-        optimizer: Makes the optimiser from the parameters.
-        scheduler: Makes the learning-rate scheduler from the optimiser; stepped once an epoch.
+        optimizer: Makes the optimizer from the parameters.
+        scheduler: Makes the learning-rate scheduler from the optimizer; stepped once an epoch.
         scheduler_monitor: Value that the scheduler watches; ``val_loss`` for ``ReduceLROnPlateau`` when unset.
         likelihood: ``mean`` or ``gaussian``; means nothing to classification.
         problems: What the subclass found wrong with its own options.
-        losses: Losses by name, in place of the one above, see ``alrun.learner.losses``; minimised is their sum, each
+        losses: Losses by name, in place of the one above, see ``alrun.learner.losses``; minimized is their sum, each
             times the ``loss_reweight`` that it declares. Raw and weighted values are logged, as ``train/<name>`` and
             ``train/<name>_weighted``, with their sum as ``train/loss``; as ``val/…`` on validation data.
 
@@ -104,7 +104,7 @@ class Learner(LightningModule):
             self.register_buffer("target_std", torch.ones(spec.num_outputs))
 
     def fit_statistics(self, inputs: Tensor, targets: Tensor) -> None:
-        """Take the statistics for standardisation from a training set; no rows leave them as they are.
+        """Take the statistics for standardization from a training set; no rows leave them as they are.
 
         Args:
             inputs: ``[N, *input_shape]``.
@@ -183,7 +183,7 @@ class Learner(LightningModule):
         return self._scheduler_monitor or ("val_loss" if on_plateau else None)
 
     def configure_optimizers(self) -> Any:
-        """Return the optimiser, or Lightning's dict of optimiser and ``lr_scheduler`` where there is a scheduler."""
+        """Return the optimizer, or Lightning's dict of optimizer and ``lr_scheduler`` where there is a scheduler."""
         optimizer = self._make_optimizer(self.parameters())
         if self._make_scheduler is None:
             return optimizer

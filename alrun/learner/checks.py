@@ -65,9 +65,9 @@ def standardize_problems(spec: TaskSpec) -> Iterator[Problem]:
     if not spec.standardize:
         return
     if len(spec.input_shape) != 1:
-        yield Problem(f"only flat inputs have columns to standardise, these are {spec.input_shape}", "data")
+        yield Problem(f"only flat inputs have columns to standardize, these are {spec.input_shape}", "data")
     elif not all(0 <= column < spec.input_shape[0] for column in spec.standardize):
-        yield Problem(f"columns to standardise lie outside 0..{spec.input_shape[0] - 1}: {spec.standardize}", "data")
+        yield Problem(f"columns to standardize lie outside 0..{spec.input_shape[0] - 1}: {spec.standardize}", "data")
 
 
 def raise_any(problems: Iterable[Problem]) -> None:

@@ -23,14 +23,14 @@ class CNN(Learner):
 
     Args:
         spec: Task and number of outputs; ``input_shape`` is ``(channels, height, width)``.
-        optimizer: Makes the optimiser from the parameters.
-        scheduler: Makes the learning-rate scheduler from the optimiser.
+        optimizer: Makes the optimizer from the parameters.
+        scheduler: Makes the learning-rate scheduler from the optimizer.
         scheduler_monitor: Value that the scheduler watches.
         likelihood: ``mean`` or ``gaussian``, for regression.
         channels: Output channels of each block; a block halves height and width.
         hidden: Width of the dense layer, which is also that of the embedding.
         dropout: Probability before the last layer, in ``[0, 1)``; 0 leaves the layer out.
-        batch_norm: Whether to normalise before each activation.
+        batch_norm: Whether to normalize before each activation.
         activation: ``relu``, ``gelu``, ``silu``, ``tanh``, ``elu`` or ``leaky_relu``.
         losses: Several losses by name, in place of the learner's own.
 

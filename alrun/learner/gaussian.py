@@ -15,7 +15,7 @@ def bounded_log_variance(raw: Tensor) -> Tensor:
     """Return ``raw`` pressed smoothly between the bounds, so that its exponential stays finite and its gradient alive.
 
     Two softplus bends as in Chua et al. (2018), "Deep reinforcement learning in a handful of trials", appendix A.1,
-    with fixed bounds. In units of the standardised target: standard deviations from 0.0009 to 20.
+    with fixed bounds. In units of the standardized target: standard deviations from 0.0009 to 20.
     """
     below_max = MAX_LOG_VARIANCE - functional.softplus(MAX_LOG_VARIANCE - raw)
     return MIN_LOG_VARIANCE + functional.softplus(below_max - MIN_LOG_VARIANCE)

@@ -23,7 +23,7 @@ class BatchNorm1d(nn.BatchNorm1d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return ``input`` ``[B, d]``, normalised."""
+        """Return ``input`` ``[B, d]``, normalized."""
         if self.training and len(input) == 1:
             return functional.batch_norm(
                 input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps

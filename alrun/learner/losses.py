@@ -31,8 +31,8 @@ class Weighted(nn.Module):
 
     Args:
         loss: Called as ``loss(outputs, targets)``: logits ``[B, C]`` and classes ``[B]``, or means and targets
-            ``[B, T]`` in units of the standardised target. Returns a scalar.
-        loss_reweight: Factor in the sum that is minimised.
+            ``[B, T]`` in units of the standardized target. Returns a scalar.
+        loss_reweight: Factor in the sum that is minimized.
     """
 
     moments: ClassVar[bool] = False
@@ -51,7 +51,7 @@ class CrossEntropy(Weighted):
     """Cross-entropy in nats of logits ``[B, C]`` and classes ``[B]``.
 
     Args:
-        loss_reweight: Factor in the sum that is minimised.
+        loss_reweight: Factor in the sum that is minimized.
         label_smoothing: Share of a label that is spread over all classes, in ``[0, 1]``.
     """
 
@@ -60,7 +60,7 @@ class CrossEntropy(Weighted):
 
 
 class SquaredError(Weighted):
-    """Mean squared error of means and targets ``[B, T]``, in units of the standardised target."""
+    """Mean squared error of means and targets ``[B, T]``, in units of the standardized target."""
 
     def __init__(self, loss_reweight: float = 1.0) -> None:
         super().__init__(functional.mse_loss, loss_reweight)

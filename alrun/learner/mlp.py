@@ -21,13 +21,13 @@ class MLP(Learner):
 
     Args:
         spec: Input shape (flattened), task and number of outputs.
-        optimizer: Makes the optimiser from the parameters.
-        scheduler: Makes the learning-rate scheduler from the optimiser.
+        optimizer: Makes the optimizer from the parameters.
+        scheduler: Makes the learning-rate scheduler from the optimizer.
         scheduler_monitor: Value that the scheduler watches.
         likelihood: ``mean`` or ``gaussian``, for regression.
         hidden: Width of each hidden layer; ``[]`` leaves a linear model.
         dropout: Probability after each hidden layer, in ``[0, 1)``; 0 leaves the layer out.
-        batch_norm: Whether to normalise before each activation.
+        batch_norm: Whether to normalize before each activation.
         activation: ``relu``, ``gelu``, ``silu``, ``tanh``, ``elu`` or ``leaky_relu``.
         losses: Several losses by name, in place of the learner's own.
 

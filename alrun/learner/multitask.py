@@ -89,8 +89,8 @@ class MultiTask(Learner):
         backbone: Makes the module from inputs ``[B, *input_shape]`` to features ``[B, d]``; called with
             ``input_shape``. In the config the group ``backbone``; one of your own begins with
             ``# @package learner.backbone`` and has ``_partial_: true``.
-        optimizer: Makes the optimiser from the parameters.
-        scheduler: Makes the learning-rate scheduler from the optimiser.
+        optimizer: Makes the optimizer from the parameters.
+        scheduler: Makes the learning-rate scheduler from the optimizer.
         scheduler_monitor: Value that the scheduler watches.
         likelihood: ``mean`` or ``gaussian``, for regression.
         head: Makes a head from ``d`` and its number of outputs: the classes, or 1 (``gaussian``: 2) for a regression.
@@ -139,8 +139,8 @@ class MultiTask(Learner):
         Args:
             task_ids: The tasks, in the order of the targets' columns.
             num_classes: Classes of each task; of a regression 1.
-            optimizer: Makes the optimiser from the parameters.
-            lr_scheduler: Makes the learning-rate scheduler from the optimiser.
+            optimizer: Makes the optimizer from the parameters.
+            lr_scheduler: Makes the learning-rate scheduler from the optimizer.
 
         Raises:
             ConfigError: A task without classes or named twice, or a backbone or head that does not fit; nothing has
@@ -163,7 +163,7 @@ class MultiTask(Learner):
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the joint loss of a batch: ``inputs`` ``[B, ...]``, ``targets`` ``[B, T]`` or ``[B]``.
 
-        Of a regression it is taken in units of the standardised targets: the squared error, or half the negative
+        Of a regression it is taken in units of the standardized targets: the squared error, or half the negative
         log-likelihood as in ``gaussian_nll``.
         """
         columns = targets.reshape(len(inputs), -1)
@@ -176,7 +176,7 @@ class MultiTask(Learner):
         return joint_mean(0.5 * (log_variance + (standard - mean).square() * (-log_variance).exp()), columns)
 
     def fit_statistics(self, inputs: Tensor, targets: Tensor) -> None:
-        """Take the statistics for standardisation from a training set: of each target, over the labels that are there.
+        """Take the statistics for standardization from a training set: of each target, over the labels that are there.
 
         Args:
             inputs: ``[N, *input_shape]``.

@@ -50,13 +50,13 @@ def mean_nearest_distance(inputs: Tensor) -> float | None:
     count = len(rows)
     if count < 2:
         return None
-    centred = (rows - rows.mean(dim=0)).float()
-    halved_norms = centred.square().sum(dim=1) / 2
+    centered = (rows - rows.mean(dim=0)).float()
+    halved_norms = centered.square().sum(dim=1) / 2
     size = max(1, _BLOCK_BYTES // (8 * count))
     total = 0.0
     for start in range(0, count, size):
         block = torch.arange(start, min(start + size, count))
-        closeness = centred[block] @ centred.T - halved_norms
+        closeness = centered[block] @ centered.T - halved_norms
         closeness[torch.arange(len(block)), block] = -torch.inf
         nearest = rows[closeness.argmax(dim=1)]
         total += float((rows[block] - nearest).square().sum(dim=1).sqrt().sum())
@@ -81,7 +81,7 @@ def mean_scores(reports: Sequence[QueryReport]) -> dict[str, float]:
 
 
 class Acquisition(Metrology):
-    """Class counts, mean scores and nearest-neighbour distance of what was labeled last.
+    """Class counts, mean scores and nearest-neighbor distance of what was labeled last.
 
     Measured after the training that follows a query, on the training pool: ``pool`` are all labels bought so far,
     ``picks`` those integrated in the step before. Counts (``count_pool_<c>``, ``count_picks_<c>``) are of labels as

@@ -1,4 +1,4 @@
-"""ProbCover: rows whose neighbourhoods cover most of the others."""
+"""ProbCover: rows whose neighborhoods cover most of the others."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class WeightedKMeans(BatchQuery):
     """The middles of clusters of uncertain rows (Zhdanov 2019, "Diverse mini-batch active learning").
 
     The ``prefilter * n`` most uncertain rows are clustered by k-means in which a row counts as much as it is uncertain,
-    ``1 - (p_first - p_second)``; of each cluster the row nearest to its centre is picked. So picks lie where uncertain
+    ``1 - (p_first - p_second)``; of each cluster the row nearest to its center is picked. So picks lie where uncertain
     rows are dense. Clusters with the larger sum of weights come first, an order that the paper leaves open; the seeding
     does not know the weights.
 

@@ -14,7 +14,7 @@ __all__ = ["device_problems", "optimizer_problems"]
 
 
 def optimizer_problems(config: Mapping[str, Any], learner: Any = None) -> Iterator[Problem]:
-    """Yield optimisers and schedulers of a bound config that refuse their options, or do not suit ``learner``.
+    """Yield optimizers and schedulers of a bound config that refuse their options, or do not suit ``learner``.
 
     They are built late, from the learner's parameters, so that their own checks would come after the labels of the
     cold start were paid for.

@@ -9,10 +9,10 @@ __all__ = ["Steps"]
 
 
 class Steps:
-    """Ends the experiment after ``max_steps`` rounds of labelling, with the last labels trained on and measured.
+    """Ends the experiment after ``max_steps`` rounds of labeling, with the last labels trained on and measured.
 
     Args:
-        max_steps: Rounds of labelling, the cold start included; ``None`` for no limit.
+        max_steps: Rounds of labeling, the cold start included; ``None`` for no limit.
 
     Raises:
         ConfigError: When ``max_steps`` is negative.

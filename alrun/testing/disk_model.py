@@ -14,7 +14,7 @@ Crash-Consistency Bugs with Bounded Black-Box Crash Testing", OSDI 2018):
   folder keeps the names in it, not what they lead to, nor the folder's own name.
 * What has been kept stays.
 
-Not modelled: disks that lie about a flush, and blocks that go bad; ``alrun verify`` is tried on those elsewhere.
+Not modeled: disks that lie about a flush, and blocks that go bad; ``alrun verify`` is tried on those elsewhere.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ def source(task: Task) -> ArraySource:
     """Return 200 rows of 5 features: 3 overlapping Gaussian classes, or ``response``. Always the same."""
     generator = torch.Generator().manual_seed(0)
     classes = torch.arange(NUM_ROWS) % NUM_CLASSES
-    centres = 1.5 * torch.randn(NUM_CLASSES, NUM_FEATURES, generator=generator)
-    inputs = centres[classes] + torch.randn(NUM_ROWS, NUM_FEATURES, generator=generator)
+    centers = 1.5 * torch.randn(NUM_CLASSES, NUM_FEATURES, generator=generator)
+    inputs = centers[classes] + torch.randn(NUM_ROWS, NUM_FEATURES, generator=generator)
     if task is Task.CLASSIFICATION:
         return ArraySource(inputs, classes, TaskSpec(task, (NUM_FEATURES,), NUM_CLASSES))
     return ArraySource(inputs, response(inputs), TaskSpec(task, (NUM_FEATURES,), 1))

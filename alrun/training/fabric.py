@@ -100,8 +100,8 @@ class FabricLoop:
 
         Args:
             model: A module.
-            optimizer: Stepped once a batch; ``None`` for a learner that optimises by itself (of a LightningModule with
-                manual optimisation, its own ``configure_optimizers`` is then used).
+            optimizer: Stepped once a batch; ``None`` for a learner that optimizes by itself (of a LightningModule with
+                manual optimization, its own ``configure_optimizers`` is then used).
             train_dataloader: Re-iterable of batches, with ``set_epoch(epoch)`` where the order depends on it.
             validation_dataloader: Evaluated after each epoch.
             train_step_fn: ``(model, batch) -> loss``; wins over ``model.training_step``.
@@ -110,7 +110,7 @@ class FabricLoop:
             max_train_steps: Batches in all, in place of ``max_epochs``; recycles the data.
             max_val_steps: Bound on the batches of each validation.
             lr_scheduler: A scheduler, or Lightning's dict with ``scheduler``, ``interval``, ``frequency``, ``monitor``.
-                A learner that optimises by itself also steps its scheduler by itself.
+                A learner that optimizes by itself also steps its scheduler by itself.
             device: Where to train while ``accelerator`` is ``auto``.
             dtype: Data type of weights and inputs while training; ``None`` and ``float32`` leave ``precision`` alone.
             *args: Ignored.

@@ -12,7 +12,7 @@ __all__ = ["configured_by", "learning_rate"]
 
 
 def configured_by(model: Any) -> tuple[list[Any], list[Any]]:
-    """Return the optimizers and the schedulers of a ``model`` with manual optimisation; nothing of any other.
+    """Return the optimizers and the schedulers of a ``model`` with manual optimization; nothing of any other.
 
     The schedulers are the learner's to step; a loop only keeps their state.
     """

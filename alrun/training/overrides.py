@@ -48,7 +48,7 @@ def as_lightning(
         model: The learner; wrapped in a ``LightningLearner`` unless it is a LightningModule.
         optimizer: In place of ``configure_optimizers``; ``None`` leaves that method alone, if there is one.
         lr_scheduler: Goes with ``optimizer``.
-        train_step_fn: In place of ``training_step``; the Trainer then optimises, whatever the learner declares.
+        train_step_fn: In place of ``training_step``; the Trainer then optimizes, whatever the learner declares.
         validate_step_fn: In place of ``validation_step``.
         monitor: Gives plateau schedulers the value that they read, unless they name one.
     """

@@ -1,4 +1,4 @@
-"""The rows nearest to the centres of k-means, on normal features; peers use scikit-learn's (small-text, for one)."""
+"""The rows nearest to the centers of k-means, on normal features; peers use scikit-learn's (small-text, for one)."""
 
 from __future__ import annotations
 

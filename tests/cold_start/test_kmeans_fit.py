@@ -1,4 +1,4 @@
-"""The pieces of ``kmeans``: standardisation, clustering, nearest members."""
+"""The pieces of ``kmeans``: standardization, clustering, nearest members."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from alrun.cold_start.kmeans import fit_kmeans, nearest_members, standardized
 
 
 def blobs(per_blob: int) -> torch.Tensor:
-    centres = torch.tensor([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0], [50.0, 50.0]])
+    centers = torch.tensor([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0], [50.0, 50.0]])
     noise = torch.randn(4, per_blob, 2, generator=torch.Generator().manual_seed(0))
-    return (centres[:, None] + noise).flatten(0, 1)
+    return (centers[:, None] + noise).flatten(0, 1)
 
 
 def test_standardized_columns_and_constants() -> None:
@@ -34,11 +34,11 @@ def test_inertia_is_comparable_with_scikit_learn_at_its_best() -> None:
     assert float(distances.sum()) < 1.05 * reference.inertia_
     picks = nearest_members(clusters, distances)
     assert len(picks.unique()) == 20
-    own_centres = np.stack([features[(clusters == c).numpy()].mean(axis=0) for c in clusters[picks].tolist()])
+    own_centers = np.stack([features[(clusters == c).numpy()].mean(axis=0) for c in clusters[picks].tolist()])
     members = [np.flatnonzero((clusters == c).numpy()) for c in clusters[picks].tolist()]
     nearest = [
-        int(rows[pairwise_distances_argmin(centre[None], features[rows])[0]])
-        for centre, rows in zip(own_centres, members, strict=True)
+        int(rows[pairwise_distances_argmin(center[None], features[rows])[0]])
+        for center, rows in zip(own_centers, members, strict=True)
     ]
     assert sum(a == b for a, b in zip(nearest, picks.tolist(), strict=True)) >= 19
 

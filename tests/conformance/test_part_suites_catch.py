@@ -43,7 +43,7 @@ class Probable(Plain):
         return torch.cat([super().inference_step(inputs)] * 2, dim=1)
 
 
-class Centred(Plain):
+class Centered(Plain):
     def inference_step(self, inputs: Tensor) -> Tensor:
         return super().inference_step(inputs - inputs.mean(dim=0))
 
@@ -146,7 +146,7 @@ def with_gradient(learner: nn.Module, inputs: Tensor, outputs: Tensor) -> Tensor
 LEARNERS = [
     ("test_same_seed_same_weights", Unseeded),
     ("test_outputs_have_the_promised_shape", Probable),
-    ("test_a_row_does_not_depend_on_its_batch", Centred),
+    ("test_a_row_does_not_depend_on_its_batch", Centered),
     ("test_predicting_leaves_it_as_it_was", Drifting),
     ("test_training_lowers_the_loss", Climbing),
     ("test_trains_the_same_again", Gambling),

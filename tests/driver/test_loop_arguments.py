@@ -1,4 +1,4 @@
-"""Parts that a training loop is given: optimiser and scheduler in whatever form they come, and steps."""
+"""Parts that a training loop is given: optimizer and scheduler in whatever form they come, and steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
 
 
 def configured(driver: Driver, form: Form) -> tuple[tuple[Any, Any], Any, Any]:
-    """Return what is made of ``form`` of an optimiser and a scheduler, and these two."""
+    """Return what is made of ``form`` of an optimizer and a scheduler, and these two."""
     optimizer = torch.optim.SGD(driver.learner.parameters(), lr=0.1)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
     driver.learner.configure_optimizers = lambda: form(optimizer, scheduler)
@@ -43,7 +43,7 @@ def configured(driver: Driver, form: Form) -> tuple[tuple[Any, Any], Any, Any]:
         lambda o, s: {"optimizer": o, "monitor": "loss"},
     ],
 )
-def test_an_optimiser_alone(driver: Driver, form: Form) -> None:
+def test_an_optimizer_alone(driver: Driver, form: Form) -> None:
     found, optimizer, _ = configured(driver, form)
     assert found[0] is optimizer
     assert found[1] is None
@@ -72,11 +72,11 @@ def test_a_scheduler_comes_along(driver: Driver, form: Form, expected: Callable[
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        (lambda o, s: [], "0 optimisers and 0 schedulers"),
-        (lambda o, s: [o, o], "2 optimisers and 0 schedulers"),
-        (lambda o, s: ([o, o], [s]), "2 optimisers and 1 schedulers"),
-        (lambda o, s: ([o], [s, s]), "1 optimisers and 2 schedulers"),
-        (lambda o, s: (o, s), "2 optimisers"),
+        (lambda o, s: [], "0 optimizers and 0 schedulers"),
+        (lambda o, s: [o, o], "2 optimizers and 0 schedulers"),
+        (lambda o, s: ([o, o], [s]), "2 optimizers and 1 schedulers"),
+        (lambda o, s: ([o], [s, s]), "1 optimizers and 2 schedulers"),
+        (lambda o, s: (o, s), "2 optimizers"),
     ],
 )
 def test_several_of_a_kind_are_for_the_learner_to_step(driver: Driver, form: Form, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Ensembles: members side by side are the members one by one, whatever the learner, the loop and the optimiser."""
+"""Ensembles: members side by side are the members one by one, whatever the learner, the loop and the optimizer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.inference.ensemble import Ensemble
 from alrun.inference.members.differentiated import _WORTH_IT
 from alrun.inference.members.members import Members
-from alrun.inference.members.vectorised import Vectorised
+from alrun.inference.members.vectorized import Vectorized
 from alrun.learner.adversarial import Adversarial
 from alrun.learner.cnn import CNN
 from alrun.learner.losses import CrossEntropy, Weighted
@@ -205,17 +205,17 @@ def assert_same(members: Members, learners: list[nn.Module]) -> None:
 def values(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Compute values one after the other, or together; return whether together."""
     together: bool = request.param == "as on a GPU"
-    monkeypatch.setattr(Vectorised, "values_apart_on", () if together else ("cpu",))
+    monkeypatch.setattr(Vectorized, "values_apart_on", () if together else ("cpu",))
     return together
 
 
 @pytest.mark.parametrize("case", LEARNERS.values(), ids=LEARNERS)
 def test_members_together_are_members_one_by_one(case: tuple[Callable[[], Any], bool], values: bool) -> None:
-    make, vectorised = case
+    make, vectorized = case
     data: Any = pool(make().spec)
     loop = FabricLoop(accelerator="cpu", precision="64-true")
     members = ensemble(make, data, loop)
-    assert told(members) == dict.fromkeys(["training", "validation"] if values else ["training"], vectorised)
+    assert told(members) == dict.fromkeys(["training", "validation"] if values else ["training"], vectorized)
     learners = one_by_one(make, data, loop)
     assert_same(members, learners)
     inputs = data.inputs(torch.arange(9))
@@ -242,7 +242,7 @@ OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("loop", "options"), OPTIONS.values(), ids=OPTIONS)
-def test_so_they_are_whatever_the_loop_and_the_optimiser(loop: Any, options: dict[str, Any]) -> None:
+def test_so_they_are_whatever_the_loop_and_the_optimizer(loop: Any, options: dict[str, Any]) -> None:
     make = dense(**{"optimizer": partial(torch.optim.SGD, lr=0.3), **options})
     data = pool(CLASSES)
     members = ensemble(make, data, loop)
@@ -398,7 +398,7 @@ def test_embeddings_are_those_of_the_first_member() -> None:
 REFUSED = {
     "no member": (lambda: Ensemble(0), "positive whole number"),
     "half a member": (lambda: Ensemble(2.5), "positive whole number"),  # type: ignore[arg-type]
-    "optimises by itself": (lambda: Ensemble().combine([Adversarial(CLASSES, ADAM)]), "optimises by itself"),
+    "optimizes by itself": (lambda: Ensemble().combine([Adversarial(CLASSES, ADAM)]), "optimizes by itself"),
     "hooks": (lambda: Ensemble().combine([dense(Hooked)()]), "on_train_epoch_end"),
     "not combined": (lambda: Ensemble().validate(dense()()), r"combine\(\)"),
 }
@@ -427,7 +427,7 @@ def test_configs_that_are_refused(words: tuple[str, ...], where: str) -> None:
     assert [problem.where for problem in caught.value.problems] == [where]
 
 
-def test_a_learner_without_optimiser_or_loss_is_told_of() -> None:
+def test_a_learner_without_optimizer_or_loss_is_told_of() -> None:
     class Bare(nn.Module):
         def __init__(self) -> None:
             super().__init__()

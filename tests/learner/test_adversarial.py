@@ -95,7 +95,7 @@ def test_every_unlabelled_row_is_served_once_before_any_is_served_again() -> Non
 
 
 @pytest.mark.parametrize("moving", [0, 1, 2])
-def test_each_part_has_its_own_optimiser(moving: int) -> None:
+def test_each_part_has_its_own_optimizer(moving: int) -> None:
     factories = [SGD if part == moving else STILL for part in range(3)]
     model = learner(Pool(30), factories[0], classifier_optimizer=factories[1], discriminator_optimizer=factories[2])
     parts = [model.body[0], model.body[1], model.discriminator]
@@ -153,7 +153,7 @@ def test_what_does_not_fit_is_told_before_training() -> None:
     assert trained(model).inference_step(torch.zeros(4, 5)).shape == (4, 3)
 
 
-def test_one_optimiser_is_not_enough() -> None:
+def test_one_optimizer_is_not_enough() -> None:
     model = learner(Pool(30))
-    with pytest.raises(StrategyError, match="three optimisers of its own"):
+    with pytest.raises(StrategyError, match="three optimizers of its own"):
         FabricLoop(accelerator="cpu")(model, SGD(model.parameters()), batches(20), max_epochs=1)

@@ -1,4 +1,4 @@
-"""Units: what is standardised, with which statistics, and what comes out."""
+"""Units: what is standardized, with which statistics, and what comes out."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_column_that_never_varies_has_no_scale_of_its_own(dtype: torch.dtype) 
         assert mean.item() == pytest.approx(0.1)
 
 
-def test_only_the_named_columns_are_standardised_and_only_with_the_given_rows() -> None:
+def test_only_the_named_columns_are_standardized_and_only_with_the_given_rows() -> None:
     learner = Linear(TaskSpec(Task.CLASSIFICATION, (4,), 2, standardize=(0, 2)), ADAM)
     training, pool = rows(30, 4), rows(50, 4, seed=1)
     learner.fit_statistics(training, torch.zeros(30, dtype=torch.long))

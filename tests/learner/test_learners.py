@@ -1,4 +1,4 @@
-"""Every learner, as its YAML describes it: shapes, seeds, steps, optimisers, refusals."""
+"""Every learner, as its YAML describes it: shapes, seeds, steps, optimizers, refusals."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_weights_are_a_function_of_the_global_seed(option: str) -> None:
 
 
 @options
-def test_the_optimiser_learns_a_separable_task(option: str) -> None:
+def test_the_optimizer_learns_a_separable_task(option: str) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         learner = build(option, TaskSpec(Task.CLASSIFICATION, (1, 8, 8), 2))
@@ -103,7 +103,7 @@ def test_forward_of_a_plain_classifier_is_its_body() -> None:
         (torch.optim.lr_scheduler.ReduceLROnPlateau, "train_loss", "train_loss"),
     ],
 )
-def test_a_scheduler_comes_with_its_optimiser_and_monitor(scheduler: Any, monitor: str | None, expected: str) -> None:
+def test_a_scheduler_comes_with_its_optimizer_and_monitor(scheduler: Any, monitor: str | None, expected: str) -> None:
     learner = Linear(TaskSpec(Task.CLASSIFICATION, (4,), 3), ADAM, scheduler, scheduler_monitor=monitor)
     configured = learner.configure_optimizers()
     assert configured["lr_scheduler"]["scheduler"].optimizer is configured["optimizer"]

@@ -1,4 +1,4 @@
-"""Several losses: their weighted sum is minimised, raw and weighted values are logged, what does not fit is refused."""
+"""Several losses: their weighted sum is minimized, raw and weighted values are logged, what does not fit is refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_loss_is_the_weighted_sum() -> None:
     torch.testing.assert_close(learner.loss(X, Y), 1.5 * ce + 2 * margin)
 
 
-def test_regression_losses_work_in_standardised_units() -> None:
+def test_regression_losses_work_in_standardized_units() -> None:
     targets = 100 + 10 * torch.randn(10, 2, generator=torch.Generator().manual_seed(1))
     learner = mlp(VALUES, losses={"nll": GaussianNLL(), "mse": SquaredError(0.25)})
     learner.fit_statistics(X, targets)

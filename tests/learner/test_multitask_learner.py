@@ -93,7 +93,7 @@ def test_a_single_task_is_a_plain_classifier() -> None:
     torch.testing.assert_close(model.training_step((inputs, targets)), cross_entropy(model(inputs), targets))
 
 
-def test_tasks_can_be_set_up_again_with_their_optimiser_and_scheduler() -> None:
+def test_tasks_can_be_set_up_again_with_their_optimizer_and_scheduler() -> None:
     model = learner()
     decay = partial(torch.optim.lr_scheduler.StepLR, step_size=3)
     model.setup_tasks([7, 9, 11], {7: 2, 9: 4, 11: 3}, partial(torch.optim.SGD, lr=0.5), decay)

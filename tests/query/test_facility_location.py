@@ -20,8 +20,8 @@ APRICOT = [164, 45, 35, 175, 136, 102, 51, 200, 83, 283, 160, 10, 77, 12, 9, 271
 def blobs() -> Tensor:
     """Six clusters of 50 rows, interleaved; multiples of 1/8, so that float32 products are exact."""
     rng = np.random.default_rng(1)
-    centres = rng.integers(-40, 40, (6, 4))
-    return torch.from_numpy(centres[np.arange(300) % 6] + np.round(4 * rng.standard_normal((300, 4)) * 8) / 8).float()
+    centers = rng.integers(-40, 40, (6, 4))
+    return torch.from_numpy(centers[np.arange(300) % 6] + np.round(4 * rng.standard_normal((300, 4)) * 8) / 8).float()
 
 
 def naive(features: Tensor, n: int, chosen: list[int]) -> list[int]:

@@ -151,7 +151,7 @@ def test_products_have_no_posterior(tmp_path: Path) -> None:
         gather(driver, NOTHING, Posterior(Gradient()), labeled=True)
 
 
-def test_inputs_are_standardised_over_all_rows(driver: Driver) -> None:
+def test_inputs_are_standardized_over_all_rows(driver: Driver) -> None:
     (found,) = (gather(driver, NOTHING, Inputs()).features,)
     assert isinstance(found, Tensor)
     raw = pool_inputs(driver)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alrun.query.selection import lloyd
 from alrun.query.selection.features import Dense, OuterProduct, as_features
-from alrun.query.selection.lloyd import fit_centres, nearest_centres, own_gaps
+from alrun.query.selection.lloyd import fit_centers, nearest_centers, own_gaps
 from alrun.query.selection.rowwise import argmin_rows, grouped, smallest
 
 
@@ -25,31 +25,31 @@ def blobs(per_blob: int) -> Tensor:
     return (corners[:, None] + torch.randint(-9, 10, (4, per_blob, 2), generator=seeded())).flatten(0, 1)
 
 
-def apart(centres: Tensor, means: Tensor) -> float:
+def apart(centers: Tensor, means: Tensor) -> float:
     """The largest distance of one to the nearest of the others, either way."""
-    gaps = torch.cdist(centres.double(), means.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    gaps = torch.cdist(centers.double(), means.double(), compute_mode="donot_use_mm_for_euclid_dist")
     return float(torch.maximum(gaps.amin(dim=0), gaps.amin(dim=1)).max())
 
 
 @pytest.mark.parametrize("per_blob", [10, 5000])
-def test_centres_of_blobs_are_their_means(per_blob: int) -> None:
+def test_centers_of_blobs_are_their_means(per_blob: int) -> None:
     rows = blobs(per_blob)
-    centres = fit_centres(Dense(rows), 4, seeded(1))
+    centers = fit_centers(Dense(rows), 4, seeded(1))
     means = rows.unflatten(0, (4, per_blob)).mean(dim=1)
     # Above 1,024 rows the fit is to a sample, whose means are off by chance.
-    assert apart(centres, means) < (1e-3 if per_blob == 10 else 2)
-    clusters = nearest_centres(Dense(rows), centres)
+    assert apart(centers, means) < (1e-3 if per_blob == 10 else 2)
+    clusters = nearest_centers(Dense(rows), centers)
     assert clusters.unflatten(0, (4, per_blob)).unique(dim=1).numel() == 4
-    torch.testing.assert_close(own_gaps(Dense(rows), centres, clusters), (rows - centres[clusters]).square().sum(dim=1))
+    torch.testing.assert_close(own_gaps(Dense(rows), centers, clusters), (rows - centers[clusters]).square().sum(dim=1))
 
 
-def test_weights_move_the_centres() -> None:
+def test_weights_move_the_centers() -> None:
     rows, weights = blobs(50), torch.rand(200, generator=seeded(2))
     weights[7] = 0
-    centres = fit_centres(Dense(rows), 4, seeded(1), weights=weights)
+    centers = fit_centers(Dense(rows), 4, seeded(1), weights=weights)
     shares = weights.double().unflatten(0, (4, 50)) / weights.double().unflatten(0, (4, 50)).sum(dim=1, keepdim=True)
     means = (rows.double().unflatten(0, (4, 50)) * shares[..., None]).sum(dim=1)
-    assert apart(centres, means) < 1e-3
+    assert apart(centers, means) < 1e-3
 
 
 @pytest.mark.parametrize("k", [10, 100])
@@ -58,8 +58,8 @@ def test_inertia_is_close_to_that_of_scikit_learn(k: int) -> None:
     reference = Reference(k, n_init=1, random_state=0).fit(digits.numpy()).inertia_
     found = []
     for seed in range(5):
-        centres = fit_centres(Dense(digits), k, seeded(seed))
-        found.append(float(own_gaps(Dense(digits), centres, nearest_centres(Dense(digits), centres)).sum()))
+        centers = fit_centers(Dense(digits), k, seeded(seed))
+        found.append(float(own_gaps(Dense(digits), centers, nearest_centers(Dense(digits), centers)).sum()))
     assert np.median(found) < 1.03 * reference
 
 
@@ -68,30 +68,30 @@ def test_factors_cluster_as_their_products_do() -> None:
     right = torch.randint(-3, 4, (300, 4), generator=seeded(4)).float()
     lazy = OuterProduct(left, right)
     formed = as_features(lazy.vectors())
-    centres = fit_centres(lazy, 12, seeded())
-    assert torch.equal(nearest_centres(lazy, centres), nearest_centres(formed, centres))
-    assert torch.equal(centres, fit_centres(formed, 12, seeded()))
+    centers = fit_centers(lazy, 12, seeded())
+    assert torch.equal(nearest_centers(lazy, centers), nearest_centers(formed, centers))
+    assert torch.equal(centers, fit_centers(formed, 12, seeded()))
 
 
 def test_chunks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, threads = Dense(torch.randn(1200, 3, generator=seeded(6))), torch.get_num_threads()
-    centres = fit_centres(rows, 30, seeded())
-    clusters = nearest_centres(rows, centres)
+    centers = fit_centers(rows, 30, seeded())
+    clusters = nearest_centers(rows, centers)
     try:
         torch.set_num_threads(2)
-        assert torch.equal(fit_centres(rows, 30, seeded()), centres)
+        assert torch.equal(fit_centers(rows, 30, seeded()), centers)
     finally:
         torch.set_num_threads(threads)
     monkeypatch.setattr(lloyd, "_CHUNK_VALUES", 100)
-    torch.testing.assert_close(fit_centres(rows, 30, seeded()), centres)
-    assert torch.equal(nearest_centres(rows, centres), clusters)
+    torch.testing.assert_close(fit_centers(rows, 30, seeded()), centers)
+    assert torch.equal(nearest_centers(rows, centers), clusters)
 
 
-def test_more_centres_than_different_rows() -> None:
+def test_more_centers_than_different_rows() -> None:
     rows = Dense(torch.eye(3).repeat(20, 1))
-    centres = fit_centres(rows, 8, seeded())
-    assert centres.isfinite().all()
-    assert own_gaps(rows, centres, nearest_centres(rows, centres)).max() < 1e-12
+    centers = fit_centers(rows, 8, seeded())
+    assert centers.isfinite().all()
+    assert own_gaps(rows, centers, nearest_centers(rows, centers)).max() < 1e-12
 
 
 def test_rowwise_minima_and_groups() -> None:

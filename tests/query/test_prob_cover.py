@@ -10,7 +10,7 @@ from torch import Tensor
 from alrun.core.errors import ConfigError
 from alrun.query.selection import prob_cover as module
 from alrun.query.selection.features import OuterProduct, as_features
-from alrun.query.selection.lloyd import fit_centres, nearest_centres
+from alrun.query.selection.lloyd import fit_centers, nearest_centers
 from alrun.query.selection.prob_cover import prob_cover
 from alrun.query.selection.purity_radius import purity_radius
 
@@ -23,8 +23,8 @@ SCIKIT_ACTIVEML = [229, 102, 200, 51, 202, 108, 85, 64, 116, 9, 131, 29, 92, 227
 def blobs() -> Tensor:
     """Six clusters of 50 rows, interleaved; multiples of 1/8, so that float32 products are exact."""
     rng = np.random.default_rng(1)
-    centres = rng.integers(-40, 40, (6, 4))
-    return torch.from_numpy(centres[np.arange(300) % 6] + np.round(4 * rng.standard_normal((300, 4)) * 8) / 8).float()
+    centers = rng.integers(-40, 40, (6, 4))
+    return torch.from_numpy(centers[np.arange(300) % 6] + np.round(4 * rng.standard_normal((300, 4)) * 8) / 8).float()
 
 
 def distances(features: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ def test_the_radius_is_the_largest_that_is_pure_enough(purity: float) -> None:
     features = torch.randn(300, 2, generator=torch.Generator().manual_seed(4))
     found = purity_radius(features, 4, purity=purity, generator=torch.Generator().manual_seed(9))
     rows = as_features(features)
-    clusters = nearest_centres(rows, fit_centres(rows, 4, torch.Generator().manual_seed(9)))
+    clusters = nearest_centers(rows, fit_centers(rows, 4, torch.Generator().manual_seed(9)))
     mixed, gaps = clusters[:, None] != clusters, distances(features)
 
     def pure(radius: float) -> float:

@@ -12,7 +12,7 @@ from torch import Tensor
 from alrun.core.errors import ConfigError
 from alrun.query.selection import typiclust as module
 from alrun.query.selection.features import Dense, OuterProduct
-from alrun.query.selection.lloyd import fit_centres, nearest_centres
+from alrun.query.selection.lloyd import fit_centers, nearest_centers
 from alrun.query.selection.typiclust import typiclust
 
 NONE = torch.empty(0, dtype=torch.int64)
@@ -23,16 +23,16 @@ SCIKIT_ACTIVEML = [26, 164, 135, 109, 68]
 def blobs() -> Tensor:
     """Six clusters of 50, 42, 34, 26, 18 and 10 rows in four dimensions; multiples of 1/8."""
     rng = np.random.default_rng(1)
-    centres, kinds = rng.integers(-40, 40, (6, 4)), np.arange(300) % 6
-    rows = centres[kinds] + np.round(4 * rng.standard_normal((300, 4)) * 8) / 8
+    centers, kinds = rng.integers(-40, 40, (6, 4)), np.arange(300) % 6
+    rows = centers[kinds] + np.round(4 * rng.standard_normal((300, 4)) * 8) / 8
     return torch.from_numpy(rows[(np.arange(300) * 7) % 50 >= 8 * kinds]).float()
 
 
 def naive(features: Tensor, known: list[int], n: int, neighbors: int, most: int, min_size: int, seed: int) -> list[int]:
     """The authors' procedure with loops, on the same clusters; picks go round by round, best clusters first."""
     k = min(len(known) + n, most)
-    centres = fit_centres(Dense(features), k, torch.Generator().manual_seed(seed))
-    clusters = nearest_centres(Dense(features), centres).tolist()
+    centers = fit_centers(Dense(features), k, torch.Generator().manual_seed(seed))
+    clusters = nearest_centers(Dense(features), centers).tolist()
     gaps = torch.cdist(features.double(), features.double(), compute_mode="donot_use_mm_for_euclid_dist").tolist()
     free = {c: [row for row, own in enumerate(clusters) if own == c and row not in known] for c in range(k)}
 

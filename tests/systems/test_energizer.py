@@ -19,7 +19,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 
 class Classifier(LightningModule):
-    """Written for a plain Trainer: logs as it likes, has hooks, its own optimiser and a plateau on what it logs."""
+    """Written for a plain Trainer: logs as it likes, has hooks, its own optimizer and a plateau on what it logs."""
 
     def __init__(self, width=32, lr=0.01):
         super().__init__()
@@ -61,7 +61,7 @@ class Classifier(LightningModule):
 
 
 class TwoPlayers(LightningModule):
-    """Two optimisers and a scheduler by manual optimisation."""
+    """Two optimizers and a scheduler by manual optimization."""
 
     def __init__(self):
         super().__init__()
@@ -207,7 +207,7 @@ def test_a_schedule_by_step_knows_how_long_training_will_be(system: Folder) -> N
     ]
     pd.testing.assert_frame_equal(logged(runs[0]), logged(runs[1]))
     code, told = system.start("name=two", "learner=two_without_steps")
-    assert (code, "configures 2 optimisers" in told) == (1, True)
+    assert (code, "configures 2 optimizers" in told) == (1, True)
 
 
 def test_callbacks_loggers_and_strategies_of_lightning_come_from_the_config(system: Folder) -> None:

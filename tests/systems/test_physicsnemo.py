@@ -50,7 +50,7 @@ class Moons(Dataset):
 
 
 class Net(nn.Module):
-    """Returns the logit of the second class, [B, 1]; knows neither its steps nor its optimiser."""
+    """Returns the logit of the second class, [B, 1]; knows neither its steps nor its optimizer."""
 
     def __init__(self):
         super().__init__()

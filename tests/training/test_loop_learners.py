@@ -1,4 +1,4 @@
-"""Whose steps are called, and who optimises."""
+"""Whose steps are called, and who optimizes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_given_step_wins_and_plain_modules_learn(loop: Loop) -> None:
 
 
 class Manual(Learner):
-    """Lightning's manual optimisation, with the optimizer that the loop was given or its own."""
+    """Lightning's manual optimization, with the optimizer that the loop was given or its own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Manual(Learner):
 
 
 class Alone(Plain):
-    """Optimises by itself, and says so by returning nothing."""
+    """Optimizes by itself, and says so by returning nothing."""
 
     def training_step(self, data: Batch) -> None:
         self.optimizer.zero_grad()
@@ -72,7 +72,7 @@ class Alone(Plain):
 
 @both
 @pytest.mark.parametrize("given", [True, False])
-def test_leaves_manual_optimisation_to_the_learner(loop: Loop, given: bool) -> None:
+def test_leaves_manual_optimization_to_the_learner(loop: Loop, given: bool) -> None:
     model, expected, session = Manual(), Learner(), Session()
     reference(expected, epochs=2)
     loop()(model, adam(model) if given else None, Loader(), max_epochs=2, session=session)

@@ -85,7 +85,7 @@ class Classifier(lightning.LightningModule):
 
 
 class TwoPlayers(lightning.LightningModule):
-    """Two optimizers and two schedulers by manual optimisation, as adversarial models have them."""
+    """Two optimizers and two schedulers by manual optimization, as adversarial models have them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ def test_values_are_means_over_samples_apart_for_training_and_validation() -> No
     assert last[VALIDATION]["val_twice"] == 2.0
 
 
-def test_manual_optimisation_counts_the_steps_of_all_optimizers() -> None:
+def test_manual_optimization_counts_the_steps_of_all_optimizers() -> None:
     session = Session()
     fit_players(FabricLoop, session)
     assert [logs[TRAINING]["updates"] for logs in session.logs] == [8.0 * epoch for epoch in range(1, 7)]

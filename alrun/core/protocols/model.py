@@ -57,7 +57,7 @@ class LearnerProtocol(Protocol):
     """
 
     def training_step(self, data: Any) -> Any:
-        """Return the loss of one batch, or ``None`` after optimising by itself."""
+        """Return the loss of one batch, or ``None`` after optimizing by itself."""
         ...
 
     def validation_step(self, data: Any) -> Any:
@@ -69,7 +69,7 @@ class LearnerProtocol(Protocol):
         ...
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """Return what the optimiser changes."""
+        """Return what the optimizer changes."""
         ...
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -150,7 +150,7 @@ class TrainingLoop(Protocol):
     ``max_epochs`` and ``max_train_steps`` exclude each other. ``max_train_steps`` may exceed one pass and then recycles
     the data; ``max_val_steps`` bounds each validation. A given ``train_step_fn`` or ``validate_step_fn`` wins over the
     learner's own methods. With ``train_step_fn`` the loop owns ``zero_grad``, ``backward`` and ``step``; a learner
-    whose ``training_step`` optimises by itself (returns ``None``, or Lightning manual optimisation) is left to it.
+    whose ``training_step`` optimizes by itself (returns ``None``, or Lightning manual optimization) is left to it.
     """
 
     def __call__(

@@ -16,7 +16,7 @@ from typing import Any
 
 __all__ = ["computing_threads", "threads_for"]
 
-#: Below this many floating-point operations an optimiser step is over before a second thread has woken up.
+#: Below this many floating-point operations an optimizer step is over before a second thread has woken up.
 SMALL_STEP = 2e8
 #: More are for who asks for them: runs stand side by side in sweeps, and each of them would take as many.
 MOST = 4
@@ -35,7 +35,7 @@ def threads_for(learner: Any, batch_size: int) -> int:
 
 
 def _is_small(learner: Any, batch_size: int) -> bool:
-    """Return whether one optimiser step is too little work to share (6 operations a weight and row)."""
+    """Return whether one optimizer step is too little work to share (6 operations a weight and row)."""
     convolves = any("Conv" in type(module).__name__ for module in learner.modules())
     weights = sum(parameter.numel() for parameter in learner.parameters())
     return not convolves and 6.0 * weights * batch_size < SMALL_STEP

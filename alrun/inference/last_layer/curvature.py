@@ -1,4 +1,4 @@
-"""The generalised Gauss-Newton matrix of a loss in the weights ``[r, D]`` of one linear layer, summed over rows.
+"""The generalized Gauss-Newton matrix of a loss in the weights ``[r, D]`` of one linear layer, summed over rows.
 
 With features ``h`` of a row and the curvature ``A`` ``[r, r]`` of its loss in the layer's outputs it is the sum of
 ``A ⊗ h h'`` (Schraudolph 2002). Everything is ``float64`` on the CPU.

@@ -1,4 +1,4 @@
-"""The marginal likelihood of a Laplace approximation, and the precisions that maximise it.
+"""The marginal likelihood of a Laplace approximation, and the precisions that maximize it.
 
 MacKay (1992), "Bayesian interpolation", section 4; for networks Immer et al. (2021), "Scalable marginal likelihood
 estimation". With the eigenvalues ``s`` of the Gauss-Newton matrix at noise variance 1, weights ``w``, prior precision
@@ -40,12 +40,12 @@ def log_marginal(fit: float, eigenvalues: Tensor, squared_norm: float, precision
 
 
 def prior_precision(eigenvalues: Tensor, squared_norm: float) -> float:
-    """Return the prior precision, from 1e-8 to 1e8, that maximises ``log_marginal``."""
+    """Return the prior precision, from 1e-8 to 1e8, that maximizes ``log_marginal``."""
     return _root(lambda precision: determined(eigenvalues, precision) - precision * squared_norm)
 
 
 def noise_variance(eigenvalues: Tensor, precision: float, squared_error: float, count: int) -> float:
-    """Return the noise variance that maximises the marginal likelihood of a regression at a given prior precision.
+    """Return the noise variance that maximizes the marginal likelihood of a regression at a given prior precision.
 
     Args:
         eigenvalues: ``[P]``, of the Gauss-Newton matrix at noise variance 1.
@@ -59,7 +59,7 @@ def noise_variance(eigenvalues: Tensor, precision: float, squared_error: float, 
 def noise_and_precision(
     eigenvalues: Tensor, squared_norm: float, squared_error: float, count: int
 ) -> tuple[float, float]:
-    """Return the noise variance and the prior precision that maximise the marginal likelihood of a regression together.
+    """Return the noise variance and the prior precision that maximize the marginal likelihood of a regression together.
 
     One equation for their product: see ``noise_variance`` for the arguments.
     """

@@ -1,4 +1,4 @@
-"""Gradients that were computed with the loss, and how they get where an optimiser looks for them."""
+"""Gradients that were computed with the loss, and how they get where an optimizer looks for them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from alrun.inference.members.differentiated import Step
 from alrun.inference.members.known_gradient import KnownGradient, bounded
 from alrun.inference.members.member_batch import MemberBatch
 from alrun.inference.members.member_checks import refuse_unfit
-from alrun.inference.members.vectorised import Vectorised
+from alrun.inference.members.vectorized import Vectorized
 from alrun.inference.members.weights import Weights, load, places, stack
 
 __all__ = ["Members"]
@@ -36,7 +36,7 @@ class Members(LightningModule):
     one. A training batch is ``[B, M, ...]``, a column of each member's own shuffle, or a list with ``M`` batches. The
     loss that is reported is the mean over members; its gradient is that of the sum, so each member has its own.
 
-    What members share: the optimiser, the learning rate (a plateau scheduler watches the mean), the epoch at which
+    What members share: the optimizer, the learning rate (a plateau scheduler watches the mean), the epoch at which
     training stops and whose weights are restored (early stopping watches the mean), what ``fit_statistics`` measures,
     which is a function of the data, and the permutation that ``shrink_perturb`` draws. Values that members log are
     logged as their mean. Under ``16-mixed`` the scaling of the loss comes too late to save small gradients: take
@@ -53,10 +53,10 @@ class Members(LightningModule):
         num_members: ``M``.
         shuffles: How many shuffles of the training pool a batch is made of; 1 is a plain batch ``[B, ...]``.
         gradient_norm: Bound on the 2-norm of each member's gradient; ``None`` for none. Training loops set it.
-        unfit_optimizers: Names of torch's optimisers that do not go weight by weight, and are refused.
+        unfit_optimizers: Names of torch's optimizers that do not go weight by weight, and are refused.
 
     Raises:
-        ConfigError: The learner optimises by itself, or overrides a hook that would be called for each member.
+        ConfigError: The learner optimizes by itself, or overrides a hook that would be called for each member.
     """
 
     unfit_optimizers: ClassVar[frozenset[str]] = frozenset({"Adafactor", "LBFGS", "Muon", "SparseAdam"})
@@ -71,7 +71,7 @@ class Members(LightningModule):
         self.member: Any = stack(learners)
         self._places, self._alone_places = places(self.member), places(self._alone[0])
         self._told: Any = logging.getLogger("alrun").info
-        self._steps = Vectorised(self.member, self._alone[0], lambda what: self._told(what))
+        self._steps = Vectorized(self.member, self._alone[0], lambda what: self._told(what))
         self._log_options: dict[str, dict[str, Any]] = {}
         for name in ("tasks", "multi_task", "scheduler_monitor"):
             if hasattr(self.member, name):

@@ -41,7 +41,7 @@ class Inputs:
         return (inputs.reshape(len(inputs), -1).float(),)
 
     def assembled(self, parts: tuple[Tensor, ...], labeled: Tensor) -> Tensor:
-        """Return them all, standardised in place where that is wanted."""
+        """Return them all, standardized in place where that is wanted."""
         (vectors,) = parts
         if self.standardize and not self._shipped:
             vectors -= vectors.mean(dim=0)

@@ -1,4 +1,4 @@
-"""Rows in clusters around their nearest centres, as centres are added."""
+"""Rows in clusters around their nearest centers, as centers are added."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ RIVALS = 1024
 
 
 class Clusters:
-    """Every row with its nearest centre and the distance to it.
+    """Every row with its nearest center and the distance to it.
 
     Attributes:
         distances: Of the rows.
-        centres: Rows that are centres, in order; the cluster of a row is a position in here.
-        nearest: Squared distances ``[N]`` to the nearest centre.
-        member: The cluster of each row, ``[N]`` ``int32``; of equally near centres the first.
+        centers: Rows that are centers, in order; the cluster of a row is a position in here.
+        nearest: Squared distances ``[N]`` to the nearest center.
+        member: The cluster of each row, ``[N]`` ``int32``; of equally near centers the first.
         weights: Sums of the squared distances in each cluster, ``[K]`` ``float64`` (room for more after them).
     """
 
     def __init__(self, distances: Distances) -> None:
-        """Start without a centre."""
+        """Start without a center."""
         self.distances = distances
-        self.centres: list[int] = []
+        self.centers: list[int] = []
         self.nearest = torch.full_like(distances.sq_norms, torch.inf)
         self.member = torch.zeros(len(self.nearest), dtype=torch.int32, device=self.nearest.device)
         self.weights = torch.zeros(64, dtype=torch.float64, device=self.nearest.device)
 
-    def split(self, centre: int, column: Tensor) -> None:
-        """Add ``centre``, a row, with the distances ``[N]`` of all rows to it."""
-        new = len(self.centres)
+    def split(self, center: int, column: Tensor) -> None:
+        """Add ``center``, a row, with the distances ``[N]`` of all rows to it."""
+        new = len(self.centers)
         if new == len(self.weights):
             self.weights = torch.cat([self.weights, torch.zeros_like(self.weights)])
         moved = (column < self.nearest).nonzero().squeeze(1)
@@ -44,11 +44,11 @@ class Clusters:
         self.weights[new] = near.sum(dtype=torch.float64)
         self.nearest[moved] = near
         self.member[moved] = new
-        self.nearest[centre] = 0
-        self.centres.append(centre)
+        self.nearest[center] = 0
+        self.centers.append(center)
 
     def farthest(self) -> int | None:
-        """Return the row of the heaviest cluster that is farthest from its centre; none if all are at a centre."""
+        """Return the row of the heaviest cluster that is farthest from its center; none if all are at a center."""
         row, value = self._farthest()
         if value <= 0:
             # Sums that were added to and taken from are not exactly 0 any more.
@@ -57,7 +57,7 @@ class Clusters:
         return row if value > 0 else None
 
     def _farthest(self) -> tuple[int, float]:
-        weights = self.weights[: len(self.centres)]
+        weights = self.weights[: len(self.centers)]
         heaviest = (weights == weights.amax()).nonzero().squeeze(1)
         inside = self.member == heaviest if len(heaviest) == 1 else torch.isin(self.member, heaviest)
         rows = inside.nonzero().squeeze(1)
@@ -65,8 +65,8 @@ class Clusters:
         top = values.amax()
         rivals = (values >= top - 2 * self._error(rows, values, top)).nonzero().squeeze(1)
         if 1 < len(rivals) <= RIVALS and top > 0:
-            centres = torch.tensor(self.centres, device=rivals.device)
-            exact = self.distances.exact(rows[rivals], centres)
+            centers = torch.tensor(self.centers, device=rivals.device)
+            exact = self.distances.exact(rows[rivals], centers)
             return int(rows[rivals[exact == exact.amax()][0]]), float(exact.amax())
         return int(rows[rivals[values[rivals] == top][0]]), float(top)
 

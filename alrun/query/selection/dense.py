@@ -85,7 +85,7 @@ class Dense:
             return (rows @ columns.repeat(2, 1).T)[:, :1]
         return rows @ columns.T
 
-    def centred(self) -> Dense:
+    def centered(self) -> Dense:
         """Return the rows relative to their mean where that is far from them, else as they are.
 
         Distances stay. Where the mean is far away, products in ``float32`` would lose them to the rounding of norms.

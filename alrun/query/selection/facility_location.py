@@ -62,10 +62,10 @@ class _Search:
     """
 
     def __init__(self, features: Features, known: Tensor) -> None:
-        self.centre = _central(features)
+        self.center = _central(features)
         if isinstance(features, Dense) and features.matrix.numel() <= _COPIED_VALUES:
             # Relative to a row in the middle norms are small, and so is what distances lose to rounding.
-            features = Dense(features.vectors() - features.take(self.centre).vectors())
+            features = Dense(features.vectors() - features.take(self.center).vectors())
         self.features, self.norms = features, features.sq_norms()
         self.slack = torch.finfo(features.dtype).eps * float(self.norms.sum(dtype=torch.float64))
         self.nearest = torch.full_like(self.norms, float("inf"), dtype=torch.float64)
@@ -82,7 +82,7 @@ class _Search:
         for left in range(n, 0, -1):
             self._try_savings(left)
             # Where nothing is chosen, the distances to all rows add up to least for the row nearest to the mean.
-            found.append(self._best() if self.chosen else self.centre)
+            found.append(self._best() if self.chosen else self.center)
             self._choose(found[-1])
         return torch.cat(found)
 

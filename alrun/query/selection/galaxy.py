@@ -49,7 +49,7 @@ def bisected(signs: NDArray[np.int8], order: int) -> int | None:
         return int(both[0])
     ends = positive | negative
     near, positive = near[ends], positive[ends]
-    # Between two neighbouring ends that touch opposite labels either all places are free or all are labeled.
+    # Between two neighboring ends that touch opposite labels either all places are free or all are labeled.
     joined = (np.diff(near) == 1) | (signs[np.minimum(near[:-1] + 1, len(signs) - 1)] == 0)
     pairs = np.flatnonzero((positive[1:] != positive[:-1]) & joined)
     if len(pairs) == 0:

@@ -14,7 +14,7 @@ __all__ = ["farthest_from_origin", "k_center"]
 
 
 def k_center(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
-    """Return the greedy k-centre picks (Sener and Savarese 2018, algorithm 1; Gonzalez 1985).
+    """Return the greedy k-center picks (Sener and Savarese 2018, algorithm 1; Gonzalez 1985).
 
     With nothing labeled the first pick is the row with the largest norm, as ``maxdist`` of Holzmüller et al. (2023)
     has it. The picks are those of the plain algorithm in exact arithmetic, unless more rows than a shortlist holds are
@@ -23,7 +23,7 @@ def k_center(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
 
     Args:
         features: ``[N, d]`` floats, or features.
-        labeled: Rows ``[L]`` ``int64`` that are centres from the start.
+        labeled: Rows ``[L]`` ``int64`` that are centers from the start.
         n: How many to pick.
 
     Returns:
@@ -58,14 +58,14 @@ def farthest_from_origin(distances: Distances) -> Tensor:
 
 
 class _Nearest:
-    """Distances to the nearest centre, as scores that fall."""
+    """Distances to the nearest center, as scores that fall."""
 
     shortlisted = 512
 
     def __init__(self, distances: Distances) -> None:
         self.distances = distances
         self.values = torch.full_like(distances.sq_norms, torch.inf)
-        self.centres: list[Tensor] = []
+        self.centers: list[Tensor] = []
 
     def errors(self) -> Tensor:
         return self.distances.errors(self.distances.sq_norms, self.values.clamp_min(0))
@@ -74,7 +74,7 @@ class _Nearest:
         return _Few(self, rows)
 
     def absorb(self, rows: Tensor) -> None:
-        self.centres.append(rows)
+        self.centers.append(rows)
         self.distances.lower(self.values, rows)
         self.values[rows] = -torch.inf
 
@@ -84,7 +84,7 @@ class _Few:
 
     def __init__(self, scores: _Nearest, rows: Tensor) -> None:
         self.distances, self.rows = scores.distances, rows
-        self.centres = list(scores.centres)
+        self.centers = list(scores.centers)
         sq_norms, few = self.distances.sq_norms[rows], self.distances.features.take(rows)
         self.apart, self.sq_norms = self.distances.between(few, sq_norms, few, sq_norms), sq_norms
         values = scores.values[rows]
@@ -94,11 +94,11 @@ class _Few:
         self.values, self.errors = values.double(), errors.double()
 
     def settle(self, which: Tensor) -> None:
-        self.values[which] = self.distances.exact(self.rows[which], torch.cat(self.centres))
+        self.values[which] = self.distances.exact(self.rows[which], torch.cat(self.centers))
         self.errors[which] = 0
 
     def pick(self, chosen: int) -> None:
-        self.centres.append(self.rows[chosen : chosen + 1])
+        self.centers.append(self.rows[chosen : chosen + 1])
         fresh = self.apart[chosen]
         errors = self.distances.errors(self.sq_norms, fresh.clamp_min(0)).double()
         fresh = fresh.double()

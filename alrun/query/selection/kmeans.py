@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alrun.query.selection.features import Features, as_features
-from alrun.query.selection.lloyd import fit_centres, nearest_centres, own_gaps
+from alrun.query.selection.lloyd import fit_centers, nearest_centers, own_gaps
 from alrun.query.selection.rowwise import grouped
 
 __all__ = ["kmeans"]
@@ -15,12 +15,12 @@ __all__ = ["kmeans"]
 def kmeans(
     features: Tensor | Features, n: int, *, generator: torch.Generator | None = None, weights: Tensor | None = None
 ) -> Tensor:
-    """Return the row nearest to each of ``n`` centres of (weighted) k-means, the heaviest cluster first.
+    """Return the row nearest to each of ``n`` centers of (weighted) k-means, the heaviest cluster first.
 
     Without weights as in Bodó, Minier and Csató (2011); with the uncertainty of each row as its weight, weighted
     k-means (Zhdanov 2019), where "heaviest" is the sum of the weights. Of each cluster the member nearest
-    to its centre is taken; where clusters come out empty, because rows repeat, the rows that lie farthest from their
-    own centres fill up. The centres are fitted to a sample, see ``fit_centres``.
+    to its center is taken; where clusters come out empty, because rows repeat, the rows that lie farthest from their
+    own centers fill up. The centers are fitted to a sample, see ``fit_centers``.
 
     Time ``O(N n D)``; memory for 28 bytes a row and some 100 MB.
 
@@ -37,9 +37,9 @@ def kmeans(
     n = min(n, len(rows))
     if n <= 0:
         return torch.empty(0, dtype=torch.int64, device=rows.device)
-    centres = fit_centres(rows, n, generator or torch.Generator().manual_seed(0), weights=weights)
-    clusters = nearest_centres(rows, centres)
-    gaps = own_gaps(rows, centres, clusters)
+    centers = fit_centers(rows, n, generator or torch.Generator().manual_seed(0), weights=weights)
+    clusters = nearest_centers(rows, centers)
+    gaps = own_gaps(rows, centers, clusters)
     picks = _middles(clusters, gaps, n, weights)
     if len(picks) < n:
         gaps[picks] = -1

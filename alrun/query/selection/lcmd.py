@@ -20,19 +20,19 @@ BUFFER, FEWEST, MOST, WORTHWHILE = 1 << 24, 8, 32, 30_000_000
 def lcmd(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
     """Return the picks of LCMD (Holzmüller et al. 2023, section 4.3 and appendix, squared distances as weights).
 
-    Every row belongs to its nearest centre, a labeled or picked row. With nothing labeled the first pick is the row
+    Every row belongs to its nearest center, a labeled or picked row. With nothing labeled the first pick is the row
     with the largest norm. Distances are computed for many rows at once that are likely to be picked, and used for those
     that are; so the picks are those of the plain algorithm. Extra memory is 24 bytes a row and a buffer of up to 64 MB,
     or of 32 bytes a row where that is more.
 
     Args:
         features: ``[N, d]`` floats, or features.
-        labeled: Rows ``[L]`` ``int64`` that are centres from the start.
+        labeled: Rows ``[L]`` ``int64`` that are centers from the start.
         n: How many to pick.
 
     Returns:
         Rows ``[min(n, N - L)]`` ``int64`` in order of choice. Clusters of equal weight count as one; of rows equally
-        far the first is picked. Once every row is like a centre, the first rows left.
+        far the first is picked. Once every row is like a center, the first rows left.
 
     Raises:
         ConfigError: When ``labeled`` names rows that are not there, or one twice.
@@ -50,12 +50,12 @@ def lcmd(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
     for block in labeled.split(columns.size) if len(labeled) else ():
         for row, column in zip(block.tolist(), columns.fill(block), strict=True):
             clusters.split(row, column)
-    while len(clusters.centres) < len(labeled) + n:
-        pick = clusters.farthest() if clusters.centres else int(farthest_from_origin(clusters.distances))
+    while len(clusters.centers) < len(labeled) + n:
+        pick = clusters.farthest() if clusters.centers else int(farthest_from_origin(clusters.distances))
         if pick is None:
             break
         clusters.split(pick, columns.of(pick))
-    picks = torch.tensor(clusters.centres[len(labeled) :], dtype=torch.int64, device=lazy.device)
+    picks = torch.tensor(clusters.centers[len(labeled) :], dtype=torch.int64, device=lazy.device)
     rest = torch.ones(len(lazy), dtype=torch.bool, device=lazy.device)
     rest[labeled] = rest[picks] = False
     return torch.cat([picks, rest.nonzero().squeeze(1)[: n - len(picks)]])
@@ -71,7 +71,7 @@ class _Columns:
         self.slots: dict[int, int] = {}
 
     def of(self, row: int) -> Tensor:
-        """Return the distances ``[N]`` to ``row``, which is a centre from then on."""
+        """Return the distances ``[N]`` to ``row``, which is a center from then on."""
         if row not in self.slots:
             self._renew(row)
         return self.buffer[self.slots.pop(row)]
@@ -84,7 +84,7 @@ class _Columns:
 
     def _renew(self, row: int) -> None:
         """Compute the columns of ``row`` and of what may be next, and forget those that may not."""
-        guessed = forecast(self.clusters, self.size) if self.clusters.centres and self.size > 1 else []
+        guessed = forecast(self.clusters, self.size) if self.clusters.centers and self.size > 1 else []
         wanted = dict.fromkeys([row, *guessed])
         wanted = dict.fromkeys(list(wanted)[: self.size])
         self.slots = {kept: slot for kept, slot in self.slots.items() if kept in wanted}

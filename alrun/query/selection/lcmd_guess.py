@@ -23,7 +23,7 @@ def forecast(clusters: Clusters, count: int) -> list[int]:
         clusters: As they are.
         count: How many rows to name.
     """
-    weights = clusters.weights[: len(clusters.centres)]
+    weights = clusters.weights[: len(clusters.centers)]
     heavy = weights.topk(min(HEAVY, len(weights))).indices
     rank = torch.full((len(weights),), len(heavy), dtype=torch.int32, device=weights.device)
     rank[heavy] = torch.arange(len(heavy), dtype=torch.int32, device=weights.device)

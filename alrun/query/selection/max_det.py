@@ -53,7 +53,7 @@ def max_det(features: Tensor | Features, labeled: Tensor, n: int, *, sigma: floa
     n = min(n, len(lazy) - len(labeled))
     if n <= 0:
         return labeled.new_empty(0)
-    if not isinstance(lazy, Dense) or lazy.centred() is lazy:
+    if not isinstance(lazy, Dense) or lazy.centered() is lazy:
         return _picks(_Variances(lazy, sigma), labeled, n)
     picked = labeled if len(labeled) else _picks(_Variances(lazy, sigma), labeled, 1)
     variances = _Variances(lazy, sigma, picked[:1])

@@ -1,4 +1,4 @@
-"""Rows whose neighbourhoods cover most of the others."""
+"""Rows whose neighborhoods cover most of the others."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def prob_cover(features: Tensor | Features, labeled: Tensor, n: int, radius: flo
     if not radius >= 0:
         raise ConfigError(Problem(f"a radius cannot be {radius!r}", "query.*.radius", "null for an estimate"))
     rows = as_features(features)
-    rows = rows.centred() if isinstance(rows, Dense) else rows
+    rows = rows.centered() if isinstance(rows, Dense) else rows
     n = min(n, len(rows) - len(labeled))
     if n <= 0:
         return torch.empty(0, dtype=torch.int64, device=rows.device)

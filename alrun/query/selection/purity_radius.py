@@ -8,7 +8,7 @@ from torch import Tensor
 from alrun.core.errors import ConfigError, Problem
 from alrun.query.selection.dense import Dense
 from alrun.query.selection.features import Features, as_features, slices
-from alrun.query.selection.lloyd import fit_centres, nearest_centres
+from alrun.query.selection.lloyd import fit_centers, nearest_centers
 
 __all__ = ["purity_radius"]
 
@@ -38,9 +38,9 @@ def purity_radius(
         what = f"a radius cannot be estimated for {classes} classes and purity {purity}"
         raise ConfigError(Problem(what, "query.*.radius", "give a radius, or classes >= 2 and purity=0.95"))
     rows = as_features(features)
-    rows = rows.centred() if isinstance(rows, Dense) else rows
+    rows = rows.centered() if isinstance(rows, Dense) else rows
     generator = generator or torch.Generator().manual_seed(0)
-    clusters = nearest_centres(rows, fit_centres(rows, min(classes, len(rows)), generator))
+    clusters = nearest_centers(rows, fit_centers(rows, min(classes, len(rows)), generator))
     asked = torch.randperm(len(rows), generator=generator)[:_ASKED].to(rows.device)
     norms = rows.sq_norms()
     gaps = torch.cat([_gaps_to_others(rows, norms, clusters, few) for few in asked.split(_AT_ONCE)]).sort().values

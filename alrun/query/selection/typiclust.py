@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem
 from alrun.query.selection.features import Features, as_features
-from alrun.query.selection.lloyd import fit_centres, nearest_centres, width
+from alrun.query.selection.lloyd import fit_centers, nearest_centers, width
 from alrun.query.selection.rowwise import grouped, smallest
 
 __all__ = ["typiclust"]
@@ -35,7 +35,7 @@ def typiclust(
 
     As in the authors' code, not in their paper: ``max_clusters``, after which clusters are visited again; clusters of
     up to ``min_cluster_size`` rows come last (there: never); neighbours are those in the cluster that have no label
-    and are not picked, and at most half as many as there are. The clusters are fitted to a sample, see ``fit_centres``.
+    and are not picked, and at most half as many as there are. The clusters are fitted to a sample, see ``fit_centers``.
 
     Time ``O(N (k D + m D))`` for clusters of ``m`` rows; memory for 12 bytes a row and some 100 MB.
 
@@ -63,7 +63,7 @@ def typiclust(
         return torch.empty(0, dtype=torch.int64, device=rows.device)
     generator = generator or torch.Generator().manual_seed(0)
     k = min(len(labeled) + n, max_clusters)
-    clusters = nearest_centres(rows, fit_centres(rows, k, generator))
+    clusters = nearest_centers(rows, fit_centers(rows, k, generator))
     totals = torch.bincount(clusters, minlength=k)
     known = torch.bincount(clusters[labeled], minlength=k)
     clusters[labeled] = k

@@ -16,12 +16,12 @@ from alrun.inference.members.member_batch import MemberBatch
 from alrun.inference.members.vmap_check import agree, keeps_tensors, obstacle, undisturbed
 from alrun.inference.members.weights import Weights, load, places
 
-__all__ = ["Vectorised"]
+__all__ = ["Vectorized"]
 
 _TINY, _ROWS = 2, 8
 
 
-class Vectorised:
+class Vectorized:
     """Runs steps of a module whose tensors are ``[M, ...]``, as ``weights.stack`` makes it.
 
     Together, a step is traced once by ``vmap``, random numbers are drawn for each member, and buffers that it writes
