@@ -80,7 +80,7 @@ def clocked() -> Iterator[Clock]:
 
 
 def share_of_a_step(folder: Path) -> dict[str, float]:
-    """Return seconds a step of the default run, and those among them that made something durable."""
+    """Return seconds per step of the default run, and those among them that made something durable."""
     words = ["query=entropy", "learner=mlp", "progress=false", f"output_dir={folder}"]
     experiment = Experiment(Composer(Trust()).compose(words), Trust())
     with clocked() as clock:

@@ -71,7 +71,7 @@ def medians(sides: Sides, repeats: int) -> dict[str, list[float]]:
 
 
 def compared(case: str, sides: Sides, repeats: int, samples: int, targets: Mapping[str, float]) -> Iterator[Row]:
-    """Yield a row for each side but the first, which is alrun, in samples a second."""
+    """Yield a row for each side but the first, which is alrun, in samples per second."""
     seconds = medians(sides, repeats)
     (_, ours), *others = seconds.items()
     for name, theirs in others:

@@ -1,4 +1,4 @@
-"""One line a step, for logs and pipes."""
+"""One line per step, for logs and pipes."""
 
 from __future__ import annotations
 

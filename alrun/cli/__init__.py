@@ -1,1 +1,1 @@
-"""Commands: argv to a command, one file a command."""
+"""Command line: one module per command."""

@@ -24,7 +24,7 @@ __all__ = ["run"]
 
 
 def run(argv: list[str], trust: Trust) -> int:
-    """Do what the command line says; return the exit code.
+    """Run the experiment or the sweep that the command line describes; return the exit code.
 
     Raises:
         AlrunError: What went wrong with a single run.
@@ -50,12 +50,12 @@ def run(argv: list[str], trust: Trust) -> int:
             resolved(composed.config)
         return _show(argv)
     if composed.hydra["sweeper"].get("params"):
-        sys.stderr.write(f"note: hydra.sweeper.params are for a sweep: alrun -m {shlex.join(argv)}\n")
+        sys.stderr.write(f"note: hydra.sweeper.params apply only to a sweep: alrun -m {shlex.join(argv)}\n")
     return _single(composed, trust)
 
 
 def _show(argv: list[str]) -> int:
-    """Let Hydra print what the flags ask for; what it cannot show it says itself."""
+    """Let Hydra print what the flags ask for; Hydra reports what it cannot show."""
     import hydra
 
     from alrun.config import defaults

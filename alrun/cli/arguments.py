@@ -1,4 +1,4 @@
-"""The arguments of the commands that only read (``status``, ``ls``, ``report``), refused in alrun's own words."""
+"""Argument parser of the commands that only read (``status``, ``ls``, ``report``), with alrun's error messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console that every command prints on: it cleans what it shows, whoever the text came from."""
+"""Console that every command prints on: text is cleaned of control characters, whatever its source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["new_console"]
 
 
 class _CleanConsole(Console):
-    """A console on which text moves no cursor, sets no title, and hides nothing: only rich's own styles do."""
+    """Console on which text cannot move the cursor, set the title or hide anything; only rich's own styles can."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print; of text that has several lines all but the first are indented, so that none passes for a message."""

@@ -1,4 +1,4 @@
-"""Hydra's own flags, refused in alrun's own words."""
+"""Hydra's command-line flags, with alrun's error messages."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ REFUSED = ("config_path", "config_name", "experimental_rerun")
 
 
 def parse_flags(argv: Sequence[str]) -> Namespace:
-    """Return Hydra's flags and ``overrides``, which may stand in any order.
+    """Return Hydra's flags and ``overrides``, which may be given in any order.
 
     Raises:
-        ConfigError: A flag that is unknown, lacks its value, or would lead around alrun.
+        ConfigError: A flag is unknown, lacks its value, or would bypass alrun.
     """
     parser, known = flags_parser()
     setattr(parser, "error", lambda message: _refuse(message, argv, known))  # noqa: B010 - argparse wants a subclass
@@ -39,7 +39,7 @@ def _refuse_mixture(arguments: Namespace) -> None:
         if not any(word.startswith(("install=", "uninstall=", "query=")) for word in arguments.overrides):
             raise ConfigError(Problem("which shell?", "--shell-completion", "alrun -sc install=bash"))
     if len(given) > 1:
-        raise ConfigError(Problem(f"{' and '.join(given)} exclude each other", "command line", f"{given[0]} alone"))
+        raise ConfigError(Problem(f"{' and '.join(given)} exclude each other", "command line", f"use only {given[0]}"))
 
 
 def _refuse(message: str, argv: Sequence[str], known: Sequence[str]) -> NoReturn:

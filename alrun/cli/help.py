@@ -1,4 +1,4 @@
-"""``alrun --help``: what can be typed. Needs neither Hydra nor torch."""
+"""``alrun --help``: usage, knobs and config groups. Needs neither Hydra nor torch."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ __all__ = ["run"]
 
 TEXT = """alrun: the experiment runner for active learning
 
-usage: alrun [key=value …]                 run an experiment, or go on with it
-       alrun -m key=a,b other=1,2 …        run every combination; again for what is missing
-       alrun resume DIR [key=value …]      go on with the run in DIR
-       alrun rerun DIR [key=value …]       run it anew on the labels that it has bought
-       alrun status [DIR]                  where each run stands
-       alrun verify [DIR…]                 is every file what was committed, and what can be recovered
-       alrun report DIR…                   learning curves over seeds; --html FILE: a page
-       alrun compare A B                   two runs, or groups of runs: settings and results
-       alrun ls [GROUP]                    what can be chosen
-       alrun validate [key=value …]        check and build everything, run nothing
+usage: alrun [key=value …]                 run an experiment, or resume it
+       alrun -m key=a,b other=1,2 …        run every combination; repeat to complete what is missing
+       alrun resume DIR [key=value …]      resume the run in DIR
+       alrun rerun DIR [key=value …]       repeat the run in DIR, reusing the labels that it bought
+       alrun status [DIR]                  show the state of each run
+       alrun verify [DIR…]                 check the files of runs, and show what can be recovered
+       alrun report DIR…                   compare strategies: learning curves over seeds; --html FILE: a page
+       alrun compare A B                   compare two runs, or groups of runs: settings and results
+       alrun ls [GROUP]                    list the options of config groups, and all knobs
+       alrun validate [key=value …]        check and build everything without running it
        alrun new KIND NAME [--into PKG]    write a custom strategy: module, option, test
 
   --cfg job        print the config            --config-dir DIR   add custom config groups
-  --info           say how it was composed     --trust PKG        let configs build from PKG
+  --info           show how it was composed     --trust PKG        let configs build from PKG
   --hydra-help     Hydra's own flags           -sc install=bash   shell completion
 
 knobs:  {knobs}

@@ -1,4 +1,4 @@
-"""Signals that end a sweep, from whichever launcher: raised where they arrive, so that how far it came can be told."""
+"""Signals that stop a sweep: raised as an exception, so that its progress can be reported under any launcher."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Stopped(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """What the shell sees."""
+        """Exit code for the shell."""
         return 128 + self.signum
 
 
 @contextmanager
 def stoppable() -> Iterator[list[Stopped]]:
-    """Raise ``Stopped`` at each signal, until the list that is yielded holds one: then the end is told undisturbed."""
+    """Raise ``Stopped`` at each signal until the yielded list holds one, so that the report is not interrupted."""
     stopped: list[Stopped] = []
 
     def receive(signum: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The listeners of a run at a terminal: a live display, or plain lines elsewhere, or nobody."""
+"""Displays of a run: a live display on a terminal, plain lines elsewhere, or none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["listeners"]
 
 
 def listeners(experiment: Experiment) -> Sequence[Callback]:
-    """Return who shows the run while it runs."""
+    """Return the callbacks that display the run."""
     from alrun.cli.console import new_console
 
     if not experiment.config["progress"]:

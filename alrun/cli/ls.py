@@ -1,4 +1,4 @@
-"""``alrun ls [GROUP]``: knobs, config groups and their options, or the classes that may stand there (``--targets``)."""
+"""``alrun ls [GROUP]``: knobs, config groups and their options, or the classes that may be named (``--targets``)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KNOBS = "knobs"
 
 
 class Option(NamedTuple):
-    """One YAML file of a config group: what it is, and the command that uses it. Or a knob, and its default."""
+    """YAML file of a config group with its description and an example command, or a knob with its default."""
 
     group: str
     name: str
@@ -41,21 +41,19 @@ def run(argv: list[str]) -> int:
     from alrun.cli.console import new_console
     from alrun.config.paths import conf_dir
 
-    parser = command("ls", "List knobs, config groups and their options, each with what it is and what to type.")
-    parser.add_argument(
-        "group", nargs="?", metavar="GROUP", help="show this group alone, e.g. query, training or knobs"
-    )
-    parser.add_argument("--targets", action="store_true", help="list what each _target_ may be without --trust")
-    parser.add_argument("--config-dir", type=Path, metavar="DIR", help="list the options in DIR too")
+    parser = command("ls", "List knobs, config groups and their options, each with a description and an example.")
+    parser.add_argument("group", nargs="?", metavar="GROUP", help="show only this group, e.g. query, training or knobs")
+    parser.add_argument("--targets", action="store_true", help="list what each _target_ may name without --trust")
+    parser.add_argument("--config-dir", type=Path, metavar="DIR", help="also list the options in DIR")
     arguments = parse(parser, argv)
     folders = [conf_dir(), *([arguments.config_dir] if arguments.config_dir else [])]
     if not folders[-1].is_dir():
-        raise ConfigError(Problem("no such directory", "--config-dir", f"create it, or leave {folders[-1]} out"))
+        raise ConfigError(Problem("no such directory", "--config-dir", f"create it, or omit {folders[-1]}"))
     groups = read_options(folders)
     known = {KNOBS, *groups, *(key.split(".")[0] for key, _ in iterate_terms(Config) if "." in key)}
     if arguments.group is not None and arguments.group not in known:
         raise ConfigError(
-            Problem(f"no group {arguments.group!r}", hint=did_you_mean(arguments.group, known, most=None))
+            Problem(f"there is no group {arguments.group!r}", hint=did_you_mean(arguments.group, known, most=None))
         )
     if arguments.targets:
         sys.stdout.writelines(f"{line}\n" for line in target_lines(arguments.group))
@@ -70,7 +68,7 @@ def run(argv: list[str]) -> int:
 
 
 def target_lines(group: str | None = None) -> Iterator[str]:
-    """Yield what stands in each place of a config, or of one of its groups, and the names of all that is offered there.
+    """Yield, for each place of a config or of one of its groups, what may be built there and the names of all choices.
 
     Places that take the same are listed together. Imports the libraries.
     """
@@ -87,7 +85,7 @@ def target_lines(group: str | None = None) -> Iterator[str]:
 
 
 def knobs(group: str | None = None) -> list[Option]:
-    """Return the knobs, and parts that may be null, all or those below one key: purpose, default and type."""
+    """Return the knobs and the parts that may be null, all or those below one key: description, default and type."""
     found = []
     for key, term in iterate_terms(Config):
         if (isinstance(term, Knob) or term.null) and (group in (None, KNOBS) or key.startswith(f"{group}.")):
@@ -97,7 +95,7 @@ def knobs(group: str | None = None) -> list[Option]:
 
 
 def read_options(folders: Sequence[Path]) -> dict[str, list[Option]]:
-    """Return the options by group; where two folders hold the same option, that of the first, as Hydra does."""
+    """Return the options by group; if two folders hold the same option the first folder wins, as in Hydra."""
     groups: dict[str, list[Option]] = {}
     for (group, name), path in option_files(folders).items():
         groups.setdefault(group, []).append(Option(group, name, *read_header(path)))

@@ -1,4 +1,4 @@
-"""Argv to a command: the first word without ``=`` and without a leading sign names one, anything else is a run."""
+"""Entry point: a first word without ``=`` or a leading sign names a command, anything else is a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from alrun.core.suggest import did_you_mean
 
 __all__ = ["main"]
 
-#: Commands by name; the flag says whether the command builds what configs name, and so needs to know whom to trust.
+#: Commands by name; the flag tells whether the command builds what configs name, and so takes ``--trust``.
 COMMANDS: Mapping[str, bool] = {
     "resume": True,
     "rerun": True,
@@ -32,14 +32,14 @@ COMMANDS: Mapping[str, bool] = {
     "new": False,
 }
 
-#: Commands that go by a stored config.
+#: Commands that work on a stored config.
 STORED = ("resume", "rerun")
 CONFIG_DIR = ("--config-dir", "-cd")
-#: Flags with which nothing is run, and what is written may be read by a shell.
+#: Flags with which nothing is run, and whose output may be read by a shell.
 SHOWS = frozenset(
     ("-h", "--help", "--version", "-sc", "--shell-completion", "--hydra-help", "-c", "--cfg", "-i", "--info")
 )
-#: Environment variable that has a traceback printed of what alrun did not foresee.
+#: Environment variable that prints the traceback of an unexpected error.
 TRACEBACK = "ALRUN_TRACEBACK"
 MOST_TRACEBACK = 10_000
 HINTS = dict.fromkeys((errno.EMFILE, errno.ENFILE), "\n    → ulimit -n 4096 allows more")
@@ -70,19 +70,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _unforeseen(error: Exception) -> int:
-    """Say in a few lines what ended the command; where it happened is for who asks for it.
+    """Report an unexpected error in a few lines; the traceback is printed on request.
 
     What the system refuses (memory, open files, names, permissions) is told as such. Anything else is a fault of alrun
     or of a trusted package, and told as that.
     """
     if isinstance(error, MemoryError):
-        told = AlrunError("there is not enough memory for this\n    → fewer runs or smaller files at once")
+        told = AlrunError("not enough memory\n    → process fewer runs, or smaller files, at once")
     elif isinstance(error, OSError) and error.errno is not None:
         place = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
         told = AlrunError(f"{error.strerror}{place}{HINTS.get(error.errno, '')}")
     else:
         what = f"{type(error).__name__}: {error}".strip()
-        told = AlrunError(f"{what}\n    → this is a bug, please report it with what {TRACEBACK}=1 prints")
+        told = AlrunError(f"{what}\n    → this is a bug: please report it with the traceback that {TRACEBACK}=1 prints")
     if os.environ.get(TRACEBACK):
         sys.stderr.write(f"{printable_block(format_exc(), MOST_TRACEBACK)}\n")
     sys.stderr.write(problem_text(told))
@@ -133,7 +133,7 @@ def _take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:
         else:
             rest.append(word)
     if not all(name.replace("_", "a").replace(".", "a").isalnum() for name in packages):
-        raise ConfigError(Problem("--trust needs the name of a package", "command line", "--trust my_pkg"))
+        raise ConfigError(Problem("--trust needs a package name", "command line", "--trust my_pkg"))
     return packages, rest
 
 

@@ -1,4 +1,4 @@
-"""``alrun new KIND NAME``: the module, the config option and the test of a new strategy, working as they are."""
+"""``alrun new KIND NAME``: module, config option and test of a new strategy, which work unchanged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OWN = "alrun"
 
 
 def run(argv: list[str]) -> int:
-    """Write the files, none of which may exist, and print what to type next.
+    """Write the files, none of which may exist, and print the next commands.
 
     Raises:
         ConfigError: The kind is unknown, the name or the package cannot be used, or one of the files exists.
@@ -40,7 +40,7 @@ def run(argv: list[str]) -> int:
     taken = [path for path in files if path.exists() or path.is_symlink()]
     if taken:
         hint = f"alrun new {kind} {name}_2{'' if package == OWN else f' --into {package}'}"
-        raise ConfigError([Problem("this file exists", str(path), hint) for path in taken])
+        raise ConfigError([Problem("this file exists already", str(path), hint) for path in taken])
     _write(files)
     typed = {"run": _command(TEMPLATES[kind], name, package), "test": f"python -m pytest {[*files][-1]}"}
     for line in [*(f"written: {path}" for path in files), *(f"{word + ':':<9}{text}" for word, text in typed.items())]:
@@ -65,14 +65,14 @@ def new_files(kind: str, name: str, package: str) -> dict[Path, str]:
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
-    parser = command("new", "Write a new strategy: a module, a config option and a test, which work as they are.")
+    parser = command("new", "Write a new strategy: a module, a config option and a test, which work unchanged.")
     parser.add_argument("kind", nargs="?", metavar="KIND", help=", ".join(TEMPLATES))
-    parser.add_argument("name", nargs="?", metavar="NAME", help="what configs call it, e.g. mine")
-    parser.add_argument("--into", metavar="PACKAGE", help="a package of yours in this folder; without it, alrun itself")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="its name in configs, e.g. mine")
+    parser.add_argument("--into", metavar="PACKAGE", help="package to write to, in this folder; default: alrun itself")
     arguments = parse(parser, argv)
     if arguments.kind is None or arguments.name is None:
         kinds = ", ".join(TEMPLATES)
-        raise ConfigError(Problem("say a kind and a name", f"kinds: {kinds}", "alrun new query mine --into my_pkg"))
+        raise ConfigError(Problem("give a kind and a name", f"kinds: {kinds}", "alrun new query mine --into my_pkg"))
     if arguments.kind not in TEMPLATES:
         raise ConfigError(Problem(f"there is no kind {arguments.kind!r}", "", did_you_mean(arguments.kind, TEMPLATES)))
     return arguments
@@ -80,10 +80,10 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 
 def _name_problems(kind: str, name: str) -> Iterable[Problem]:
     if not NAME.fullmatch(name) or len(name) > LONGEST or iskeyword(name):
-        what = f"{name!r} is not a name of at most {LONGEST} lower-case letters, digits and single underscores"
+        what = f"{name!r} is not a valid name: use at most {LONGEST} lower-case letters, digits and single underscores"
         yield Problem(what, "", f"alrun new {kind} mine")
     elif iskeyword(_class_name(name)) or _class_name(name) in _words(TEMPLATES[kind]):
-        yield Problem(f"a class {_class_name(name)} is there already", "", f"alrun new {kind} my_{name}")
+        yield Problem(f"the class name {_class_name(name)} is in use already", "", f"alrun new {kind} my_{name}")
     elif (conf_dir() / TEMPLATES[kind].group / f"{name}.yaml").is_file():
         group = TEMPLATES[kind].group
         yield Problem(f"alrun has {group}={name} already", "", f"alrun new {kind} my_{name}")
@@ -94,9 +94,9 @@ def _package_problems(kind: str, name: str, package: str) -> Iterable[Problem]:
     root = package.split(".")[0]
     if package == OWN:
         if Path(alrun.__file__).resolve().parents[1] != Path.cwd().resolve():
-            yield Problem("this folder is not a checkout of alrun", "", f"say a package of yours: {example}")
+            yield Problem("this folder is not a checkout of alrun", "", f"name a package: {example}")
     elif not all(part.isidentifier() and "__" not in part and not iskeyword(part) for part in package.split(".")):
-        yield Problem(f"{package!r} is not the name of a package", "--into", example)
+        yield Problem(f"{package!r} is not a valid package name", "--into", example)
     elif root in WHOLLY or _lies_elsewhere(root):
         yield Problem(f"{root} is the name of another package", "--into", example)
 

@@ -40,11 +40,11 @@ def run(argv: list[str]) -> int:
     readable = load_records(_chosen(runs, arguments, console))
     _print_left_out(readable.unreadable, (), console)
     if not readable.runs:
-        raise ConfigError(Problem("no run here can be read", _where(arguments), "alrun verify says what is wrong"))
+        raise ConfigError(Problem("no run here can be read", _where(arguments), "alrun verify shows what is wrong"))
     records = readable.distinct()
     copies = len(readable.runs) - len(records.runs)
     if copies:
-        console.print(f"{copies} copies of runs that are here already left out", style="yellow")
+        console.print(f"{copies} copies of other runs left out", style="yellow")
     if arguments.json:
         sys.stdout.write(f"{study_json(_study(records, arguments))}\n")
     else:
@@ -64,11 +64,11 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         nargs="*",
         type=Path,
         metavar="DIR",
-        help="runs, or directories that hold some (default: outputs)",
+        help="runs, or directories that contain runs (default: outputs)",
     )
-    add("--metric", help="what to compare (default: accuracy, or else rmse)")
-    add("--baseline", help="query strategy to compare with, seed by seed (default: random, if present)")
-    add("--csv", type=Path, metavar="FILE", help="where to write the curves (default: DIR/report/curves.csv)")
+    add("--metric", help="metric to compare (default: accuracy, or else rmse)")
+    add("--baseline", help="query strategy to compare with, paired by seed (default: random, if present)")
+    add("--csv", type=Path, metavar="FILE", help="file to write the curves to (default: DIR/report/curves.csv)")
     add(
         "--html",
         type=Path,
@@ -79,7 +79,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--tables", type=Path, metavar="DIR", help="write every table as CSV, Markdown and LaTeX")
     add("--paper", type=Path, metavar="DIR", help="write protocol, tables, figures and references in LaTeX")
     add("--json", action="store_true", help="print all numbers as JSON in place of the table")
-    add("--all", action="store_true", help="include runs that have not finished")
+    add("--all", action="store_true", help="include unfinished runs")
     arguments = parse(parser, argv)
     arguments.directories = arguments.directories or [Path("outputs")]
     return arguments
@@ -95,7 +95,7 @@ def _chosen(runs: list[Run], arguments: argparse.Namespace, console: Console) ->
     _print_left_out([run for run in runs if run.status != "finished"], readable if arguments.all else (), console)
     if not chosen:
         raise ConfigError(
-            Problem("no finished run here", where, f"include those that are not: alrun report {where} --all")
+            Problem("there is no finished run here", where, f"to include unfinished runs: alrun report {where} --all")
         )
     return chosen
 
@@ -162,7 +162,7 @@ def _print_notes(console: Console, comparison: Comparison, runs: int) -> None:
     console.print(
         text
         + (
-            f"; vs {comparison.baseline}: AUC minus its AUC, seed by seed; p-values in auc.csv"
+            f"; vs {comparison.baseline}: difference of AUC, paired by seed; p-values in auc.csv"
             if comparison.baseline
             else ""
         ),
@@ -176,7 +176,7 @@ def _write_curves(comparison: Comparison, arguments: argparse.Namespace, console
     curves = arguments.csv or arguments.directories[0] / "report" / "curves.csv"
     areas = curves.with_name(f"{curves.stem}_auc.csv") if arguments.csv else curves.with_name("auc.csv")
     if arguments.csv is None and curves.parent.is_symlink():
-        raise StoreError(f"{curves.parent} is a link, which may lead anywhere\n    → --csv FILE writes elsewhere")
+        raise StoreError(f"{curves.parent} is a symbolic link\n    → --csv FILE writes elsewhere")
     make_directory(curves.parent)
     for path, table in ((curves, comparison.curves), (areas, comparison.areas)):
         table = table.assign(metric=comparison.metric, baseline=comparison.baseline)

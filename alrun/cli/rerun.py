@@ -1,4 +1,4 @@
-"""``alrun rerun DIR [overrides]``: run the experiment in a directory anew, on the labels that it has bought."""
+"""``alrun rerun DIR [overrides]``: repeat the run in a directory, reusing the labels that it bought."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["run"]
 SAME_ROWS = "--same-rows"
 USAGE = """usage: alrun rerun DIR [--same-rows] [key=value …]
 
-Run the experiment in DIR anew: what it has bought a label of is answered from its records, with annotator and cost, and
-only the rest is asked for. For runs of an alrun whose algorithms have changed since, and for other settings on the same
-labels:
+Repeat the run in DIR. Labels that it has bought already are taken from its records, with annotator and cost; only the
+others are requested from the label strategy. Use it after an update of alrun that changed an algorithm, or to try other
+settings on the same labels:
     alrun rerun outputs/default/digits-mlp-entropy-s0-1a2b3c4d
     alrun rerun outputs/default/digits-mlp-entropy-s0-1a2b3c4d learner.dropout=0.3
-The new run takes the place of the old one, which is set aside as DIR.aside-1; with other settings it lies beside DIR,
-which stays. Killed, it goes on by the same command, or by alrun resume.
+The new run replaces the old one, which is kept as DIR.aside-1; with other settings it gets its own directory and DIR
+stays. An interrupted rerun continues with the same command, or with alrun resume.
 
-  --same-rows   the data have changed, but rows are what they were; without it they are known by uuid
+  --same-rows   the data have changed, but row numbers mean the same; without it rows are matched by uuid
 """
 
 
 def run(argv: list[str], trust: Trust) -> int:
-    """Run anew; return the exit code.
+    """Repeat the run; return the exit code.
 
     Raises:
         ConfigError: There is no run, or it cannot be run so.

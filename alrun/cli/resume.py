@@ -1,4 +1,4 @@
-"""``alrun resume DIR [overrides]``: go on with the run in a directory, wherever it has been moved to."""
+"""``alrun resume DIR [overrides]``: resume the run in a directory, even if it has been moved."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from alrun.store.rundir import RunDirectory
 __all__ = ["opened", "run", "stored"]
 
 GROUPS = frozenset({"training", *(key for key, term in terms(Config).items() if isinstance(term, Part))})
-AGAIN = "the command that began the run writes it anew: type that again"
+AGAIN = "repeat the command that started the run: it writes this file again"
 USAGE = """usage: alrun resume DIR [key=value …]
 
-Go on with the run in DIR. A larger budget continues a finished run:
+Resume the run in DIR. A larger budget continues a finished run:
     alrun resume outputs/default/digits-mlp-entropy-s0-1a2b3c4d budget=400
 """
 
@@ -94,7 +94,7 @@ def stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
 def _not_a_value(override: ParsedOverride) -> list[Problem]:
     """Return the problem of a word that does more than set a key: a stored config has no groups to choose from."""
     if override.is_sweep:
-        return [Problem(f"{override.text} has several values", "", "resume continues one run")]
+        return [Problem(f"{override.text} gives several values", "", "resume continues one run")]
     if override.parsed.is_delete():
         return [Problem(f"{override.text} removes a key", "", "resume continues a run as it is")]
     if override.key in GROUPS:

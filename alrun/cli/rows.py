@@ -1,4 +1,4 @@
-"""A table of thousands of rows, laid out in one pass: rich's own takes a second for each thousand."""
+"""Table of thousands of rows, laid out in one pass: rich's own takes a second per thousand rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Column", "Rows"]
 
-#: Characters that a column keeps which wraps, however narrow the screen.
+#: Least width of a column that wraps, however narrow the screen.
 LEAST = 8
 
 

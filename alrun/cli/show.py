@@ -1,4 +1,4 @@
-"""The end of a run as it is printed: a table, where it lies, and what to type next."""
+"""Summary of a finished run or sweep: metrics, run directory, and the commands to type next."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def problem_text(error: AlrunError) -> str:
 
 
 def show_outcome(outcome: Outcome, trust: Trust) -> None:
-    """Print how a run ended, and what to type next under the same ``trust``."""
+    """Print how a run ended, and the next commands under the same ``trust``."""
     from alrun.cli.console import new_console
 
     console = new_console()
@@ -52,7 +52,7 @@ def show_outcome(outcome: Outcome, trust: Trust) -> None:
 
 
 def _further(info: Mapping[str, Any]) -> str:
-    """Return the word that has a finished run go on: more of what ended it; empty where that cannot be more."""
+    """Return the override that continues a finished run by raising the limit that ended it; empty if there is none."""
     reason, extent = info.get("reason") or "", info["extent"]
     clock = (extent.get("stopping") or {}).get("wall_clock") or {}
     if reason.endswith("labels is spent"):

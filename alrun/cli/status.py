@@ -1,4 +1,4 @@
-"""``alrun status [DIR]``: where each run stands. Loads neither torch nor pandas."""
+"""``alrun status [DIR]``: state of each run. Loads neither torch nor pandas."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def run(argv: list[str]) -> int:
     """
     from alrun.cli.console import new_console
 
-    parser = command("status", "Show where each run stands: step, phase, labels, last metric, state.")
-    help_text = "a run, or a directory that holds some (default: outputs)"
+    parser = command("status", "Show the state of each run: step, phase, labels, last metric, status.")
+    help_text = "a run, or a directory that contains runs (default: outputs)"
     parser.add_argument("directory", nargs="?", type=Path, default=Path("outputs"), metavar="DIR", help=help_text)
     directory = parse(parser, argv).directory
     runs = find_runs([directory])
@@ -84,6 +84,6 @@ def _metric(run: Run) -> str:
 
 
 def _count(run: Run, metric: str) -> str:
-    """Return at how many labels ``metric`` was measured, where the run has others by now."""
+    """Return the number of labels at which ``metric`` was measured, if the run has more by now."""
     count = run.measured.get(metric, run.labels)
     return "" if count == run.labels else f" at {count}"

@@ -1,4 +1,4 @@
-"""A sweep: its jobs handed to Hydra's launcher, or to a sweeper that finds them itself.
+"""Sweep: its jobs are passed to Hydra's launcher, or to a sweeper that generates them itself.
 
 Hydra is given its own checked node and nothing of the experiment. What travels to a job are its words; where it runs,
 here or in a worker process, they are composed and checked again.

@@ -1,4 +1,4 @@
-"""Templates of ``alrun new``: a module, a config option and a test for each kind of strategy.
+"""Templates of ``alrun new``: module, config option and test for each kind of strategy.
 
 A template is code that works. ``Mine`` and ``mine`` stand for the names that are asked for; imports are put in order
 when a file is written. tests/cli/test_new.py runs what is written through the suites, ruff and mypy.

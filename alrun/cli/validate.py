@@ -20,8 +20,8 @@ __all__ = ["run", "set_knobs"]
 
 USAGE = """usage: alrun validate [-m] [--config-dir DIR] [key=value …]
 
-Check everything that can be known without running anything: what a run would refuse before its first label is refused
-here. Of tables say what each column was taken for; and which knobs are not as by default.
+Check everything that can be checked without running: whatever would stop a run before its first label is reported here.
+Shows how each column of a table is interpreted, and the knobs that differ from their defaults.
 """
 
 
@@ -48,7 +48,7 @@ def run(argv: list[str], trust: Trust) -> int:
 
 
 def set_knobs(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the knobs of a resolved config that are not as by default, each with its default and what it does."""
+    """Yield the knobs of a resolved config that differ from their defaults, each with default and description."""
     for key, term in iterate_terms(Config):
         group, _, name = key.rpartition(".")
         values = config.get(group) if group else config

@@ -1,4 +1,4 @@
-"""``alrun verify [DIR…]``: is every file what was committed, does the ledger add up, what can be recovered."""
+"""``alrun verify [DIR…]``: check of files and ledger of runs, and of what can be recovered."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-#: Findings of one run that are shown.
+#: Number of findings shown per run.
 MOST_SHOWN = 200
 
 
@@ -33,8 +33,8 @@ def run(argv: list[str]) -> int:
     from alrun.cli.console import new_console
     from alrun.runner.verify import verify
 
-    parser = command("verify", "Check every hash of a run and the ledger's invariants; say what can be recovered.")
-    help_text = "runs, or directories that hold some (default: outputs)"
+    parser = command("verify", "Check all hashes of runs and the invariants of the ledger; show what can be recovered.")
+    help_text = "runs, or directories that contain runs (default: outputs)"
     parser.add_argument("directories", nargs="*", type=Path, metavar="DIR", help=help_text)
     console = new_console()
     verdicts = [verify(path) for path in _found(parse(parser, argv).directories or [Path("outputs")])]
@@ -59,7 +59,7 @@ def _found(directories: Sequence[Path]) -> list[Path]:
 
 
 def show(verdict: Verdict, console: Console) -> None:
-    """Print what was found in one run, and what to type."""
+    """Print the findings of one run, and the command that repairs it."""
     place = printable(shortened(verdict.path.absolute()))
     state = "sound" if verdict.holds else "damaged"
     told = f"{place}: {state}; {verdict.status}, {verdict.commits} phases hold, {verdict.labels} labels"
@@ -77,11 +77,11 @@ def show(verdict: Verdict, console: Console) -> None:
 
 
 def _remedy(verdict: Verdict, place: str) -> str:
-    """Return what to type: what cannot be resumed from its own description is begun again by the first command."""
+    """Return the command that repairs a run; without a readable description it is the one that started the run."""
     if any(finding.where in ("run.json", "config.yaml") for finding in verdict.findings if not finding.harmless):
-        return "type the command that began the run again, with repair=true"
+        return "repeat the command that started the run, with repair=true"
     if verdict.status == "unreadable":
-        return f"move away what does not belong there, then alrun verify {place}"
+        return f"remove what does not belong there, then alrun verify {place}"
     return f"alrun resume {place}{' repair=true' if verdict.status == 'finished' else ''}"
 
 
@@ -92,7 +92,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("where", "what", "what becomes of it"):
+    for name in ("where", "what", "remedy"):
         table.add_column(name, overflow="fold")
     for finding in findings:
         table.add_row(*(Text(printable(part)) for part in (finding.where, finding.what, finding.remedy)))

@@ -16,7 +16,7 @@ def seed_generators(value: int) -> None:
 
     random.seed(value)
     np.random.seed(value % 2**32)  # noqa: NPY002 - legacy global state is what foreign code reads
-    # torch.manual_seed would queue a call a backend, with a formatted stack each, until that backend wakes up.
+    # torch.manual_seed would queue a call per backend, with a formatted stack each, until that backend wakes up.
     torch.default_generator.manual_seed(value)
 
 

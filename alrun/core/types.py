@@ -88,7 +88,7 @@ class Moments:
     """Gaussian predictive moments of a regression.
 
     Attributes:
-        mean: ``[B, T]``, or ``[K, B, T]`` with one slice a posterior sample.
+        mean: ``[B, T]``, or ``[K, B, T]`` with one slice per posterior sample.
         variance: Same shape, in squared target units; the aleatoric part, 0 where the learner has none.
     """
 

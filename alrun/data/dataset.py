@@ -42,7 +42,7 @@ class OwnDataset:
     * A minibatch is made by ``collate``: the config's, else the data set's, else that of the data's type, else torch's.
     * A datum may have a ``uuid``: an attribute, a key, or the data set's method ``uuid(index)``; else its index serves.
       ``from_uuid(uuid)`` of the data set, or of the data's type, makes data that the data set does not hold.
-    * The data set may have ``targets`` (one a datum: cheap classes for the split), ``embeddings`` (``[N, d]``, to
+    * The data set may have ``targets`` (one per datum: cheap classes for the split), ``embeddings`` (``[N, d]``, to
       compare data by), ``fingerprint`` (text, or a method), ``with_target(datum, label)`` and ``inputs_of(batch)``.
 
     Attributes:
@@ -88,7 +88,7 @@ class OwnDataset:
             labeled: Rows whose labels are known from the start.
             tasks: Several tasks of the same inputs, by name, each with the number of its classes, or 1 for a number.
                 Without a ``target_field`` the fields of a datum that is no pair are called like them; else a target
-                has one value a task, in this order.
+                has one value per task, in this order.
             partial_labels: Whether requests name a row and one of several tasks, rather than all tasks of a row.
             validation_size: Rows for validation: a fraction below 1 or a count; 0 for no validation pool.
             test_size: Rows for test, likewise.

@@ -18,7 +18,7 @@ CHUNK_VALUES = 1 << 22
 
 
 class Embeddings:
-    """One vector a row, in memory or memory-mapped; read in the rows asked for.
+    """One vector per row, in memory or memory-mapped; read in the rows asked for.
 
     Attributes:
         array: ``[N, d]`` as they are held, in any float dtype.

@@ -59,14 +59,14 @@ def encode_classes(values: npt.NDArray[Any], where: str) -> tuple[Tensor, tuple[
 
 
 def _not_one_class(values: npt.NDArray[Any], where: str) -> DataError:
-    """Return the error of several values a row, which may be one class in another form, or several tasks."""
+    """Return the error of several values per row, which may be one class in another form, or several tasks."""
     is_mark = values.ndim == 2 and values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all())
     if is_mark and bool((values.sum(axis=1) == 1).all()):
-        what = f"targets are one-hot, {list(values.shape)}: a class is one number a row"
+        what = f"targets are one-hot, {list(values.shape)}: a class is one number per row"
         return fail(what, where, "save y.argmax(axis=1) in place of y")
-    what = f"targets are {list(values.shape)}: classes must be one value a row"
+    what = f"targets are {list(values.shape)}: classes must be one value per row"
     if is_mark:
-        hint = "several labels a row are several tasks: data=table data.target=[a,b] learner=multitask query=multitask"
+        hint = "for several tasks: data=table data.target=[a,b] learner=multitask query=multitask"
         return fail(what, where, f"{hint}, one column each")
     return fail(what, where, "save one column of y")
 

@@ -197,7 +197,7 @@ def listed_as(key: str, name: str) -> str:
 
 def _vector_problems(column: pd.Series[Any], name: str, where: str, is_target: bool) -> Iterator[Problem]:
     if is_target:
-        yield Problem(f"column {name!r} holds vectors; a target has one value a row", where, "data.target=[a,b]")
+        yield Problem(f"column {name!r} holds vectors; a target has one value per row", where, "data.target=[a,b]")
         return
     width: int | None = None
     for row, value in enumerate(column):

@@ -94,7 +94,7 @@ class Listener:
         return f"callback {self._title}.{method}: {type(error).__name__}: {error}\n    → {hint}"
 
     def _warn(self, method: str, error: Exception, step: int) -> None:
-        """Say what failed, once a method and step: some are called for each batch."""
+        """Say what failed, once per method and step: some are called for each batch."""
         if (method, step) not in self._warned:
             trace = error if not self._warned else None
             self._warned.add((method, step))

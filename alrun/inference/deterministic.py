@@ -1,4 +1,4 @@
-"""One prediction a sample."""
+"""One prediction per sample."""
 
 from __future__ import annotations
 

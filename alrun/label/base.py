@@ -17,13 +17,13 @@ __all__ = ["BatchLabels", "plain_targets"]
 
 
 def plain_targets(targets: Tensor) -> list[Any]:
-    """Return one label a row, as annotations carry them.
+    """Return one label per row, as annotations carry them.
 
     Args:
         targets: ``[n]`` or ``[n, T]``.
 
     Returns:
-        Python ints for ``[n]`` integers, lists of them for ``[n, T]``; python floats for one float a row, tensors
+        Python ints for ``[n]`` integers, lists of them for ``[n, T]``; python floats for one float per row, tensors
         ``[T]`` for several.
     """
     if not targets.is_floating_point():

@@ -34,7 +34,7 @@ def _checked_confusion(confusion: list[list[float]], num_classes: int | None) ->
     size = len(confusion)
     where = "label.confusion"
     if any(len(row) != size for row in confusion) or num_classes not in (None, size):
-        raise ConfigError(Problem(f"must be {num_classes or size} rows of as many numbers", where, "one row a class"))
+        raise ConfigError(Problem(f"must be {num_classes or size} rows of as many numbers", where, "one row per class"))
     matrix = torch.tensor(confusion, dtype=torch.float64)
     if not bool((matrix >= 0).all()) or not torch.allclose(matrix.sum(dim=1), torch.ones(size, dtype=torch.float64)):
         raise ConfigError(Problem("every row must be probabilities that sum to 1", where, "P(given | true)"))

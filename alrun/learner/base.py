@@ -37,7 +37,7 @@ class Learner(LightningModule):
     Args:
         spec: Input shape, task and number of outputs.
         optimizer: Makes the optimizer from the parameters.
-        scheduler: Makes the learning-rate scheduler from the optimizer; stepped once an epoch.
+        scheduler: Makes the learning-rate scheduler from the optimizer; stepped once per epoch.
         scheduler_monitor: Value that the scheduler watches; ``val_loss`` for ``ReduceLROnPlateau`` when unset.
         likelihood: ``mean`` or ``gaussian``; means nothing to classification.
         problems: What the subclass found wrong with its own options.

@@ -1,4 +1,4 @@
-"""Several tasks at once: a shared backbone with one head a task."""
+"""Several tasks at once: a shared backbone with one head per task."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def joint_mean(errors: Tensor, targets: Tensor) -> Tensor:
 
 
 class Heads(nn.Module):
-    """A backbone and what reads its features: one head a task, their outputs side by side."""
+    """A backbone and what reads its features: one head per task, their outputs side by side."""
 
     def __init__(self, backbone: nn.Module, heads: Sequence[nn.Module], gaussian: bool = False) -> None:
         """Put ``heads`` on ``backbone``; ``gaussian`` ones each give a mean and a log-variance."""

@@ -95,7 +95,7 @@ class Acquisition(Metrology):
     }
 
     def compute(self, *args: Any, **kwargs: Any) -> None:
-        """Measure the last batch of labels and append one record a metric."""
+        """Measure the last batch of labels and append one record per metric."""
         import torch
 
         pool, last = self.driver.training_pool, int(self.driver.last_batch)

@@ -19,7 +19,7 @@ Record = dict[str, Any]
 
 
 class Metrology(MetrologyStrategy):
-    """Base of the metrology strategies: one record a metric, appended in the order of measuring.
+    """Base of the metrology strategies: one record per metric, appended in the order of measuring.
 
     A record is ``{"step", "labels", "split", "metric", "value", "higher_is_better"}``; ``labels`` counts
     those bought so far.

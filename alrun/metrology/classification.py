@@ -111,7 +111,7 @@ class Classification(Metrology):
         self._meters: dict[str, ClassificationMeters] = {}
 
     def compute(self, *args: Any, **kwargs: Any) -> None:
-        """Measure the learner on the test pool, or else on the validation pool, and append one record a metric.
+        """Measure the learner on the test pool, or else on the validation pool, and append one record per metric.
 
         Raises:
             ConfigError: There is neither pool.

@@ -108,7 +108,7 @@ class Regression(Metrology):
         self.metrics = task_metrics(_METRICS, spec)
 
     def compute(self, *args: Any, **kwargs: Any) -> None:
-        """Measure the learner on the test pool, or else on the validation pool, and append one record a metric.
+        """Measure the learner on the test pool, or else on the validation pool, and append one record per metric.
 
         Raises:
             ConfigError: There is neither pool.

@@ -1,4 +1,4 @@
-"""Values of several tasks: one record a task, and their mean."""
+"""Values of several tasks: one record per task, and their mean."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class TorchMetric(Metrology):
         self.metrics = task_metrics(better, spec)
 
     def compute(self, *args: Any, **kwargs: Any) -> None:
-        """Measure the learner and append one record a value.
+        """Measure the learner and append one record per value.
 
         Raises:
             ConfigError: There is no pool to measure on.

@@ -9,7 +9,7 @@ __all__ = ["GrowingTensor"]
 
 
 class GrowingTensor:
-    """Rows of equal shape in one buffer that doubles when it is full, so that appending costs O(1) a row on average."""
+    """Rows of equal shape in one buffer that doubles when it is full: appending costs O(1) per row on average."""
 
     def __init__(self, shape: tuple[int, ...], dtype: torch.dtype) -> None:
         """Start empty, for rows of ``shape`` and ``dtype``."""

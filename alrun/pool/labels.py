@@ -144,7 +144,7 @@ def _classes(block: Tensor, spec: TaskSpec) -> Tensor:
 def _values(block: Tensor, spec: TaskSpec) -> Tensor:
     count = len(block)
     if block.numel() != count * spec.num_outputs:
-        raise StrategyError(f"{spec.num_outputs} values a label are expected, not shape {tuple(block.shape[1:])}")
+        raise StrategyError(f"{spec.num_outputs} values per label are expected, not shape {tuple(block.shape[1:])}")
     values = from_origin(block.reshape(count, spec.num_outputs), spec.target_origin).to(torch.float32)
     if not values.isfinite().all():
         raise StrategyError("a label is not finite; a label strategy should answer such a request with status 'failed'")

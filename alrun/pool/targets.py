@@ -116,7 +116,7 @@ class LargeRows:
         except (TypeError, ValueError, RuntimeError) as error:
             raise StrategyError(f"a label that is not numbers: {error}") from error
         if row.numel() != self._width:
-            raise StrategyError(f"{self._width} values a label are expected, not shape {tuple(row.shape)}")
+            raise StrategyError(f"{self._width} values per label are expected, not shape {tuple(row.shape)}")
         if not row.isfinite().all():
             raise StrategyError(
                 "a label is not finite; a label strategy should answer such a request with status 'failed'"

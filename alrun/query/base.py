@@ -61,7 +61,7 @@ class ScoreQuery(QueryStrategy):
     _args: dict[str, Any]
 
     def __init__(self, max_samples: int) -> None:
-        """Pick ``max_samples`` rows a call, or as many as there are."""
+        """Pick ``max_samples`` rows per call, or as many as there are."""
         self.max_samples = checked_max_samples(max_samples)
         self.report = QueryReport()
 

@@ -1,6 +1,6 @@
 """Scores of predictions: pure functions from probabilities or moments.
 
-Probabilities are ``[N, C]``, or ``[K, N, C]`` with one slice a posterior sample; each row sums to 1. Scores are ``[N]``
+Probabilities are ``[N, C]``, or ``[K, N, C]`` with one slice per posterior sample; rows sum to 1. Scores are ``[N]``
 in the same dtype and on the same device, higher = more informative. Zeros and ones among the probabilities are fine.
 
 With ``K`` samples two readings exist. The *predictive* one scores the mean probabilities (all uncertainty); the

@@ -40,7 +40,7 @@ class Wrapper(QueryStrategy):
     _args: dict[str, Any]
 
     def __init__(self, max_samples: int, strategies: Mapping[str, QueryStrategy], spec: TaskSpec | None = None) -> None:
-        """Ask ``strategies`` for ``max_samples`` rows a call; those that want to know the task are told the ``spec``.
+        """Ask ``strategies`` for ``max_samples`` rows per call; those that want to know the task are told the ``spec``.
 
         Raises:
             ConfigError: There is none, or something that is no strategy.
@@ -80,7 +80,7 @@ class Wrapper(QueryStrategy):
 
     @staticmethod
     def asked(strategy: QueryStrategy, count: int, queue: Any) -> QueryReport:
-        """Let ``strategy`` put up to ``count`` items in ``queue``; return its report, one score an item.
+        """Let ``strategy`` put up to ``count`` items in ``queue``; return its report, one score per item.
 
         Its own ``max_samples`` is as before afterwards.
         """

@@ -27,7 +27,7 @@ def select_metric(records: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def summary(table: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:
-    """Return ``by``, ``n``, ``mean`` and ``se`` of column ``value``, one row a group, in order of appearance.
+    """Return ``by``, ``n``, ``mean`` and ``se`` of column ``value``, one row per group, in order of appearance.
 
     ``se`` is the standard error of the mean, ``s / sqrt(n)`` with ``s`` of ``ddof=1``; ``NaN`` for one value.
     """

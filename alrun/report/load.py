@@ -93,7 +93,7 @@ class Records:
         return (self._names - self.ambiguous.keys()).union(*self.ambiguous.values())
 
     def frame(self, metric: str) -> pd.DataFrame:
-        """Return the records of ``metric``, one of ``metrics`` or any ``strategy/metric``, one row a record.
+        """Return the records of ``metric``, one of ``metrics`` or any ``strategy/metric``, one row per record.
 
         Columns: ``run`` (number within ``runs``), ``CHOICES``, ``seed``, and ``COLUMNS``.
         """

@@ -1,4 +1,4 @@
-"""The report as a rich table: one row a strategy, its curve, its area, its difference to the baseline."""
+"""The report as a rich table: one row per strategy, its curve, its area, its difference to the baseline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Comparison:
         metric: Its name.
         higher_is_better: Its direction; ``None``: neither.
         curves: As ``curves.learning_curves`` returns them.
-        areas: One row a group of runs: its columns, ``n``, ``mean``, ``se``, and, where there is a baseline to compare
+        areas: One row per group of runs: its columns, ``n``, ``mean``, ``se``, and, if there is a baseline to compare
             with, ``pairs``, ``difference``, ``difference_se``, ``difference_p``.
         baseline: Name of the baseline query strategy; empty without one.
     """

@@ -123,7 +123,7 @@ def _bits(values: Sequence[bool]) -> bytes:
 
 
 def write_records(path: Path, rows: Rows) -> None:
-    """Write ``records.parquet``: one row a metric and step, see the schema in this module."""
+    """Write ``records.parquet``: one row per metric and step, see the schema in this module."""
     write_atomic(path, _parquet(rows, _record_schema()), durable=True)
 
 

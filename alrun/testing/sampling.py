@@ -37,7 +37,7 @@ class SamplingConformance:
     cold: ClassVar[bool] = False
 
     def strategy(self, max_samples: int) -> Any:
-        """Return a new strategy, not attached, that enqueues ``max_samples`` samples a call."""
+        """Return a new strategy, not attached, that enqueues ``max_samples`` samples per call."""
         raise NotImplementedError("write strategy(self, max_samples) in your subclass of the conformance suite")
 
     @contextmanager

@@ -100,7 +100,7 @@ class FabricLoop:
 
         Args:
             model: A module.
-            optimizer: Stepped once a batch; ``None`` for a learner that optimizes by itself (of a LightningModule with
+            optimizer: Stepped once per batch; ``None`` for a learner that optimizes itself (of a LightningModule with
                 manual optimization, its own ``configure_optimizers`` is then used).
             train_dataloader: Re-iterable of batches, with ``set_epoch(epoch)`` where the order depends on it.
             validation_dataloader: Evaluated after each epoch.

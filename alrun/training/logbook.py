@@ -89,7 +89,7 @@ class Logbook:
         return number.clone() if not isinstance(entry, Tensor) else _FOLDS[fold](entry, number)
 
     def values(self, stage: str) -> dict[str, float]:
-        """Return what was logged in this epoch at ``stage``, sorted by name; waits for the device once a value."""
+        """Return what was logged in this epoch at ``stage``, sorted by name; waits for the device once per value."""
         entries = self._entries[stage]
         return {name: _number(entries[name]) for name in sorted(entries)}
 

@@ -60,7 +60,7 @@ def test_one_that_is_damaged_is_named_and_comes_back(
     assert main(["verify", str(place)]) == 1
     said = " ".join(capsys.readouterr().out.split())
     if name == "config.yaml":
-        assert "to repair: type the command that began the run again, with repair=true" in said
+        assert "to repair: repeat the command that started the run, with repair=true" in said
         assert run(place, "repair=true").info["status"] == "finished"
     else:
         assert f"to repair: alrun resume {place} repair=true" in said
@@ -79,7 +79,7 @@ def test_resume_repairs_by_itself_and_says_what_it_cannot(
     (place / "config.yaml").write_bytes(b"{")
     capsys.readouterr()
     assert main(["resume", str(place)]) == 2
-    assert "the command that began the run writes it anew" in capsys.readouterr().err
+    assert "repeat the command that started the run" in capsys.readouterr().err
     assert not run(place).answered
     assert main(["resume", str(place)]) == 0
 

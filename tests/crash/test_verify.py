@@ -120,7 +120,7 @@ def test_what_describes_the_run_is_written_anew(
             run(place)
     (place / "config.yaml").write_bytes(b"{")
     assert main(["verify", str(place)]) == 1
-    assert "to repair: type the command that began the run again, with repair=true" in capsys.readouterr().out
+    assert "to repair: repeat the command that started the run, with repair=true" in capsys.readouterr().out
     assert run(place, "repair=true").info["labels"] == 9
     assert examined(place).findings == ()
     assert digests(place) == digests(finished())

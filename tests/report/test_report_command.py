@@ -201,7 +201,7 @@ def test_a_report_is_not_written_through_a_link(write_run: WriteRun, tmp_path: P
     write_run("one", {20: 0.5, 40: 0.5})
     (tmp_path / "elsewhere").mkdir()
     Path("outputs/report").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(StoreError, match="report is a link"):
+    with pytest.raises(StoreError, match="report is a symbolic link"):
         run([])
     assert not list((tmp_path / "elsewhere").iterdir())
     assert run(["outputs", "--csv", "mine.csv"]) == 0

@@ -35,7 +35,7 @@ def threads_for(learner: Any, batch_size: int) -> int:
 
 
 def _is_small(learner: Any, batch_size: int) -> bool:
-    """Return whether one optimizer step is too little work to share (6 operations a weight and row)."""
+    """Return whether one optimizer step is too little work to share (6 operations per weight and row)."""
     convolves = any("Conv" in type(module).__name__ for module in learner.modules())
     weights = sum(parameter.numel() for parameter in learner.parameters())
     return not convolves and 6.0 * weights * batch_size < SMALL_STEP

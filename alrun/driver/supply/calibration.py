@@ -22,7 +22,7 @@ __all__ = ["CalibratedPredictor"]
 class CalibratedPredictor:
     """Divides the outputs of a predictor by temperatures, see ``fitted_temperatures``.
 
-    They are fitted to what that predictor says of the validation pool, once a step and state of the learner, and never
+    They are fitted to its predictions for the validation pool, once per step and state of the learner, and never
     saved: a resumed run finds the same. While the validation pool has no rows yet, nothing is divided.
     """
 

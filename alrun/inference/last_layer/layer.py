@@ -62,7 +62,7 @@ class LastLayer:
         finally:
             handle.remove()
         if len(found) != 1:
-            raise StrategyError(f"Laplace needs a last linear layer that runs once a batch; it ran {len(found)} times")
+            raise StrategyError(f"Laplace needs a last linear layer that runs once per batch, not {len(found)} times")
         values, raw = found[0]
         if outputs is raw:
             return self._features(values), outputs.detach(), None

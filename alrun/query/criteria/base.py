@@ -27,7 +27,7 @@ class Criterion(ABC):
 
     @abstractmethod
     def score(self, probabilities: Tensor) -> Tensor:
-        """Return one score a row, ``[..., N]``, of ``probabilities`` ``[..., N, C]``; dtype and device stay."""
+        """Return one score per row, ``[..., N]``, of ``probabilities`` ``[..., N, C]``; dtype and device stay."""
 
     def __add__(self, other: Criterion | float) -> Criterion:
         """Return the sum."""

@@ -121,7 +121,7 @@ def bait(
         max_dimension: Largest side of ``M``.
 
     Returns:
-        ``[min(n, N - L)]`` ``int64`` in order of choice. Memory: ``16 (C - 1)²`` bytes a row (of 1 for a regression),
+        ``[min(n, N - L)]`` ``int64`` in order of choice. Memory: ``16 (C - 1)²`` bytes per row (of 1 for a regression),
         and a few matrices of ``max_dimension²`` numbers.
 
     Raises:

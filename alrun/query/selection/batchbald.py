@@ -31,12 +31,12 @@ def batchbald(probs: Tensor, n: int, *, num_samples: int = 10_000, generator: to
     What a row adds only falls from pick to pick, so that rows that added less before than the best adds now are not
     looked at again. Where joint labels are many, the others are first judged by some hundred of these, and those left
     out that are worse by four standard deviations of the error which that makes: the one step that is not exact. The
-    work is in blocks; besides a few bytes a row it takes some tens of megabytes.
+    work is in blocks; besides a few bytes per row it takes some tens of megabytes.
 
     Args:
         probs: Class probabilities of ``K`` posterior samples, ``[K, N, C]``.
         n: How many rows to pick.
-        num_samples: How many joint labels are enough; at least one a posterior sample is drawn.
+        num_samples: How many joint labels are enough; at least one per posterior sample is drawn.
         generator: Where draws come from; needed once ``C ** n`` exceeds ``num_samples``.
 
     Returns:

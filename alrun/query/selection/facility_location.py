@@ -30,7 +30,7 @@ def facility_location(features: Tensor | Features, n: int, *, labeled: Tensor | 
     the plain greedy algorithm: gains are made in single precision, and again from differences in double precision where
     that leaves open which is the largest.
 
-    Time ``O(N² D)`` for the first gains and ``O(N D)`` for each that is renewed; memory for 36 bytes a row and, for
+    Time ``O(N² D)`` for the first gains and ``O(N D)`` for each that is renewed; memory for 36 bytes per row and, for
     pairs, up to 64 MiB: similarities are made in blocks and dropped. Matrices of up to 64 MiB are copied once, to take
     their mean off.
 

@@ -1,4 +1,4 @@
-"""GALAXY: bisection between differently labeled rows on one line a class."""
+"""GALAXY: bisection between differently labeled rows on one line per class."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def galaxy(
         order: How far a step along a line reaches at first.
 
     Returns:
-        ``[min(n, N - L)]`` ``int64`` in order of choice. Memory: 17 bytes a row for each of ``min(n, C)`` lines.
+        ``[min(n, N - L)]`` ``int64`` in order of choice. Memory: 17 bytes per row for each of ``min(n, C)`` lines.
     """
     device, count, classes = probabilities.device, len(probabilities), probabilities.shape[1]
     known = dict(zip(labeled.tolist(), labels.tolist(), strict=True))

@@ -19,7 +19,7 @@ def k_center(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
     With nothing labeled the first pick is the row with the largest norm, as ``maxdist`` of Holzmüller et al. (2023)
     has it. The picks are those of the plain algorithm in exact arithmetic, unless more rows than a shortlist holds are
     within rounding of the farthest. Distances that are zero count as such: of rows that are the same one is picked,
-    until no other is left. Extra memory is 16 bytes a row and some tens of megabytes.
+    until no other is left. Extra memory is 16 bytes per row and some tens of megabytes.
 
     Args:
         features: ``[N, d]`` floats, or features.

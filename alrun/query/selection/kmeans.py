@@ -22,7 +22,7 @@ def kmeans(
     to its center is taken; where clusters come out empty, because rows repeat, the rows that lie farthest from their
     own centers fill up. The centers are fitted to a sample, see ``fit_centers``.
 
-    Time ``O(N n D)``; memory for 28 bytes a row and some 100 MB.
+    Time ``O(N n D)``; memory for 28 bytes per row and some 100 MB.
 
     Args:
         features: ``[N, d]``, or features that are not formed.

@@ -19,7 +19,7 @@ def kmeans_plus_plus(features: Tensor | Features, n: int, generator: torch.Gener
     Proposals are drawn from distances that are a few picks old and accepted with probability new over old distance,
     which is the same distribution; so all rows are passed over once for many picks. The first pick is uniform, as in
     the paper; BADGE's published code (Ash et al. 2020) takes the largest norm there. A row like one that is picked is
-    not picked, until no other is left; then the rest is uniform. Extra memory is 20 bytes a row and some megabytes.
+    not picked, until no other is left; then the rest is uniform. Extra memory is 20 bytes per row and some megabytes.
 
     Args:
         features: ``[N, d]`` floats, or features.

@@ -21,9 +21,9 @@ def lcmd(features: Tensor | Features, labeled: Tensor, n: int) -> Tensor:
     """Return the picks of LCMD (Holzmüller et al. 2023, section 4.3 and appendix, squared distances as weights).
 
     Every row belongs to its nearest center, a labeled or picked row. With nothing labeled the first pick is the row
-    with the largest norm. Distances are computed for many rows at once that are likely to be picked, and used for those
-    that are; so the picks are those of the plain algorithm. Extra memory is 24 bytes a row and a buffer of up to 64 MB,
-    or of 32 bytes a row where that is more.
+    with the largest norm. Distances are computed at once for many rows that are likely to be picked, and used for those
+    that are; so the picks are those of the plain algorithm. Extra memory is 24 bytes per row and a buffer up to 64 MB,
+    or of 32 bytes per row where that is more.
 
     Args:
         features: ``[N, d]`` floats, or features.

@@ -30,7 +30,7 @@ def fit_centers(
 ) -> Tensor:
     """Return ``k`` centers of k-means (Lloyd 1982), seeded by k-means++ (Arthur and Vassilvitskii 2007).
 
-    They are fitted to a uniform sample of at most 256 rows a center, fewer (down to 32) where those would take more
+    They are fitted to a uniform sample of at most 256 rows per center, fewer (down to 32) where those would take more
     than 64 MiB, so that the cost of the fit does not grow with ``N``. A center that no row is nearest to stays where it
     is. The seeds are drawn without regard to ``weights``.
 
@@ -108,7 +108,7 @@ def _slices(rows: int, columns: int, device: torch.device) -> Iterator[slice]:
 
 
 def _drawn(rows: int, k: int, affordable: int, generator: torch.Generator) -> Tensor:
-    """Return random row numbers, ascending: as many as are ``affordable``, but 32 to 256 a center, or all."""
+    """Return random row numbers, ascending: as many as are ``affordable``, but 32 to 256 per center, or all."""
     most = max(_FEWEST_ROWS * k, min(_MOST_ROWS * k, affordable))
     return torch.arange(rows) if most >= rows else torch.randperm(rows, generator=generator)[:most].sort().values
 

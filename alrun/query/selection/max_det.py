@@ -27,7 +27,7 @@ def max_det(features: Tensor | Features, labeled: Tensor, n: int, *, sigma: floa
     not kept as ``[N, n]`` but as ``n`` directions in feature space, ``O(N + (L + n) D)`` memory, and scores of all rows
     are brought up to date for many picks at once, as they can only fall. It computes in ``float64``, in
     ``O(N D (L + n))`` operations. More labeled rows than dimensions are taken in by their covariance instead, which
-    costs ``D²`` memory. Extra memory is 24 bytes a row.
+    costs ``D²`` memory. Extra memory is 24 bytes per row.
 
     Where all rows have a large part in common, variances would drown in the rounding of squared norms. There all rows
     are taken less their part along the first row in the matrix, which changes all determinants by one factor alone.

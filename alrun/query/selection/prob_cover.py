@@ -23,7 +23,7 @@ def prob_cover(features: Tensor | Features, labeled: Tensor, n: int, radius: flo
 
     The paper holds the graph of all pairs within the radius. Here a block of distances is made and dropped: once for
     the first counts, each pair once, and once more for the pairs of which one row becomes covered, when it does. So
-    memory is 13 bytes a row and some 30 MiB whatever the radius, and time at most that of two products of all rows with
+    memory is 13 bytes per row and some 30 MiB for any radius, and time at most that of two products of all rows with
     all rows.
 
     Args:

@@ -37,7 +37,7 @@ def typiclust(
     up to ``min_cluster_size`` rows come last (there: never); neighbours are those in the cluster that have no label
     and are not picked, and at most half as many as there are. The clusters are fitted to a sample, see ``fit_centers``.
 
-    Time ``O(N (k D + m D))`` for clusters of ``m`` rows; memory for 12 bytes a row and some 100 MB.
+    Time ``O(N (k D + m D))`` for clusters of ``m`` rows; memory for 12 bytes per row and some 100 MB.
 
     Args:
         features: ``[N, d]``, or features that are not formed.
