@@ -1,1 +1,1 @@
-"""Backbones, one a file: the network that the heads of a multi-task learner share."""
+"""Backbones, one per module: the network that the heads of a multi-task learner share."""

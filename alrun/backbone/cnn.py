@@ -1,4 +1,4 @@
-"""Convolutions as a backbone, for images."""
+"""Convolutional backbone for images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dense layers as a backbone."""
+"""Backbone of dense layers."""
 
 from __future__ import annotations
 

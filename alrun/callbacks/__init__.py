@@ -1,1 +1,1 @@
-"""Callbacks, one a file: those who look on."""
+"""Callbacks, one per module: displays, logs and loggers."""

@@ -1,4 +1,4 @@
-"""Everything that happened, line by line."""
+"""Event log: one line of JSON per event."""
 
 from __future__ import annotations
 

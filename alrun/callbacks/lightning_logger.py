@@ -1,4 +1,4 @@
-"""Metrics to any Lightning logger."""
+"""Forwarding of metrics to a Lightning logger."""
 
 from __future__ import annotations
 

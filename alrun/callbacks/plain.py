@@ -1,4 +1,4 @@
-"""One line per step, for logs and pipes."""
+"""Plain progress for logs and pipes: one line per step."""
 
 from __future__ import annotations
 

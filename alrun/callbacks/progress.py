@@ -1,4 +1,4 @@
-"""One live display of a run on a terminal."""
+"""Live display of a run on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State of a live display: plain values that events change, and the time that is left."""
+"""State of the live display: plain values that events change, and an estimate of the remaining time."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Cold start strategies, one a file: the first labels, before there is a model."""
+"""Cold start strategies, one per module: the first labels, before a model is trained."""

@@ -55,5 +55,5 @@ class Balanced(ColdStart):
         if self.driver.spec is not None and self.driver.spec.tasks:
             classes = classes[:, 0]
         if classes.is_floating_point() or classes.ndim != 1:
-            raise StrategyError("cold_start=balanced needs classes; say cold_start=random for a regression")
+            raise StrategyError("cold_start=balanced needs classes; use cold_start=random for a regression")
         return rows[balanced_order(classes, torch.from_numpy(row_uniforms(rows, seed)))[:n]]

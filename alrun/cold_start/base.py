@@ -35,8 +35,8 @@ class ColdStart(QueryStrategy):
             ConfigError: When it is not a count.
         """
         if isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 0:
-            problem = f"max_samples must be a count, not {max_samples!r}"
-            raise ConfigError(Problem(problem, "cold_start", "say e.g. initial_size=20"))
+            problem = f"max_samples must be a whole number of at least 0, not {max_samples!r}"
+            raise ConfigError(Problem(problem, "cold_start", "for example initial_size=20"))
         self.max_samples = max_samples
 
     @abstractmethod

@@ -1,1 +1,1 @@
-"""Data sources, one a file, and the pools that view them."""
+"""Data sources, one per module."""

@@ -1,4 +1,4 @@
-"""Your own arrays: a ``.npz`` file, or two ``.npy`` files that are memory-mapped."""
+"""Arrays from files: a ``.npz`` file, or two memory-mapped ``.npy`` files."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _from_npz(file: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArr
         missing = [key for key in ("x", "y") if key not in archive.files]
         if missing:
             close = nearest(missing[0], archive.files, 3) or list(archive.files)
-            what = f"no array {missing[0]!r} in the file; it holds {', '.join(archive.files) or 'nothing'}"
+            what = f"the file has no array {missing[0]!r}; it holds {', '.join(archive.files) or 'nothing'}"
             raise fail(what, str(file), f"save it with numpy.savez(path, x=..., y=...), not {', '.join(close)}")
         try:
             return archive["x"], archive["y"], archive["embeddings"] if "embeddings" in archive.files else None

@@ -1,4 +1,4 @@
-"""Breast cancer from 30 measurements of cell nuclei: a small table with two unequal classes."""
+"""Breast cancer from 30 measurements of cell nuclei: a small table with two imbalanced classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of a table: which are numbers, categories, or of no use, and what becomes of each."""
+"""Columns of a table: numbers, categories or unused, and their conversion to inputs."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def choose_columns(
     if problems:
         raise DataError(problems)
     if not numbers and not categories:
-        raise fail("no column is left to learn from", "data", "check data.numeric, data.categorical and data.drop")
+        raise fail("no feature column is left", "data", "check data.numeric, data.categorical and data.drop")
     rest = [name for name in free if name not in numbers and name not in categories]
     left_out = {name: _why(name, kinds[name]) for name in rest} | dict.fromkeys(drop, "data.drop")
     return Columns(tuple(numbers), tuple(categories), kinds, left_out)
@@ -105,8 +105,8 @@ def numbers(
         block, subtracted = centered(values)
         if not np.isfinite(block).all() or _vanishes(values, block):
             row = int(np.abs(values).max(axis=1).argmax())
-            what = f"column {name!r} is {values[row].max()} in row {row}, which 32-bit floats do not hold"
-            problems.append(Problem(what, where, f"give it in another unit; or {listed_as('drop', name)}"))
+            what = f"column {name!r} is {values[row].max()} in row {row}, which is out of range for 32-bit floats"
+            problems.append(Problem(what, where, f"use another unit; or {listed_as('drop', name)}"))
         blocks.append(block)
         origins += subtracted or [0.0] * block.shape[1]
     if problems:
@@ -153,7 +153,7 @@ def _check_names(frame: pd.DataFrame, named: dict[str, Sequence[str]]) -> None:
                 )
             elif before is not None and (before, role) != ("target", "categorical"):
                 what = f"column {name!r} is named in data.{before} and in data.{role}"
-                problems.append(Problem(what, f"data.{role}", "name it once"))
+                problems.append(Problem(what, f"data.{role}", "name it only once"))
             role_of[name] = role
     if problems:
         raise DataError(problems)
@@ -166,7 +166,7 @@ def _identifiers(frame: pd.DataFrame, names: Sequence[str]) -> list[Problem]:
         if count > MANY_CATEGORIES and 2 * count > len(frame):
             what = f"column {name!r} is text with {count} different values in {len(frame)} rows: an identifier?"
             problems.append(
-                Problem(what, "data.categorical", f"{listed_as('drop', name)}, or list the columns you want")
+                Problem(what, "data.categorical", f"{listed_as('drop', name)}, or list the feature columns")
             )
     return problems
 
@@ -189,7 +189,7 @@ def _bad_number(
     fault = as_missing if missing else f"is {shown}, not a finite number"
     more = f" (and {len(bad) - 1} more rows)" if len(bad) > 1 else ""
     hint = (
-        f"fill it in or leave the row out; or {listed_as('drop', name)}"
+        f"fill it in, or leave the row out; or {listed_as('drop', name)}"
         if missing
         else f"{listed_as('drop', name)} or list it in data.categorical"
     )

@@ -1,4 +1,4 @@
-"""Checks of a custom data set, before anything is read."""
+"""Checks of a custom data set before it is read."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["cheap_embeddings", "cheap_targets", "check_class_targets", "check_cl
 def check_dataset(dataset: Any, workers: int, fingerprint: str) -> None:
     """Raise ``DataError`` unless ``dataset`` is map-style and holds data, and the options are such."""
     if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-        what = f"{type(dataset).__name__} is no map-style data set: it needs __len__ and __getitem__"
-        raise fail(what, "data.dataset", "an iterable one cannot be asked for the data that were chosen")
+        what = f"{type(dataset).__name__} is not a map-style data set: it needs __len__ and __getitem__"
+        raise fail(what, "data.dataset", "rows that were chosen cannot be read from an iterable data set")
     if len(dataset) == 0:
-        raise fail(f"{type(dataset).__name__} holds no data", "data.dataset")
+        raise fail(f"{type(dataset).__name__} is empty", "data.dataset")
     if workers < 0:
         raise fail(f"{workers} processes", "data.workers", "data.workers=0 reads in the main process")
     if fingerprint not in ("sample", "all"):
@@ -59,13 +59,13 @@ def check_class_targets(targets: Sequence[Any], rows: Sequence[int], num_classes
     for target, row in zip(targets, rows, strict=True):
         text = next((one for one in np.ravel(np.asarray(target, dtype=object)) if isinstance(one, str | bytes)), None)
         if text is not None:
-            what = f"the target of row {row} is text, {text!r}: a class is a number from 0 to {num_classes[0] - 1}"
-            raise fail(what, "data.dataset", "number the classes in the data set, e.g. sorted(names).index(name)")
+            what = f"the target of row {row} is text, {text!r}: classes are numbers from 0 to {num_classes[0] - 1}"
+            raise fail(what, "data.dataset", "return class numbers from the data set, e.g. sorted(names).index(name)")
         try:
             blocks.append(np.asarray(target, dtype=np.float64).reshape(1, -1))
         except (TypeError, ValueError) as error:
             what = f"the target of row {row} is a {type(target).__name__}: a class is one number"
-            raise fail(what, "data.dataset", "return a whole number as the target of a datum") from error
+            raise fail(what, "data.dataset", "return a whole number as the target") from error
         if blocks[-1].shape[1] != len(num_classes):
             raise _not_one_class(blocks[-1], num_classes, f"data.dataset, row {row}")
     if blocks:
@@ -78,7 +78,7 @@ def _not_one_class(rows: npt.NDArray[Any], num_classes: Sequence[int], where: st
         what = f"a target is one-hot, {rows.shape[1]} values: a class is one number"
         return fail(what, where, "return y.argmax() in place of y")
     wanted = "one class" if len(num_classes) == 1 else f"{len(num_classes)} classes"
-    hint = "several labels of a datum are several tasks: data.tasks={a: 2, b: 2}" if is_mark else "check the shape of y"
+    hint = "for several tasks: data.tasks={a: 2, b: 2}" if is_mark else "check the shape of y"
     return fail(f"a target has {rows.shape[1]} values, not {wanted}", where, hint)
 
 
@@ -90,8 +90,6 @@ def _check_numbers(
         if len(wrong):
             value = column[wrong[0]].item()
             from_one = bool((column >= 1).all() and (column <= count).all())
-            hint = (
-                "return y - 1: classes count from 0" if from_one else f"data.num_outputs={count} is what they are to be"
-            )
-            what = f"a target is {value:g}, no class from 0 to {count - 1}"
+            hint = "return y - 1: classes count from 0" if from_one else f"data.num_outputs={count} sets their number"
+            what = f"a target is {value:g}, not a class from 0 to {count - 1}"
             raise fail(what, f"{where}row {rows[wrong[0]]}", hint)

@@ -1,4 +1,4 @@
-"""Your own torch ``Dataset``: data of any type."""
+"""Custom torch ``Dataset``: data of any type."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TARGETS_READ = 256
 
 
 class OwnDataset:
-    """A map-style data set of the user's own, split into pools; a datum may be anything.
+    """A custom map-style data set, split into pools; a datum may have any type.
 
     * A datum is ``(x, y)``; a mapping or an object with a field for the target; or inputs alone, whose labels come from
       the label strategy. The label that was bought stands in the place of the target in what the learner trains on.
@@ -237,7 +237,7 @@ class OwnDataset:
             return int(np.prod(getattr(target, "shape", None) or np.shape(target)))
         if task is Task.CLASSIFICATION and self._targets is not None:
             return int(self._targets.max()) + 1
-        what = "the data do not say how many classes there are" if task is Task.CLASSIFICATION else "there is no target"
+        what = "the number of classes is unknown" if task is Task.CLASSIFICATION else "there is no target"
         raise fail(what, "data.num_outputs", "data.num_outputs=10")
 
     def _strata(self) -> npt.NDArray[np.int64]:
@@ -262,6 +262,6 @@ class OwnDataset:
             self._check_classes([part.num_outputs for part in self.spec.tasks] or [self.spec.num_outputs])
         outside = self._labeled[(self._labeled < 0) | (self._labeled >= len(self))]
         if len(outside):
-            raise fail(f"there is no row {outside[0]} among {len(self)}", "data.labeled", "rows count from 0")
+            raise fail(f"there is no row {outside[0]}; the data have {len(self)}", "data.labeled", "rows count from 0")
         free = np.delete(self._strata(), np.unique(self._labeled))
         check_sizes(np.bincount(free, minlength=1), self.validation_size, self.test_size)

@@ -73,7 +73,9 @@ class DatumForm:
         named = field is not None or bool(self._fields)
         if not named and self._own["with_target"] is None and not isinstance(first, _VALUES):
             raise fail(
-                f"a datum is a {type(first).__name__}: which field is the target?", "data.target_field", _hint(first)
+                f"a datum is a {type(first).__name__}: which field is the target?",
+                "data.target_field",
+                _hint(first),
             )
         self._example = self.target(first)
 

@@ -1,4 +1,4 @@
-"""Handwritten digits of 8x8 pixels: small enough to learn in seconds, hard enough to tell query strategies apart."""
+"""Handwritten digits of 8x8 pixels: learned in seconds, and hard enough to distinguish query strategies."""
 
 from __future__ import annotations
 

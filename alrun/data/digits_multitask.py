@@ -1,4 +1,4 @@
-"""Handwritten digits with three questions to each: which digit, odd or even, above four or not."""
+"""Handwritten digits with three tasks: which digit, odd or even, above four or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors that a data set ships with its rows, from whatever model made them."""
+"""Embeddings that come with a data set: one vector per row, from any model."""
 
 from __future__ import annotations
 
@@ -36,12 +36,14 @@ class Embeddings:
             raise fail(what, "data.embeddings")
         if len(self.array) != rows:
             raise fail(
-                f"{len(self.array)} embeddings, but {rows} rows", "data.embeddings", "one for each row, in order"
+                f"{len(self.array)} embeddings, but {rows} rows",
+                "data.embeddings",
+                "save one per row, in order",
             )
         for start, chunk in self._chunks():
             bad = ~np.isfinite(chunk).all(axis=1)
             if bad.any():
-                raise fail("an embedding is not finite", f"data.embeddings, row {start + int(bad.argmax())}")
+                raise fail("an embedding contains NaN or infinity", f"data.embeddings, row {start + int(bad.argmax())}")
 
     def read(self, rows: Tensor) -> Tensor:
         """Return the vectors ``[n, d]`` ``float32`` of ``rows`` ``[n]`` ``int64``."""

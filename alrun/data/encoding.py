@@ -1,4 +1,4 @@
-"""Raw target values turned into what a task needs: class numbers or finite floats."""
+"""Encoding of raw targets: class numbers or finite floats."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def encode_classes(values: npt.NDArray[Any], where: str) -> tuple[Tensor, tuple[
     fractional = values.dtype.kind == "f" and (~np.isfinite(values) | (values != np.floor(values)))
     if np.any(fractional):
         row = int(np.flatnonzero(fractional)[0])
-        what = f"{values[row]} in row {row} is no class: classes are whole numbers or text"
+        what = f"{values[row]} in row {row} is not a class: classes are whole numbers or text"
         raise fail(what, where, "data.task=regression query=variance metrology=regression")
     found, numbers = np.unique(values, return_inverse=True)
     names = tuple(str(int(each) if values.dtype.kind == "f" else each) for each in found)

@@ -1,4 +1,4 @@
-"""Tables on disk, read as they stand: the reader makes up no name, drops no column and turns no code into a number."""
+"""Table files, read faithfully: no name is invented, no column dropped, and no code turned into a number."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _unused(options: FileOptions, is_workbook: bool, is_text: bool) -> list[Prob
     if not is_workbook:
         given |= {"na_values": options.na_values, "sheet": options.sheet}
     return [
-        Problem("means nothing for a file of this kind", f"data.{key}", f"data.{key}=null")
+        Problem("does not apply to a file of this kind", f"data.{key}", f"data.{key}=null")
         for key, value in given.items()
         if value is not None
     ]
@@ -115,13 +115,13 @@ def _delimited(file: Path, options: FileOptions) -> TableFile:
     import pandas as pd
 
     if options.sheet is not None:
-        raise fail("a text file has no sheets", "data.sheet", "data.sheet=null")
+        raise fail("only workbooks have sheets", "data.sheet", "data.sheet=null")
     sep = _sep(file, options)
     shared: dict[str, Any] = {"sep": sep, "encoding": options.encoding, "low_memory": False}
     head = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False, **shared)
     names = [str(each) for each in head.iloc[0]]
     if hint := _sep_hint(file, options, len(names)):
-        what = f"the first line is {'one column' if len(names) == 1 else f'{len(names)} columns'}, parted by {sep!r}"
+        what = f"the first line is {'one column' if len(names) == 1 else f'{len(names)} columns'}, separated by {sep!r}"
         raise fail(what, str(file), hint)
     _refuse_repeated(names, file)
     shared |= {"header": 0, "names": list(range(len(names))), "index_col": False}
@@ -198,7 +198,7 @@ _READERS: dict[str, Callable[[Path, FileOptions], TableFile]] = {
 def _named(frame: pd.DataFrame, names: Sequence[str], text: Callable[[str], pd.Series[Any]] | None = None) -> TableFile:
     """Return the columns under their ``names``, without those that have none."""
     kept = [number for number, name in enumerate(names) if name.strip()]
-    nameless = {f"column {number}": "it has no name" for number, name in enumerate(names) if not name.strip()}
+    nameless = {f"column {number}": "a column without a name" for number, name in enumerate(names) if not name.strip()}
     frame = frame.iloc[:, kept]
     frame.columns = [names[number] for number in kept]
     return TableFile(frame, nameless, text)

@@ -1,4 +1,4 @@
-"""A digest of data of any kind, the same in every process."""
+"""Digest of data of any type, the same in every process."""
 
 from __future__ import annotations
 

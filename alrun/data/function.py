@@ -1,4 +1,4 @@
-"""A simulator with a known answer, evaluated on a space-filling design."""
+"""Simulator with a known solution, evaluated on a space-filling design."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Function(ArraySource):
         _check_name(simulator, list(SIMULATORS), "simulator")
         _check_name(design, ["sobol", "lhs"], "design")
         if n_samples < 1:
-            raise fail(f"{n_samples} points are too few", "data.n_samples", "data.n_samples=2048")
+            raise fail(f"{n_samples} is too few points", "data.n_samples", "data.n_samples=2048")
         compute = SIMULATORS[simulator]
         dimension = len(compute.bounds)
         draw = sobol if design == "sobol" else latin_hypercube

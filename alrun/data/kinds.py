@@ -1,4 +1,4 @@
-"""Kinds of columns: what the values of one are, whatever dtype a reader gave it."""
+"""Kinds of columns, inferred from their values rather than from the dtype of the reader."""
 
 from __future__ import annotations
 
@@ -184,10 +184,8 @@ def _mark_hint(value: str) -> str:
 def _without(name: str, is_target: bool, as_text: bool = True) -> str:
     as_it_is = f"{listed_as('categorical', name)} takes it as text"
     if is_target:
-        return (
-            f"put it right in the file, or leave the row out; {as_it_is}" if as_text else "choose another data.target"
-        )
-    return f"put it right in the file; {as_it_is}; " * as_text + f"{listed_as('drop', name)} leaves it out"
+        return f"correct it in the file, or leave the row out; {as_it_is}" if as_text else "choose another data.target"
+    return f"correct it in the file; {as_it_is}; " * as_text + f"{listed_as('drop', name)} leaves it out"
 
 
 def listed_as(key: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Two interleaving half circles in the plane: a decision boundary that can be looked at."""
+"""Two interleaving half circles in the plane: a decision boundary that can be plotted."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Moons(ArraySource):
             DataError: Too few points, or negative noise.
         """
         if n_samples < 4:
-            raise fail(f"{n_samples} points are too few for two moons", "data.n_samples", "data.n_samples=2000")
+            raise fail(f"{n_samples} is too few points for two moons", "data.n_samples", "data.n_samples=2000")
         if not 0 <= noise < math.inf:
             raise fail(f"noise {noise} is not a standard deviation", "data.noise", "data.noise=0.2")
         outer = np.linspace(0, np.pi, n_samples // 2)

@@ -1,4 +1,4 @@
-"""Origins of columns: subtracted in float64 before values are rounded to float32, which would lose them."""
+"""Origins of columns, subtracted in float64 before rounding to float32 would lose the differences."""
 
 from __future__ import annotations
 

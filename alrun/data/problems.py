@@ -1,4 +1,4 @@
-"""Building blocks of the errors that data sources raise."""
+"""Helpers for the errors that data sources raise."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def existing_file(path: str, key: str, suffixes: tuple[str, ...]) -> Path:
     if len(os.fsencode(file.name)) > MOST_BYTES or "\0" in path:
         raise fail(f"{printable(file.name, 50)!r} cannot be the name of a file", key, f"at most {MOST_BYTES} bytes")
     if not file.parent.is_dir():
-        raise fail(f"there is no folder {str(file.parent)!r}", key, f"paths start from {Path.cwd()}")
+        raise fail(f"there is no folder {str(file.parent)!r}", key, f"relative paths start at {Path.cwd()}")
     if not file.exists():
         there = sorted(each.name for each in file.parent.iterdir() if each.name.lower().endswith(suffixes))
         close = nearest(file.name, there, 3) or there[:3]
@@ -43,7 +43,7 @@ def existing_file(path: str, key: str, suffixes: tuple[str, ...]) -> Path:
     if not file.is_file():
         raise fail(f"{str(file)!r} is a folder, not a file", key, f"give a file that ends in {' or '.join(suffixes)}")
     if not file.name.lower().endswith(suffixes):
-        raise fail(f"cannot tell what {file.name!r} is from its name", key, f"it should end in {', '.join(suffixes)}")
+        raise fail(f"the format of {file.name!r} is unknown", key, f"it should end in {', '.join(suffixes)}")
     return file
 
 

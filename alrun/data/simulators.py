@@ -1,4 +1,4 @@
-"""Simulators with a known answer: formulas in physical units, and the same as functions of the unit cube.
+"""Simulators with a known solution: formulas in physical units, and as functions of the unit cube.
 
 ``branin``, ``ishigami`` and ``borehole`` take inputs ``[n, d]`` in the unit cube and return ``[n]`` ``float64``: what
 the data source ``function`` labels its pool with, and what ``label=function`` can call on points that a query made up.

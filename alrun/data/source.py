@@ -1,4 +1,4 @@
-"""One immutable set of rows, in memory or memory-mapped: the base of every data source."""
+"""Base of the data sources: an immutable set of rows, in memory or memory-mapped."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class ArraySource:
         self._check_values()
         outside = self._labeled[(self._labeled < 0) | (self._labeled >= len(self))]
         if len(outside):
-            raise fail(f"there is no row {outside[0]} among {len(self)}", "data.labeled", "rows count from 0")
+            raise fail(f"there is no row {outside[0]}; the data have {len(self)}", "data.labeled", "rows count from 0")
         free = np.delete(self._strata(), np.unique(self._labeled))
         check_sizes(np.bincount(free, minlength=1), self.validation_size, self.test_size)
 
@@ -162,20 +162,20 @@ class ArraySource:
             if part.task is Task.CLASSIFICATION and part.num_outputs < 2:
                 raise fail(f"all rows are of one class of {part.name!r}: there is nothing to learn", "data", hint)
         if self.partial_labels and not self.spec.tasks:
-            what = "there is one task alone, so that a request cannot name one of several"
+            what = "labels by task need several tasks, and the data have only one"
             raise fail(what, "data.partial_labels", "data.partial_labels=false")
 
     def _check_values(self) -> None:
         for chunk in self._chunks():
             if (row := _first_bad_row(self._read(chunk))) is not None:
                 where = f"row {chunk.start + row}"
-                raise fail("an input is missing or not finite", where, "fill it in, or leave the row out")
+                raise fail("an input is missing, NaN or infinite", where, "fill it in, or leave the row out")
         wrong = ~self._targets.isfinite()
         if self.spec.task is Task.CLASSIFICATION:
             wrong |= (self._targets < 0) | (self._targets >= num_classes(self.spec))
         if wrong.any():
             row = int(wrong.nonzero()[0, 0])
-            raise fail("the target is missing, not finite, or no class of the data", f"row {row}", "leave the row out")
+            raise fail("the target is missing, not finite, or not a class", f"row {row}", "leave the row out")
 
 
 def flat(block: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Division of rows into training, validation and test: pure functions of the data's shape and the split stream."""
+"""Split of rows into training, validation and test: a pure function of sizes, classes and seed."""
 
 from __future__ import annotations
 
@@ -37,16 +37,14 @@ def check_sizes(counts: Integers, validation: float, test: float) -> tuple[int, 
     """Return the numbers of validation and test rows for strata of ``counts`` rows that may be held out.
 
     Raises:
-        DataError: A size makes no sense, or they do not leave one row of each class (of all, in regression) to train.
+        DataError: A size makes no sense, or they do not leave one row of each class (or of all, in a regression) to train on.
     """
     rows, present = int(counts.sum()), int((counts > 0).sum())
     sizes = resolve_size(validation, rows, "data.validation_size"), resolve_size(test, rows, "data.test_size")
     if sum(sizes) > rows - present or rows == 0:
         needed = "one row of each class" if present > 1 else "a row"
-        what = (
-            f"{rows} rows are too few: {sizes[0]} for validation and {sizes[1]} for test do not leave {needed} to train"
-        )
-        raise DataError(Problem(what, "data", "lower data.validation_size or data.test_size, or bring more rows"))
+        what = f"{rows} rows are too few: {sizes[0]} for validation and {sizes[1]} for test do not leave {needed}"
+        raise DataError(Problem(what, "data", "lower data.validation_size or data.test_size, or provide more rows"))
     return sizes
 
 

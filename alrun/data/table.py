@@ -1,4 +1,4 @@
-"""Your own table: a text, Arrow or Excel file with a target column, numbers and categories."""
+"""Table file (text, Arrow or Excel) with a target column, numbers and categories."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Table(ArraySource):
         frame, where = table.frame, str(file)
         targets = _listed(target)
         if not targets:
-            raise fail("names no column", "data.target", f"one of {', '.join(map(str, frame.columns))}")
+            raise fail("no column is named", "data.target", f"one of {', '.join(map(str, frame.columns))}")
         numeric, categorical = (names if names is None else _listed(names) for names in (numeric, categorical))
         columns = choose_columns(frame, targets, numeric, categorical, _listed(drop), where)
         values, described = _targets(table, targets, wanted, columns, categorical or (), where)
@@ -152,8 +152,8 @@ def _missing_target(table: TableFile, name: str, missing: npt.NDArray[np.int64],
     written = "" if table.text is None else str(table.text(name).fillna("").iloc[row])
     if written.strip():
         what = f"the target {name!r} is {written!r} in row {row}{more}, which is taken for a missing value"
-        return fail(what, where, "if that is the name of a class: data.na_values=[]; else leave such rows out")
-    return fail(f"the target {name!r} is missing in row {row}{more}", where, "leave such rows out of the file")
+        return fail(what, where, "if this is the name of a class: data.na_values=[]; otherwise leave such rows out")
+    return fail(f"the target {name!r} is missing in row {row}{more}", where, "remove these rows from the file")
 
 
 def _plain(column: pd.Series[Any], as_text: bool) -> npt.NDArray[Any]:

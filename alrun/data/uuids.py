@@ -47,7 +47,7 @@ class Names:
             if callable(make):
                 return make(uuid)
         raise StrategyError(
-            f"a new datum was chosen, {uuid!r}, and {type(self._dataset).__name__} has no from_uuid to make it again"
+            f"a new datum was chosen, {uuid!r}, but {type(self._dataset).__name__} has no from_uuid to rebuild it"
         )
 
     def new(self, request: Request) -> Any:

@@ -1,1 +1,1 @@
-"""Label strategies, one a file."""
+"""Label strategies, one per module."""

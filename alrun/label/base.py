@@ -1,4 +1,4 @@
-"""Base of the label strategies: requests are taken in batches, answers are made durable batch by batch."""
+"""Base of the label strategies: requests are answered, and answers made durable, in batches."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class BatchLabels(LabelStrategy):
         """
         problems = []
         if batch_size < 1:
-            problems.append(Problem(f"a batch cannot hold {batch_size} requests", "label.batch_size", "say e.g. 64"))
+            problems.append(Problem(f"batch_size must be at least 1, not {batch_size}", "label.batch_size", "e.g. 64"))
         if not cost >= 0:
-            problems.append(Problem(f"a cost cannot be {cost}", "label.cost", "say e.g. label.cost=1"))
+            problems.append(Problem(f"the cost must be at least 0, not {cost}", "label.cost", "label.cost=1"))
         if problems:
             raise ConfigError(problems)
         self.batch_size = batch_size
@@ -87,13 +87,13 @@ class BatchLabels(LabelStrategy):
                 items.append(queue_to_label.get())
             count = sum(_put(serialize_queue, part, self.strategy_name) for part in self.answers(items))
             if count != len(items):
-                raise StrategyError(f"{self.strategy_name} gave {count} answers to {len(items)} requests")
+                raise StrategyError(f"{self.strategy_name} returned {count} answers to {len(items)} requests")
 
 
 def _put(queue: AbstractQueue[Any], annotations: Iterable[Annotation], author: str) -> int:
     """Put ``annotations`` in ``queue``, those of an iterator as it makes them; return how many requests they answer."""
     if not isinstance(annotations, Iterable):
-        raise StrategyError(f"{author} gave {annotations!r:.80} in place of annotations")
+        raise StrategyError(f"{author} returned {annotations!r:.80} instead of annotations")
     count = 0
 
     def counted() -> Iterator[Annotation]:

@@ -56,9 +56,9 @@ class Function(BatchLabels):
         super().__init__(batch_size, cost)
         if not callable(function):
             hint = "say label.function._target_=my_pkg.my_function"
-            raise ConfigError(Problem(f"{function!r} is no function", "label.function", hint))
+            raise ConfigError(Problem(f"{function!r} is not callable", "label.function", hint))
         if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-            raise ConfigError(Problem(f"{retries!r} is not a number of retries", "label.retries", "0, 1, 2 …"))
+            raise ConfigError(Problem(f"{retries!r} is not a whole number of at least 0", "label.retries", "0, 1, 2 …"))
         self.function = function
         self.retries = retries
         self.annotator = name or function_name(function)
@@ -97,7 +97,7 @@ class Function(BatchLabels):
             yield [self._failed(item, reason) for item in items]
             return
         cost = len(items) * self.cost
-        self.logger.warning("evaluation of %d points raised %s; charged %g, tried again", len(items), reason, cost)
+        self.logger.warning("evaluation of %d points raised %s; charged %g, trying again", len(items), reason, cost)
         yield self._rejected(items, reason)
         if alone:
             for item in items:

@@ -1,4 +1,4 @@
-"""The data set's own labels, with errors."""
+"""Labels of the data set with random errors."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def _checked_confusion(confusion: list[list[float]], num_classes: int | None) ->
     size = len(confusion)
     where = "label.confusion"
     if any(len(row) != size for row in confusion) or num_classes not in (None, size):
-        raise ConfigError(Problem(f"must be {num_classes or size} rows of as many numbers", where, "one row per class"))
+        raise ConfigError(Problem(f"must be a square matrix of {num_classes or size} rows", where, "one row per class"))
     matrix = torch.tensor(confusion, dtype=torch.float64)
     if not bool((matrix >= 0).all()) or not torch.allclose(matrix.sum(dim=1), torch.ones(size, dtype=torch.float64)):
-        raise ConfigError(Problem("every row must be probabilities that sum to 1", where, "P(given | true)"))
+        raise ConfigError(Problem("every row must contain probabilities that sum to 1", where, "P(given | true)"))
     return matrix
 
 
@@ -73,13 +73,13 @@ class NoisyOracle(Oracle):
         """Check the noise against the task, as far as that is known."""
         super().__init__(cost, batch_size)
         if not 0 <= flip_rate <= 1:
-            raise ConfigError(Problem(f"{flip_rate} is no probability", "label.flip_rate", "a number from 0 to 1"))
+            raise ConfigError(Problem(f"{flip_rate} is not a probability", "label.flip_rate", "a number from 0 to 1"))
         if sigma is not None and not sigma >= 0:
-            raise ConfigError(Problem(f"{sigma} is no standard deviation", "label.sigma", "zero or more"))
+            raise ConfigError(Problem(f"{sigma} is not a standard deviation", "label.sigma", "zero or more"))
         if sigma is None and spec is not None and spec.task is Task.REGRESSION:
-            raise ConfigError(Problem("a regression needs the size of the error", "label.sigma", "say label.sigma=0.1"))
+            raise ConfigError(Problem("sigma is needed for a regression", "label.sigma", "say label.sigma=0.1"))
         if confusion is not None and spec is not None and spec.tasks:
-            raise ConfigError(Problem("several tasks have no one matrix", "label.confusion", "label.flip_rate=0.1"))
+            raise ConfigError(Problem("not defined for several tasks", "label.confusion", "label.flip_rate=0.1"))
         classes = spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else None
         self.confusion = None if confusion is None else _checked_confusion(confusion, classes)
         self.flip_rate = flip_rate

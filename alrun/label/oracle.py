@@ -1,4 +1,4 @@
-"""The data set's own labels."""
+"""Labels of the data set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alrun.label.base import BatchLabels, plain_targets
 
 __all__ = ["Oracle"]
 
-_NEW_POINT = "the data set holds no label for a new point"
+_NEW_POINT = "the data set has no label for a new point"
 
 
 class Oracle(BatchLabels):

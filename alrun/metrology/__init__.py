@@ -1,1 +1,1 @@
-"""Metrology strategies, one a file."""
+"""Metrology strategies, one per module."""

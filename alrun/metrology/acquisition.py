@@ -1,4 +1,4 @@
-"""Measures of the last query step: balance, scores and spread."""
+"""Metrics of the last query step: class balance, scores and spread."""
 
 from __future__ import annotations
 

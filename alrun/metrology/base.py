@@ -1,4 +1,4 @@
-"""Base of the metrology strategies: the record, its files, and the stream of predictions to measure."""
+"""Base of the metrology strategies: records, their files, and the stream of predictions to measure."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ class Metrology(MetrologyStrategy):
             stop = start + len(prediction.indices)
             if not bool(torch.isfinite(prediction.outputs).all()):
                 raise StrategyError(
-                    f"the learner's outputs on the {len(pool)} rows to measure are not finite: training has diverged"
-                    "\n    → a smaller learning rate: learner.optimizer.lr=1e-4"
+                    f"the learner's outputs on the {len(pool)} measured rows are not finite: training has diverged"
+                    "\n    → lower the learning rate: learner.optimizer.lr=1e-4"
                 )
             yield prediction, pool.targets(torch.arange(start, stop))
             start = stop

@@ -1,4 +1,4 @@
-"""Measures of a classifier: accuracy, calibration and confidence."""
+"""Metrics of a classifier: accuracy, calibration and confidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures of a regression: errors, and whether they agree with the predicted variance."""
+"""Metrics of a regression: errors, and their agreement with the predicted variance."""
 
 from __future__ import annotations
 

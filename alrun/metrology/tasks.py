@@ -1,4 +1,4 @@
-"""Values of several tasks: one record per task, and their mean."""
+"""Metrics of several tasks: one record per task, and the mean."""
 
 from __future__ import annotations
 

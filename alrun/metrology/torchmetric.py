@@ -60,7 +60,7 @@ class TorchMetric(Metrology):
     def __init__(self, metric: Any, name: str, spec: TaskSpec | None = None) -> None:
         super().__init__()
         if spec is None:
-            what = "the data do not say what they are (no spec), so nothing can be fed to a torchmetrics metric"
+            what = "the data have no spec, so that a torchmetrics metric cannot be fed"
             raise ConfigError(Problem(what, f"metrology.{name}"))
         self._name, self._spec = name, spec
         parts: Sequence[TaskSpec | TaskPart] = spec.tasks or (spec,)
@@ -136,7 +136,7 @@ def _fitting(metric: Any, part: TaskSpec | TaskPart, name: str) -> tuple[Feed, d
 
 def _hint(name: str, part: TaskSpec | TaskPart) -> str:
     if part.task is Task.CLASSIFICATION:
-        return f"a metric for {part.num_outputs} classes, e.g. metrology.{name}.num_classes={part.num_outputs}"
+        return f"use a metric for {part.num_outputs} classes, e.g. metrology.{name}.num_classes={part.num_outputs}"
     return f"metrology.{name}._target_=torchmetrics.MeanSquaredError"
 
 

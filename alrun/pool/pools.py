@@ -28,7 +28,7 @@ def pools(source: Source, seeds: Seeds, *, by_task: bool | None = None, sell_val
     """
     by_task = sells_tasks(source) if by_task is None else by_task
     if by_task and not source.spec.tasks:
-        what = "there is one task alone, so that a request cannot name one of several"
+        what = "labels by task need several tasks, and the data have only one"
         raise DataError(Problem(what, "data.partial_labels", "data.partial_labels=false"))
     split = source.split(seeds)
     status = StatusTable(source.spec, split, len(source), by_task=by_task, sell_validation=sell_validation)

@@ -24,7 +24,11 @@ def checked_max_samples(max_samples: int) -> int:
     """Return ``max_samples``, or raise ``ConfigError`` when it is not a count."""
     if isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 0:
         raise ConfigError(
-            Problem(f"max_samples must be a count, not {max_samples!r}", "query", "say e.g. query_size=10")
+            Problem(
+                f"max_samples must be a whole number of at least 0, not {max_samples!r}",
+                "query",
+                "for example query_size=10",
+            )
         )
     return max_samples
 

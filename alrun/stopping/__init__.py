@@ -1,1 +1,1 @@
-"""Stopping criteria, one a file."""
+"""Stopping criteria, one per module."""

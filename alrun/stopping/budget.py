@@ -1,4 +1,4 @@
-"""Stop when the labels are spent."""
+"""Stop when the budget of labels is spent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Budget:
     def __init__(self, labels: int) -> None:
         """Allow ``labels`` labels."""
         if labels < 0:
-            raise ConfigError(Problem(f"a budget cannot be negative: {labels}", "budget", "say e.g. budget=200"))
+            raise ConfigError(Problem(f"a budget cannot be negative: {labels}", "budget", "for example budget=200"))
         self.labels = labels
 
     def __call__(self, progress: Progress) -> str | None:

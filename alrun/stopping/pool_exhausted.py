@@ -1,4 +1,4 @@
-"""Stop when nothing is left to label."""
+"""Stop when the unlabeled pool is empty."""
 
 from __future__ import annotations
 

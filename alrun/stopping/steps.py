@@ -21,7 +21,7 @@ class Steps:
     def __init__(self, max_steps: int | None = None) -> None:
         """Allow ``max_steps`` rounds."""
         if max_steps is not None and max_steps < 0:
-            raise ConfigError(Problem(f"steps cannot be negative: {max_steps}", "max_steps", "say e.g. max_steps=10"))
+            raise ConfigError(Problem(f"max_steps cannot be negative: {max_steps}", "max_steps", "e.g. max_steps=10"))
         self.max_steps = max_steps
 
     def __call__(self, progress: Progress) -> str | None:

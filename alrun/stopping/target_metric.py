@@ -1,4 +1,4 @@
-"""Stop when a metric is good enough."""
+"""Stop when a metric reaches a target."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ class TargetMetric:
     def __init__(self, monitor: str, value: float, mode: str = "max") -> None:
         """Wait until ``monitor`` reaches ``value``."""
         if mode not in ("max", "min"):
-            hint = "say stopping.target_metric.mode=max or =min"
+            hint = "stopping.target_metric.mode=max or stopping.target_metric.mode=min"
             raise ConfigError(Problem(f"unknown mode {mode!r}", "stopping.target_metric.mode", hint))
         if math.isnan(value):
-            raise ConfigError(Problem("NaN is never reached", "stopping.target_metric.value", "give a number"))
+            raise ConfigError(
+                Problem("it cannot be NaN", "stopping.target_metric.value", "stopping.target_metric.value=0.9")
+            )
         self.monitor = monitor
         self.value = value
         self.mode = mode

@@ -1,4 +1,4 @@
-"""Stop when the time is up."""
+"""Stop after a given working time."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class WallClock:
         """Allow ``minutes`` and ``seconds`` together."""
         self.seconds = 60.0 * minutes + seconds
         if not self.seconds > 0:
-            hint = "say e.g. stopping.wall_clock.minutes=30"
-            raise ConfigError(Problem(f"no time given: {self.seconds} s", "stopping.wall_clock", hint))
+            hint = "for example stopping.wall_clock.minutes=30"
+            raise ConfigError(Problem(f"the time must be positive, not {self.seconds} s", "stopping.wall_clock", hint))
 
     def __call__(self, progress: Progress) -> str | None:
         """Stop at that much elapsed time or more."""

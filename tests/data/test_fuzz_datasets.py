@@ -87,7 +87,7 @@ def assert_named(label: str, text: str) -> None:
     named = {"one-hot": "one-hot", "from one": "y - 1", "text": "text", "bytes": "text", "dict": "dict"}
     assert label in OTHERS, text
     assert "regression" not in text
-    assert named.get(label, "no class from 0") in text
+    assert named.get(label, "not a class from 0") in text
 
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 100, suppress_health_check=list(HealthCheck))

@@ -146,7 +146,7 @@ def assert_named(case: dict[str, Any], trap: str, text: str) -> None:
         "sep": "data.sep=",
         "encoding": "data.encoding=",
     }
-    assert (trap in reasons and reasons[trap] in text) or (not used and "no column is left" in text), text
+    assert (trap in reasons and reasons[trap] in text) or (not used and "no feature column is left" in text), text
 
 
 def check(case: dict[str, Any], source: Table, trap: str) -> None:

@@ -132,7 +132,7 @@ def test_whole_rows_are_labelled_where_nothing_else_is_said() -> None:
 
 
 def test_partial_labels_need_several_tasks() -> None:
-    with pytest.raises(DataError, match="one task alone"):
+    with pytest.raises(DataError, match="only one"):
         ArraySource(torch.rand(9, 2), torch.arange(9) % 3, TaskSpec(Task.CLASSIFICATION, (2,), 3), partial_labels=True)
 
 

@@ -170,7 +170,7 @@ def test_an_identifier_is_not_taken_for_a_category(tmp_path: Path) -> None:
 
 
 def test_a_table_without_features_is_refused(tmp_path: Path) -> None:
-    assert "no column is left" in problems(write(frame()[["label"]], tmp_path))
+    assert "no feature column is left" in problems(write(frame()[["label"]], tmp_path))
 
 
 def test_too_few_rows_are_refused(tmp_path: Path) -> None:

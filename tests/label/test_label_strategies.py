@@ -202,10 +202,10 @@ def test_function_of_classes_gives_ints_and_fails_others(tmp_path: Path) -> None
 
 
 def test_function_must_be_one() -> None:
-    with pytest.raises(ConfigError, match="is no function"):
+    with pytest.raises(ConfigError, match="is not callable"):
         Function("branin")  # type: ignore[arg-type]
     for retries in (-1, True, 1.5):
-        with pytest.raises(ConfigError, match="not a number of retries"):
+        with pytest.raises(ConfigError, match="not a whole number of at least 0"):
             Function(response, retries=retries)  # type: ignore[arg-type]
 
 

@@ -149,7 +149,7 @@ def test_strategies_of_one_class_keep_records_of_their_own(make_driver: MakeDriv
         (classification.MulticlassF1Score(3), DIGITS, "num_classes=10"),
         (classification.BinaryF1Score(), DIGITS, "does not take predictions"),
         (classification.MulticlassF1Score(3), DIABETES, "of this regression"),
-        (torchmetrics.MeanSquaredError(), None, "do not say what they are"),
+        (torchmetrics.MeanSquaredError(), None, "have no spec"),
     ],
 )
 def test_a_metric_that_does_not_fit_is_refused_when_built(metric: Any, spec: TaskSpec | None, told: str) -> None:
