@@ -1,1 +1,1 @@
-"""Compose, check, allow: everything about configs before anything is built."""
+"""Configs: composed, checked, and limited to trusted names, before anything is built."""

@@ -1,4 +1,4 @@
-"""A config with the objects that it names: what is checked, and what is built from."""
+"""Bound config: a config with the objects that its ``_target_``s name; checked first, then built from."""
 
 from __future__ import annotations
 
@@ -142,13 +142,13 @@ def _setting_problems(node: Mapping[Any, Any], where: str) -> Iterator[Problem]:
     """Yield settings that are not offered; arguments are always built first, and containers always plain."""
     for key in node:
         if not isinstance(key, str):
-            yield Problem(f"{key!r} is not the name of an argument", where, "a key of a node with a _target_ is text")
+            yield Problem(f"{key!r} is not an argument name", where, "keys next to a _target_ must be text")
     if not isinstance(node.get("_partial_", False), bool):
         yield Problem(f"{node['_partial_']!r} is not true or false", _key(where, "_partial_"), "_partial_: true")
     if not isinstance(node.get("_args_", []), list | tuple):
         yield Problem(f"{node['_args_']!r} is not a list", _key(where, "_args_"), "_args_: [first, second]")
     if node.get("_recursive_", True) is not True:
-        what = "a _target_ inside another is always built first"
+        what = "nested _target_s are always built first"
         yield Problem(what, _key(where, "_recursive_"), f"~{_key(where, '_recursive_')}")
     if node.get("_convert_", "all") not in PLAIN:
         what = "arguments are always plain lists and dicts"

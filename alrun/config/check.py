@@ -1,4 +1,4 @@
-"""Everything that can be known of a config before anything is built."""
+"""Checks of a config that need nothing to be built."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Overrides to a config, through Hydra, with every problem said at once."""
+"""Composition of configs from overrides, through Hydra, with all problems reported at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compositions kept for the process: a choice of options, to which values are then applied.
+"""Cache of compositions: one per choice of options, to which values are then applied.
 
 Of the time that Hydra takes for a config, nine tenths go into the defaults list and into merging the options; both
 depend on the options alone. So these are composed once, and each config begins with a copy, as long as the folders

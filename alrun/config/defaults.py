@@ -1,4 +1,4 @@
-"""Defaults of the settings as a config that Hydra composes on: ``settings``, first in the list of ``config.yaml``."""
+"""Defaults of the settings as the config ``settings``, the first in the defaults list of ``config.yaml``."""
 
 from __future__ import annotations
 

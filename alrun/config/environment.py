@@ -1,4 +1,4 @@
-"""Environment variables in configs: secrets, whose values count for nothing, and values that say that they count.
+"""Environment variables in configs: secrets, which are not part of the identity, and values that are.
 
 ``${oc.env:TOKEN}`` is taken for a secret or a place: the experiment is the same whatever it holds, so its identity, the
 run directory and every message have the reference itself. ``${alrun.env:RATE}`` counts: its value is part of the

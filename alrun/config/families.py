@@ -1,4 +1,4 @@
-"""Library classes that alrun offers, by kind: such as neither load, fetch, run nor import anything.
+"""Library classes that configs may name without trust: none of them loads, fetches, runs or imports anything.
 
 What writes does so below its ``location``, which is in the run directory. ``tests/security`` goes through the arguments
 and the code of all of them.

@@ -1,4 +1,4 @@
-"""Hydra's config loader, kept to the folders that it was given and to the resolvers that are offered."""
+"""Hydra's config loader, confined to the given folders and the allowed resolvers."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def search_path(config_dir: Path | None) -> ConfigSearchPath:
         raise ConfigError(Problem("no such folder", f"--config-dir {config_dir}", "--config-dir DIR"))
     for name in (CONFIG_NAME, defaults.NAME):
         if (config_dir / f"{name}.yaml").exists():
-            what = f"{name}.yaml would take the place of alrun's own"
-            hint = "put what it says in experiment/mine.yaml and add experiment=mine"
+            what = f"{name}.yaml would replace alrun's own"
+            hint = "move its content to experiment/mine.yaml and add experiment=mine"
             raise ConfigError(Problem(what, f"--config-dir {config_dir}", hint))
     own = SearchPathQuery(provider="schema")
     path.prepend("command-line", f"file://{config_dir.resolve()}", anchor=own)

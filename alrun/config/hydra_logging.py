@@ -8,7 +8,7 @@ from alrun.config.shapes import Check, each, either, empty, flag, integer, keys,
 
 __all__ = ["logging_check"]
 
-HINT = "hydra/job_logging=default logs to a file and the terminal, none to nowhere"
+HINT = "hydra/job_logging=default or hydra/job_logging=none"
 NAME = r"[\w.-]{0,100}"
 LEVEL = either(integer, one_of("CRITICAL", "ERROR", "WARNING", "WARN", "INFO", "DEBUG", "NOTSET"))
 #: The handlers that neither run, send nor pickle anything, with what is theirs alone.
@@ -39,7 +39,7 @@ def logging_check(log_file: Check) -> Check:
         {
             "version": one_of(1),
             "formatters": each(keys(formatter, HINT)),
-            "filters": empty("filters of log records are not taken from a config", HINT),
+            "filters": empty("filters of log records are not supported in a config", HINT),
             "handlers": each(keys({**common, **special, **file}, HINT)),
             "loggers": each(logger, key=NAME),
             "root": logger,

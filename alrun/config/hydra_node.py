@@ -1,4 +1,4 @@
-"""Hydra's own node, checked after it is resolved and before Hydra acts on it: a table of its keys.
+"""Checks of Hydra's own node, after it is resolved and before Hydra acts on it: a table of its keys.
 
 Hydra builds objects from this node, sets environment variables from it and opens files that it names. What Hydra is
 given afterwards is made from the plain values that were checked here; nothing in them is resolved again.
@@ -80,7 +80,7 @@ def _variables(value: Any, where: str) -> Iterator[Problem]:
     given = value if isinstance(value, Mapping) else dict.fromkeys(value or (), "")
     for name, setting in given.items():
         if name not in ENVIRONMENT:
-            what = f"the environment variable {name!r} is not one that a config may set"
+            what = f"a config may not set the environment variable {name!r}"
             yield Problem(
                 what,
                 f"{where}.{name}",
@@ -108,7 +108,7 @@ def _job() -> Check:
     return keys(
         {
             "name": NAME,
-            "chdir": empty("alrun stays in its working directory", "leave it false"),
+            "chdir": empty("alrun does not change its working directory", "leave it false"),
             "override_dirname": _anything,
             "id": text(r"\?\?\?", "left to Hydra"),
             "num": text(r"\?\?\?", "left to Hydra"),
@@ -154,7 +154,7 @@ def hydra_problems(hydra: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
     for where, value in _unresolved({key: item for key, item in hydra.items() if key not in UNUSED}):
         if where == "hydra.sweep.subdir":
             continue
-        yield Problem(f"{value!r} looks like an interpolation, and would be resolved again", where, "write the value")
+        yield Problem(f"{value!r} looks like an interpolation, which would be resolved again", where, "write the value")
 
 
 def _subdir_problems(sweep: Mapping[str, Any], inside: Check) -> Iterator[Problem]:

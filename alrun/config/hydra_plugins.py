@@ -1,4 +1,4 @@
-"""The launchers and sweepers that Hydra may be told to use: each by its exact name, with what its arguments may be.
+"""Launchers and sweepers that Hydra may use: an allowlist of exact names and argument values.
 
 An argument that runs something (a set-up script, an interpreter, a function by name), or that leads results to another
 machine, is in no table. What a plugin needs of that is given where alrun is started: its environment, its own files.
@@ -17,7 +17,7 @@ from alrun.core.errors import Problem
 __all__ = ["plugin_problems"]
 
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
-HINT = "alrun passes this on only where it cannot run anything; set it in the environment that alrun is started in"
+HINT = "this could run other programs: set it in the environment in which alrun is started"
 #: One value of a batch script's header; a line break would begin a command.
 WORD = text(r"[\w.,:=@%+/\[\]*&|()-]{0,200}", "one plain word")
 SCALAR = either(number, flag, worded)
@@ -42,7 +42,7 @@ def _from_environment(variable: str, default: Any) -> Check:
     def check(value: Any, where: str) -> Iterator[Problem]:
         wanted = os.environ.get(variable, default)
         if value is not None and str(value) != str(wanted):
-            yield Problem(f"{value!r} is another machine's", where, f"export {variable}={value}")
+            yield Problem(f"{value!r} is on another machine", where, f"export {variable}={value}")
 
     return check
 

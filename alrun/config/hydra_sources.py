@@ -1,4 +1,4 @@
-"""The folders that configs are read from: nothing outside them, and what was asked of them noted."""
+"""Config folders: nothing outside them is read, and every lookup is recorded for the cache."""
 
 from __future__ import annotations
 

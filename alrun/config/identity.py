@@ -1,4 +1,4 @@
-"""The identity of an experiment: what makes two runs the same.
+"""Identity of an experiment: a hash of everything in its config that can change a result.
 
 This is the one place that says which keys cannot change a result. Everything else is part of the identity, of secrets
 (``${oc.env:…}``) the reference in place of the value.
@@ -116,5 +116,5 @@ def secret_problems(described: Mapping[str, Any]) -> Iterator[Problem]:
     targets = {f"{where}._target_": node["_target_"] for _, where, node in iterate_targets(described)}
     for key, value in (knobs | targets).items():
         if isinstance(value, str) and names_secrets(value):
-            what = f"changes results, and {SECRET} is for what does not: secrets and places"
+            what = f"changes results, while {SECRET} is only for secrets and places"
             yield Problem(what, key, f"'{key}={value.replace(SECRET, COUNTING)}'")

@@ -1,4 +1,4 @@
-"""Values put in place in a config that Hydra has composed once: how jobs differ that chose the same options."""
+"""Values set in a config that Hydra has composed once: the difference between jobs with the same options."""
 
 from __future__ import annotations
 

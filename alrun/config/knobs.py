@@ -1,4 +1,4 @@
-"""Checks of settings: types, bounds and choices of knobs, keys that there are not, parts that name nothing."""
+"""Checks of settings: types, bounds and choices of knobs, unknown keys, and parts without a ``_target_``."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _part_problems(where: str, value: Any, part: Part) -> Iterator[Problem]:
     if part.several:
         nodes = {f"{where}.{name}": node for name, node in value.items()} if isinstance(value, Mapping) else {}
         if not nodes:
-            yield Problem(f"'{where}' names no strategy", "", f"choose one: alrun ls {group}")
+            yield Problem(f"'{where}' has no strategy", "", f"choose one: alrun ls {group}")
     for key, node in nodes.items():
         if isinstance(node, Mapping) and "_target_" in node:
             continue

@@ -1,4 +1,4 @@
-"""Families of library classes that a config may name: where a library exports them, and of which base they are."""
+"""Families of library classes that a config may name: the modules that export them, and their base class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of callback and logger nodes: the keys that any of them may have, and the classes that can be one."""
+"""Checks of callback and logger nodes: keys that all of them may have, and classes that listen to events."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def on_error_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
 
 def deaf(kind: type, where: str) -> Problem:
     """Return the problem of a class that listens to no event: a Lightning callback, or a misspelt method."""
-    what = f"{kind.__name__} is not an alrun callback: it listens to no event, not even on_run_started"
+    what = f"{kind.__name__} is not an alrun callback: it has no method for any event"
     if any(base.__module__.startswith(("lightning.", "pytorch_lightning.")) for base in kind.__mro__):
         return Problem(
-            what, f"{where}._target_", "Lightning's own go here: training=trainer training.loop.callbacks=[…]"
+            what, f"{where}._target_", "for Lightning callbacks: training=trainer training.loop.callbacks=[…]"
         )
     tried = [name for name in dir(kind) if name.startswith("on_") and name not in (*HOOKS, "on_error")]
     hint = did_you_mean(tried[0], HOOKS) if tried else f"give it one of {', '.join(HOOKS[:4])} …"

@@ -1,4 +1,4 @@
-"""Paths in the arguments of library objects that write: always below the run directory."""
+"""Paths in the arguments of library objects that write files, which are confined to the run directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects by the names that a slot takes: looked up in what it offers, or why there is none."""
+"""Lookup of a ``_target_`` among the objects that its slot accepts, or the reason why it is refused."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _kind_problem(loaded: Any, slot: Slot, where: str) -> Problem | None:
         return None
     if lacking[0] in HOOKS:
         return deaf(loaded, where.removesuffix("._target_"))
-    what = f"{loaded.__name__} is no {slot.noun}: it has no {' and no '.join(lacking)}"
+    what = f"{loaded.__name__} is not a {slot.noun}: it has no {' and no '.join(lacking)}"
     return Problem(what, where, f"see: alrun ls {slot.place.split('.')[0]}")
 
 
@@ -131,14 +131,14 @@ def _unknown(target: str, slot: Slot, where: str) -> Problem:
         return Problem(f"{target} is a module, not a class", where, hint)
     families = [family for family in slot.families if family.knows(target)]
     if any(family.exports(target) for family in families):
-        what = f"_target_ {target!r} is not trusted: alrun does not confine what it reads and writes"
-        return Problem(what, where, f"where you trust that very class: --trust {target}")
+        what = f"_target_ {target!r} is not trusted: it may read and write anywhere"
+        return Problem(what, where, f"if you trust this class: --trust {target}")
     valid = [name for family in families for name in family.official()] or list(_of_alrun(slot))
     near = did_you_mean(target, valid)
     hint = near if near.startswith("did") else _advice(target, slot, where)
     module, _, name = target.rpartition(".")
     if families and name[0].isupper() and not any(module in family.modules for family in families):
-        hint += f" Or, where you trust that very class: --trust {target}"
+        hint += f" Or, if you trust this class: --trust {target}"
     return Problem(f"_target_ {target!r} is not trusted: there is no such {slot.noun}", where, hint)
 
 
@@ -147,7 +147,7 @@ def _advice(target: str, slot: Slot, where: str) -> str:
     if package not in WHOLLY:
         return f"if you wrote or read it: --trust {package}"
     if not slot.place:
-        return "nothing is built here"
+        return "no object can be built here"
     place = where.removesuffix("._target_").rpartition("[")[0] or where.removesuffix("._target_")
     article = "an" if slot.noun[0].lower() in "aeiou" else "a"
     takes = f"{place} takes {article} {slot.noun}: {slot.example}"

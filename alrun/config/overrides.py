@@ -1,4 +1,4 @@
-"""The words of a command line: do their groups, options and keys exist?"""
+"""Overrides of a command line: parsed, and checked for unknown groups, options and keys."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Choices:
         key, valid = override.key, self.options(override.key)
         for chosen in _chosen(override):
             if chosen is None:
-                hint = f"{key}=… is one of: {', '.join(valid)}; where several may be, {key}=[] is none"
+                hint = f"{key}=… is one of: {', '.join(valid)}; or {key}=[] for none, in groups that take several"
                 yield Problem(f"{key}=null chooses nothing", "", hint)
                 continue
             for option in chosen:
@@ -140,7 +140,7 @@ class Choices:
                     hint = did_you_mean(option, valid, prefix=f"{key}=", most=None)
                     yield Problem(f"{key} has no option {option!r}", "", hint)
                 elif chosen.count(option) > 1:
-                    yield Problem(f"{key} has {option!r} more than once", "", f"{key}={option}")
+                    yield Problem(f"{key} lists {option!r} more than once", "", f"{key}={option}")
                     break
 
 

@@ -1,4 +1,4 @@
-"""Path of the config groups: in the wheel beside the package's code, in a checkout beside the package."""
+"""Path of the config groups: inside the installed package, or next to the package in a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes whose ``_target_`` the command line gives: what the new one does not take of the old goes."""
+"""Nodes whose ``_target_`` the command line replaces: arguments that the new class does not take are dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The resolvers that a config may use: an allowlist that holds wherever its text comes from.
+"""Allowlist of the OmegaConf resolvers that a config may use, wherever its text comes from.
 
 ``${oc.env:HOME}`` in a config calls the resolver ``oc.env``. OmegaConf keeps all resolvers in one table, which Hydra
 and installed packages add to; ``only`` puts another table in its place for as long as a config is composed or resolved,
@@ -68,6 +68,6 @@ def problem_of(error: Exception, where: str = "") -> Problem:
     if name:
         offered = ", ".join(f"${{{resolver}:…}}" for resolver in OFFERED)
         return Problem(
-            f"the resolver {name[1]!r} is not offered to configs", key, f"write the value; offered: {offered}"
+            f"the resolver {name[1]!r} is not allowed in configs", key, f"write the value; allowed: {offered}"
         )
     return Problem(text, key, f"{key}=…" if "mandatory" in text else "")

@@ -1,4 +1,4 @@
-"""The values that references to the environment stand for, kept out of whatever is said or written."""
+"""Secrets from the environment, whose values are kept out of messages and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of plain values against tables: a key that no table names is a problem, and so is an unfit value."""
+"""Checks of plain values against tables of allowed keys and values."""
 
 from __future__ import annotations
 

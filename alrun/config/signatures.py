@@ -1,4 +1,4 @@
-"""Arguments of config nodes against the signatures of what they name, without building anything."""
+"""Checks of the arguments of config nodes against the signatures of their targets; builds nothing."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def signature_problems(target: Any, node: Mapping[str, Any], where: str) -> Iter
     own = str(getattr(target, "__module__", "")).split(".")[0] == "alrun"
     for key, value in given.items():
         if own and key in INJECTED:
-            yield Problem(f"alrun itself fills in {key!r}", f"{where}.{key}", f"leave out {where}.{key}")
+            yield Problem(f"{key!r} is filled in by alrun", f"{where}.{key}", f"leave out {where}.{key}")
         elif key in named:
             yield from _type_problems(named[key], value, f"{where}.{key}")
         elif not takes_any:

@@ -1,4 +1,4 @@
-"""Slots: the places of a config where something is built, each with what it takes. What no slot takes is not built."""
+"""Slots: the places of a config where objects are built, each with the kinds that it accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stored config of a run, which may have come from elsewhere: read within limits, before and after resolving."""
+"""Stored config of a run, which may have come from elsewhere: read within limits of size and depth."""
 
 from __future__ import annotations
 

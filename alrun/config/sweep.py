@@ -1,4 +1,4 @@
-"""The jobs of a sweep: their words, and their configs, each in a fraction of the time that Hydra takes for one."""
+"""Jobs of a sweep: their overrides and their configs, composed in a fraction of Hydra's time."""
 
 from __future__ import annotations
 

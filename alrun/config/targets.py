@@ -1,4 +1,4 @@
-"""Names that a user trusts beyond the slots: packages, modules and single classes, from ``--trust`` and plugins."""
+"""Trusted names beyond the slots: packages, modules and single classes, from ``--trust`` and plugins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["NAME", "Trust", "below", "is_public"]
 
 ENTRY_POINTS = "alrun.plugins"
 NAME = re.compile(r"\w+(\.\w+)+")
-OWN = "name what the trusted package itself defines"
+OWN = "name a class that the trusted package itself defines"
 #: What can do anything: trusted class by class, never as a whole.
 WHOLLY = frozenset(
     {

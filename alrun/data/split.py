@@ -37,7 +37,7 @@ def check_sizes(counts: Integers, validation: float, test: float) -> tuple[int, 
     """Return the numbers of validation and test rows for strata of ``counts`` rows that may be held out.
 
     Raises:
-        DataError: A size makes no sense, or they do not leave one row of each class (or of all, in a regression) to train on.
+        DataError: A size makes no sense, or they do not leave one training row of each class (or one in a regression).
     """
     rows, present = int(counts.sum()), int((counts > 0).sum())
     sizes = resolve_size(validation, rows, "data.validation_size"), resolve_size(test, rows, "data.test_size")

@@ -27,7 +27,7 @@ def checked_max_samples(max_samples: int) -> int:
             Problem(
                 f"max_samples must be a whole number of at least 0, not {max_samples!r}",
                 "query",
-                "for example query_size=10",
+                "e.g. query_size=10",
             )
         )
     return max_samples

@@ -1,1 +1,1 @@
-"""Resolved config to objects to driver; run identity, lock, resume."""
+"""Runner: from a resolved config to objects and a driver; run directory, lock and resume."""

@@ -1,4 +1,4 @@
-"""The numbers of all algorithms that an experiment is made of, by config key."""
+"""Algorithm numbers of all parts of an experiment, by config key."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ def algorithm_problems(stored: Mapping[str, Any], now: Mapping[str, int], hint: 
     for key in sorted({*stored, *now}):
         before, after = stored.get(key, FIRST), now.get(key, FIRST)
         if before != after:
-            what = f"the run was begun with algorithm {before}, this alrun has algorithm {after}: other results"
+            what = f"the run started with algorithm {before}; this alrun has algorithm {after}, with other results"
             yield Problem(what, key, hint)

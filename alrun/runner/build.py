@@ -1,4 +1,4 @@
-"""A checked config to objects."""
+"""Builder: a checked config to objects."""
 
 from __future__ import annotations
 
@@ -122,12 +122,12 @@ class Builder:
         """Raise ``ConfigError`` where labels of validation rows cannot be bought."""
         key = "validation_from_budget"
         if not is_source(self.data):
-            what = f"{type(self.data).__name__} does not sell labels of its validation rows"
+            what = f"{type(self.data).__name__} does not support buying labels of validation rows"
             raise ConfigError(Problem(what, key, "validation_from_budget=false"))
         if not sells_validation(made.unlabeled):
             raise ConfigError(Problem("there are no validation rows to buy labels of", key, "data.validation_size=0.1"))
         if len(made.training) == 0 and self._config["initial_size"] < 2:
-            what = "one label cannot be divided between training and validation"
+            what = "one label per step cannot be divided between training and validation"
             raise ConfigError(Problem(what, "initial_size", "initial_size=2"))
 
     def _learner(self, inference: Any) -> Any:

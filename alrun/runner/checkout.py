@@ -1,4 +1,4 @@
-"""The commit of a checkout, read from git's own files.
+"""Commit of a git checkout, read from git's own files.
 
 ``git`` is not called: which program that is depends on the environment, and what it runs on the repository's config.
 """

@@ -1,4 +1,4 @@
-"""Checks that built objects go together, though each is fine by itself."""
+"""Compatibility checks between objects that have been built."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _calibration_problems(components: Components, config: Mapping[str, Any]) -> 
     pools = components.pools
     sold = sells_validation(pools.unlabeled) and len(pools.training) == 0
     if components.spec is None or components.spec.task != "classification":
-        yield Problem("temperatures are for classifications", "calibration", "calibration=null")
+        yield Problem("calibration=temperature needs a classification", "calibration", "calibration=null")
     elif not pools.validation and not sold:
         yield Problem("there is no validation pool to calibrate on", "calibration", "data.validation_size=0.1")
 

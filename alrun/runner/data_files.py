@@ -1,4 +1,4 @@
-"""Files that data come from: looked for where the run began, too, and compared by what is in them, not by path."""
+"""Data files of a run: searched where the run started, too, and compared by content instead of path."""
 
 from __future__ import annotations
 

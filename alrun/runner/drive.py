@@ -1,4 +1,4 @@
-"""One session of a run: the driver at work in its directory, and how it ended."""
+"""Session of a run: the driver runs in its directory, and its end is recorded."""
 
 from __future__ import annotations
 
@@ -144,6 +144,6 @@ def _untabled(driver: Driver) -> AlrunError | None:
         driver.experiment.ledger.write(driver.experiment.store.directory)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         driver.logger.exception("the tables cannot be written")
-        what = f"what the run has committed makes no sense: {type(error).__name__}: {error}"
+        what = f"the commits of the run are inconsistent: {type(error).__name__}: {error}"
         return StoreError(f"{what}\n    → alrun verify {driver.log_dir} says more")
     return None

@@ -26,7 +26,7 @@ def optimizer_problems(config: Mapping[str, Any], learner: Any = None) -> Iterat
         if not isinstance(target, type) or not issubclass(target, optim.Optimizer | optim.lr_scheduler.LRScheduler):
             continue
         if target.__name__ in getattr(learner, "unfit_optimizers", ()):
-            what = f"{target.__name__} does not go weight by weight: it would mix the {type(learner).__name__}"
+            what = f"{target.__name__} does not treat weights independently: it would mix the {type(learner).__name__}"
             yield Problem(what, where, "torch.optim.Adam, AdamW or SGD")
             continue
         weight = [nn.Parameter(zeros(1))]

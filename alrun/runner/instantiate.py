@@ -1,4 +1,4 @@
-"""Objects from nodes of a bound config: what was checked is what is called, with what was checked."""
+"""Instantiation of the nodes of a bound config: exactly the objects and arguments that were checked."""
 
 from __future__ import annotations
 

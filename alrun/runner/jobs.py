@@ -1,4 +1,4 @@
-"""The jobs of a sweep, checked before the first of them runs."""
+"""Jobs of a sweep, all checked before the first of them runs."""
 
 from __future__ import annotations
 

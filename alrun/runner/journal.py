@@ -1,4 +1,4 @@
-"""``run.json``: what a run is and how far it has come."""
+"""``run.json``: description and progress of a run."""
 
 from __future__ import annotations
 

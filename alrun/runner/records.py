@@ -1,4 +1,4 @@
-"""The labels that a run has bought, gathered for a run that asks for them again."""
+"""Labels that a run has bought, collected for a rerun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run done anew on the labels that an earlier one has bought.
+"""Rerun: an experiment repeated with the labels that an earlier run has bought.
 
 The run is prepared beside its place: the labels that are on record, the config, ``run.json`` last. Then the earlier run
 is set aside, if it lies in that place, and the new one put there; from there on it is a run like any other. A process
@@ -96,7 +96,7 @@ def _by_uuid(info: dict[str, Any], begun: dict[str, Any], *, same_rows: bool) ->
 
 
 def _nameless(origin: RunDirectory) -> Problem:
-    what = "the data have changed, and their rows have no uuid by which to know them"
+    what = "the data have changed, and their rows have no uuids to match them by"
     hint = f"if the rows mean the same: alrun rerun {shlex.quote(str(origin.path))} --same-rows"
     return Problem(what, "data", hint)
 

@@ -1,4 +1,4 @@
-"""One experiment, from a composed config to its outcome."""
+"""Experiment, from a composed config to its outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparison of what describes a run with what it has committed: ``run.json``, ``config.yaml``, tables, records."""
+"""Audit of the description of a run (``run.json``, ``config.yaml``, tables, records) against its commits."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from alrun.store.rundir import RunDirectory
 
 __all__ = ["Description"]
 
-REWRITTEN = "written anew from the commits"
-AGAIN = "type the command that began the run again, with repair=true"
+REWRITTEN = "rewritten from the commits"
+AGAIN = "repeat the command that started the run, with repair=true"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Description:
         granted = self.info.get("granted", self.info.get("budget", 0))
         if not isinstance(granted, int) or audit.bought > granted:
             what = f"{audit.bought} labels were bought with a budget of {granted}"
-            yield Finding("run.json", what, "a larger budget= covers them")
+            yield Finding("run.json", what, "a larger budget covers them")
         for problem in rerun_problems(self.directory, self.info):
             yield Finding("recorded labels", problem.what, problem.hint)
         yield from self._sessions()
@@ -95,7 +95,7 @@ class Description:
         if head and head not in digests:
             last = place(commits[-1].step, commits[-1].phase) if commits else "nothing"
             what = f"the run went on after {last}, and what it committed there is gone"
-            yield Finding("checkpoints", what, "run again; what the label log holds is not bought again")
+            yield Finding("checkpoints", what, "run again; labels in the label log are not bought again")
             return
         if head and head != digests[-1]:
             audit = self.audit(Chain(commits[: digests.index(head) + 1]))
@@ -112,7 +112,7 @@ class Description:
             if name not in named:
                 yield Finding(name, what, REWRITTEN)
         if self.info.get("status") == "finished" and not self.directory.timing.exists():
-            yield Finding("timing.csv", "is missing", "how long the phases took is not known any more", harmless=True)
+            yield Finding("timing.csv", "is missing", "the durations of the phases are lost", harmless=True)
 
     def _tables(self, audit: LedgerAudit, *, begun: bool) -> Iterator[Finding]:
         """Yield tables that are not what the commits say; of a run that is not finished they may be behind."""

@@ -1,4 +1,4 @@
-"""Sessions of a run: the versions and the machine of each, and the changes between them.
+"""Sessions of a run: versions and machine of each, and the changes between them.
 
 Equal bytes are promised on one machine and one set of versions. A run goes on elsewhere, says so, and has it noted.
 """
@@ -52,8 +52,8 @@ def notices(sessions: Sequence[Any], session: Mapping[str, Any]) -> list[str]:
     if not changed:
         return []
     if all(change.startswith("alrun ") for change in changed):
-        return [f"{told} since the last session: the algorithms are the same, the run goes on"]
-    return [f"{told} since the last session: the run goes on, its last bits may differ"]
+        return [f"{told} since the last session: the algorithms are the same, the run continues"]
+    return [f"{told} since the last session: the run continues, but the last bits of its results may differ"]
 
 
 def changes(before: Any, after: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The run that a directory holds, and whether an experiment continues it."""
+"""Stored run in the directory of an experiment, and whether the experiment continues it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class StoredRun:
         rerun = f"alrun rerun {shlex.quote(str(self._directory.path))} keeps the labels"
         problems = [] if self.continues(info) else self._differences(info)
         if info.get("fingerprint") != fingerprint:
-            problems.append(Problem("the data have changed since the run began", "data", f"{rerun}; {FRESH}"))
+            problems.append(Problem("the data have changed since the run started", "data", f"{rerun}; {FRESH}"))
         problems += algorithm_problems(info["algorithms"], algorithms, rerun)
         problems += rerun_problems(self._directory, info)
         return problems
@@ -91,9 +91,9 @@ class StoredRun:
         told = {key for key, _, _ in written}
         held = identity_difference(described(stored, info["environment"]), self._resolved.described)
         problems += [
-            Problem("an environment variable holds another value than when the run began", key, "set it as it was")
+            Problem("an environment variable has another value than when the run started", key, "restore its value")
             for key, _, _ in held
             if key not in told
         ]
-        what = "the run was begun with another config, or with its strategies in another order"
+        what = "the run was started with another config, or with its strategies in another order"
         return problems or [Problem(what, str(self._directory.config), FRESH)]

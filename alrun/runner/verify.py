@@ -19,7 +19,7 @@ from alrun.store.rundir import REPAIRED, RunDirectory
 __all__ = ["Verdict", "verify"]
 
 SETTLES_AFTER = 0.3
-FOREIGN = "a run has files and folders of its own; put in its place what it stands for, or move it away"
+FOREIGN = "a run contains only regular files and folders; replace it by what it leads to, or move it away"
 MOST_FOREIGN = 20
 
 
@@ -69,8 +69,8 @@ def _examined(directory: RunDirectory) -> Verdict:
     try:
         return _read(directory)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, AlrunError) as error:
-        told = f"what it holds makes no sense: {type(error).__name__}: {error}"
-        return Verdict(directory.path, "unreadable", 0, 0, (Finding("run", told, "alrun never wrote such a run"),))
+        told = f"its content is inconsistent: {type(error).__name__}: {error}"
+        return Verdict(directory.path, "unreadable", 0, 0, (Finding("run", told, "alrun never writes such a run"),))
 
 
 def _foreign(directory: RunDirectory) -> list[tuple[Path, str]]:
@@ -106,7 +106,7 @@ def _labels(directory: RunDirectory, findings: list[Finding]) -> Labels:
     try:
         return read_labels(directory)
     except StoreError as error:
-        findings.append(Finding("label log", str(error), "repair that first: it holds every label"))
+        findings.append(Finding("label log", str(error), "repair that first: it contains every label"))
         return Labels()
 
 

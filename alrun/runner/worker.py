@@ -1,4 +1,4 @@
-"""The process that a worker works for, and the end of the worker when that one is gone.
+"""End of a worker process when the sweep that started it is gone.
 
 A worker process of a sweep (joblib's, or whose launcher ever) lives on when the sweep is killed, and holds the
 directory of the run that it is busy with. It watches the sweep from a thread, and asks itself to stop as a user would

@@ -65,7 +65,7 @@ def test_other_data_of_the_same_name_are_another_run(
     refused = alrun("resume", str(first), f"data.path={other}/x.csv", "budget=20")
     both = (refused.code, alrun("resume", str(second), f"data.path={table}/x.csv", "budget=20").code)
     assert both == (2, 2)
-    assert "the data have changed since the run began" in refused.err
+    assert "the data have changed since the run started" in refused.err
 
 
 STOPS = """

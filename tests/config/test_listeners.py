@@ -44,7 +44,7 @@ def test_a_class_with_one_method_is_a_callback() -> None:
 def test_a_class_that_listens_to_nothing_is_none(kind: type, hint: str) -> None:
     problem = found(kind)
     assert isinstance(problem, Problem)
-    assert problem.what.startswith(f"{kind.__name__} is not an alrun callback: it listens to no event")
+    assert problem.what.startswith(f"{kind.__name__} is not an alrun callback: it has no method for any event")
     assert hint in problem.hint
 
 

@@ -177,7 +177,7 @@ def test_a_run_may_be_examined_while_it_runs(fresh: Callable[[], Path]) -> None:
         ("checkpoints/step_3/training/weights.safetensors", "step 3 training is run again"),
         ("checkpoints/step_2/query/MANIFEST.json", "run again after step 2 metrology"),
         ("labels/labels.jsonl", "asked for again"),
-        ("records.parquet", "written anew"),
+        ("records.parquet", "rewritten"),
     ],
 )
 def test_what_it_advises_repairs(

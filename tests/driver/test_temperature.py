@@ -184,7 +184,7 @@ def test_only_when_it_is_asked_for_it_is_part_of_the_identity() -> None:
     ("words", "fault"),
     [
         (["calibration=temperature", "data.validation_size=0"], "no validation pool"),
-        (["calibration=temperature", "data=diabetes"], "for classifications"),
+        (["calibration=temperature", "data=diabetes"], "needs a classification"),
     ],
 )
 def test_what_cannot_be_calibrated_is_said_before_anything_runs(words: list[str], fault: str) -> None:
