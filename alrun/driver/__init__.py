@@ -1,4 +1,4 @@
-"""The loop, the predictor, and what strategies see of them."""
+"""Driver: the active-learning loop, the predictor, and the host that strategies see."""
 
 from alrun.driver.driver import Driver
 from alrun.driver.settings import Components, Reset, Settings, TrainingSettings

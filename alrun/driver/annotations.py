@@ -1,4 +1,4 @@
-"""Fields of annotations as they are stored."""
+"""Fields of annotations, checked and converted for storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels of a step, apportioned to its strategies, for training and for validation."""
+"""Apportionment of a step's labels to query strategies and to validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audit of what a run has committed: the ledger's invariants, read without learner, data or strategies."""
+"""Audit of the commits of a run: invariants of the ledger, checked without learner, data or strategies."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class LedgerAudit:
         self.ledger.add_requests(step, state)
         counts = {len(state[name]) for name in ("items", "strategies", "scores")}
         if len(counts) != 1:
-            yield Finding(place(step, QUERY), f"items, strategies and scores are {sorted(counts)} long", BUG)
+            yield Finding(place(step, QUERY), f"items, strategies and scores differ in length: {sorted(counts)}", BUG)
         requests = self.ledger.requests(step)
         for order, key in enumerate(self._keys(requests)):
             if key is not None and (key in self._labelled or key in self._pending):
@@ -95,11 +95,11 @@ class LedgerAudit:
         if lost:
             self.is_whole = False
             what = f"the label log no longer holds {len(lost)} of its {asked} answers: {_listed(lost)}"
-            yield Finding(place(step, LABELING), what, f"asked for again, and the other {asked - len(lost)} kept")
+            yield Finding(place(step, LABELING), what, f"asked for again; the other {asked - len(lost)} are kept")
         elif state["digest"] != self._labels.book.digest(step):
             self.is_whole = False
-            what = "the label log holds other answers than were committed"
-            yield Finding(place(step, LABELING), what, "the phase is committed again, with the answers that are there")
+            what = "the answers in the label log differ from the committed ones"
+            yield Finding(place(step, LABELING), what, "the phase is committed again with the answers in the log")
         yield from self._strangers(step)
 
     def _strangers(self, step: int) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Batches of training and evaluation, told to callbacks while any of them wants to know."""
+"""Events of training and evaluation batches, for callbacks that listen to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State that strategies and callbacks keep, saved with every commit so that it survives a resume."""
+"""State of strategies and callbacks, saved with every commit."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def lost_keys(component: Any, saved: Mapping[str, Any]) -> str:
     if not lost:
         return ""
     what = f"load_state_dict() does not bring back what state_dict() gave: {', '.join(map(repr, lost))}"
-    return f"{what}\n    → assign them in load_state_dict(), as copies of what it is given"
+    return f"{what}\n    → restore them in load_state_dict(), as copies of the values it is given"
 
 
 def _same(first: Any, second: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Driver of one experiment: what runs it, and what its strategies see."""
+"""Driver: runs an experiment, and is the host that its strategies see."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["Driver"]
 
 
 class Driver:
-    """Runs one experiment to its end, from wherever its run directory says that it is; the host of its strategies.
+    """Runs an experiment from the state in its run directory to the end; the host of its strategies.
 
     What strategies see of it are the attributes of ``StrategyHost``.
 
@@ -43,7 +43,7 @@ class Driver:
     __algorithm__ = 3  # a single last row of an epoch joins the batch before
 
     def __init__(self, components: Components, settings: Settings, store: RunStore) -> None:
-        """Put an experiment together; nothing runs yet.
+        """Assemble an experiment; nothing runs yet.
 
         Args:
             components: The objects.
@@ -67,7 +67,7 @@ class Driver:
         self.attach_strategies()
 
     def _setup_logger(self) -> None:
-        """Take the run's logger."""
+        """Use the run's logger."""
         self.logger = self.experiment.logger
 
     def attach_strategies(self) -> None:
@@ -77,7 +77,7 @@ class Driver:
             attach(part, self)
 
     def run(self) -> None:
-        """Run, or go on, until a stopping criterion is met; ``stop_reason`` then says which.
+        """Run, or resume, until a stopping criterion is met; ``stop_reason`` then names it.
 
         Raises:
             Interrupted: A signal arrived; everything up to the last commit is on disk.
@@ -95,7 +95,7 @@ class Driver:
         self._loop.step()
 
     def query_and_update(self, count: int) -> int:
-        """Bring the current step to its end, with ``count`` labels in place of what the strategies are set to.
+        """Finish the current step with ``count`` labels in place of the strategies' own ``max_samples``.
 
         The same five phases as in ``run``, committed or replayed likewise; ``run`` goes on after them. Stopping
         criteria are not asked.
@@ -152,7 +152,7 @@ class Driver:
         return chosen
 
     def reset_model(self) -> None:
-        """Put back the learner's weights and buffers of step 0, exactly, at any step and after a resume."""
+        """Restore the learner's weights and buffers of step 0 exactly, at any step and after a resume."""
         self.learner.load_state_dict(self.experiment.initial_weights)
 
     def save_records(self, path: Path, records: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""The queue that label strategies answer into: sound answers are durable, bad ones named and charged."""
+"""Queue for the answers of a label strategy: valid answers are made durable, invalid ones named and charged."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class DurableQueue:
 
     def get(self) -> Any:
         """Raise ``IndexError``: answers are in the label log."""
-        raise IndexError("answers are in the label log, not in the queue")
+        raise IndexError("answers are stored in the label log, not in the queue")
 
     def empty(self) -> bool:
         """Return ``True``: answers are handed on as they come."""
@@ -254,9 +254,9 @@ class DurableQueue:
         first = bad[0]
         which = f" ({self._requests.told(first.order)})" if first.order != UNASKED else ""
         still = "; the request stays open" if self._requests.is_open(first.order) else ""
-        more = f"; {len(bad) - 1} more of its answers are bad, see alrun.log" if len(bad) > 1 else ""
-        kept = f"{sound} sound answers of the same call are kept" if sound else "every sound answer is kept"
-        hint = "fix the label strategy and type the same command again: only what is open is asked for"
+        more = f"; {len(bad) - 1} more of its answers are invalid, see alrun.log" if len(bad) > 1 else ""
+        kept = f"{sound} valid answers of the same call are kept" if sound else "all valid answers are kept"
+        hint = "fix the label strategy and type the same command again: only open requests are asked again"
         return StrategyError(f"{self._author} {first.why}{which}{still}{more}\n    → {kept}; {hint}")
 
 

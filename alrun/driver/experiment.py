@@ -1,4 +1,4 @@
-"""Experiment as the phases work on it: its objects and the services that they share."""
+"""Objects of an experiment and the services that its phases share."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def name_problems(components: Components) -> Iterator[Problem]:
     for group, chosen, name in (("query", strategies.query, VALIDATION), ("metrology", strategies.metrology, LOGGED)):
         if name in chosen and (sold or group != "query"):
             hint = f"give it another key: {group}.my_{name}"
-            yield Problem(f"the name {name!r} is taken: the records have it for another use", f"{group}.{name}", hint)
+            yield Problem(f"the name {name!r} is reserved in the records", f"{group}.{name}", hint)
 
 
 def assembled(components: Components, settings: Settings, store: RunStore, state: State) -> Experiment:

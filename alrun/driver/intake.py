@@ -1,4 +1,4 @@
-"""Intake of labels: judged by what the training pool takes, logged, told."""
+"""Intake of labels: checked against the training pool, logged, and reported to callbacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger: what was measured and what was acquired, as rows for the projections."""
+"""Ledger: measurements and acquisitions, as rows of the tables."""
 
 from __future__ import annotations
 

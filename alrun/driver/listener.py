@@ -1,4 +1,4 @@
-"""One callback: what it listens to, what happens when it fails, and its state."""
+"""Listener: a callback with its hooks, its error handling and its state."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Listener:
         return getattr(self._callback, "on_error", "raise") == "warn"
 
     def _words(self, method: str, error: Exception) -> str:
-        hint = f"traceback in alrun.log; ++{self.name}.on_error=warn lets the run go on in spite of it"
+        hint = f"traceback in alrun.log; ++{self.name}.on_error=warn ignores such errors"
         return f"callback {self._title}.{method}: {type(error).__name__}: {error}\n    → {hint}"
 
     def _warn(self, method: str, error: Exception, step: int) -> None:

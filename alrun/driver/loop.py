@@ -1,4 +1,4 @@
-"""Loop of active learning over five phases, each committed before the next begins."""
+"""Active-learning loop over five phases, each committed before the next begins."""
 
 from __future__ import annotations
 

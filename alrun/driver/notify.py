@@ -1,4 +1,4 @@
-"""Events to callbacks, in their order; to those alone that listen."""
+"""Notifier: sends events to the callbacks that listen to them, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open label requests, and the one of them that an answer belongs to."""
+"""Open label requests, and the matching of answers to them."""
 
 from __future__ import annotations
 
@@ -143,6 +143,6 @@ class OpenRequests:
         if not self._open:
             raise Stranger("answered more requests than it was given")
         if len(candidates) != 1:
-            what = "gave a bare answer after a bad one, and it may belong to several requests"
+            what = "gave an answer without a request after an invalid one, and it may belong to several requests"
             raise Stranger(f"{what}: put an Annotation, which names its request")
         return candidates[0]

@@ -1,4 +1,4 @@
-"""The optimizer of a training phase, as the config or the learner itself configures it."""
+"""Optimizer of a training phase, from the config or from the learner."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def configured_optimizer(experiment: Experiment, state: State) -> tuple[Any, Any
     if configure is None:
         raise StrategyError(
             f"{type(learner).__name__} has no configure_optimizers\n"
-            "    → name one: 'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
+            "    → set one: 'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
         )
     if optimizes_itself(learner):
         return None, None

@@ -1,4 +1,4 @@
-"""Check that a learner with restored weights predicts what it predicted when they were committed.
+"""Check that a learner with restored weights predicts the same as when they were committed.
 
 What ``state_dict()`` does not hold (a fitted estimator, a plain attribute) is not in the weights: a run that goes on
 would pick other rows without a word. So each training commit holds some outputs on fixed rows. They are numbers rather
@@ -67,8 +67,8 @@ def check_outputs(experiment: Experiment, state: State, committed: Mapping[str, 
         raise StrategyError(
             f"{type(experiment.learner).__name__}, with its weights of step {state.step} restored, {mode} other values "
             "than when they were committed: it keeps state that its state_dict() does not hold\n"
-            "    → keep that in buffers (register_buffer), or give it as a tensor by get_extra_state() and take it\n"
-            "      back in set_extra_state(); then alrun rerun, which keeps the labels"
+            "    → keep it in buffers (register_buffer), or return it as a tensor from get_extra_state() and restore\n"
+            "      it in set_extra_state(); then repeat the run with alrun rerun, which keeps the labels"
         )
 
 

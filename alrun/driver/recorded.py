@@ -1,4 +1,4 @@
-"""Requests that an earlier run has paid for: what they are known by, and their answers."""
+"""Labels that an earlier run has paid for, matched to requests by uuid or row."""
 
 from __future__ import annotations
 

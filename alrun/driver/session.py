@@ -1,4 +1,4 @@
-"""Session of a training loop: checkpoints inside the phase, seeding, and somewhere to report."""
+"""Session of a training loop: checkpoints inside the phase, seeding and reporting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts that a driver is built from: objects in one place, numbers in another."""
+"""Components of a driver: its objects, apart from the numbers in its settings."""
 
 from __future__ import annotations
 

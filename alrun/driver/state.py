@@ -1,4 +1,4 @@
-"""State of an experiment: everything that may change between its phases, and is put together anew from commits."""
+"""State of an experiment: everything that changes between its phases, and is restored from commits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights at the start of a training phase: as they were, shrunk and perturbed, or the initial ones."""
+"""Weights at the start of a training phase: initial, warm, or shrunk and perturbed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _tensor(learner: Any, name: str, value: Any) -> Tensor:
 
     if not isinstance(value, torch.Tensor):
         what = f"{name!r} in state_dict() of {type(learner).__name__} is a {type(value).__name__}, not a tensor"
-        raise StrategyError(f"{what}\n    → return a tensor from get_extra_state(), of bytes if need be")
+        raise StrategyError(f"{what}\n    → return a tensor from get_extra_state(), of bytes if necessary")
     return value
 
 

@@ -104,7 +104,7 @@ def _nameless(origin: RunDirectory) -> Problem:
 def _told(bought: Bought, earlier: Path) -> list[str]:
     told = [f"{len(bought.labels)} labels are on record and are not bought again; they are from {earlier}"]
     if bought.damaged:
-        told.append(f"{bought.damaged} damaged lines of its label log are passed over")
+        told.append(f"{bought.damaged} damaged lines of its label log are ignored")
     if bought.unnamed:
-        told.append(f"{bought.unnamed} of its labels are of rows without a uuid and are passed over")
+        told.append(f"{bought.unnamed} of its labels are of rows without a uuid and are ignored")
     return told

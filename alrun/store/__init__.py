@@ -1,1 +1,1 @@
-"""Durable writes, checkpoints, label log, records, lock: the only room that opens files for writing."""
+"""Store: durable writes, checkpoints, label log, records, lock; the only package that opens files for writing."""

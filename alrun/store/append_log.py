@@ -1,4 +1,4 @@
-"""Files that only grow, durable line by line."""
+"""Append-only files, durable line by line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contents of a run directory, read without changing anything: the commits and their chain, the label log.
+"""Audit of a run directory, which changes nothing: the chain of commits, and the label log.
 
 What damage means for an experiment is for others to say; here it is found, with what can be recovered.
 """
@@ -28,7 +28,7 @@ PASSED_OVER = ".passed-over-"
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it was written, or that is of no use any more.
+    """Something that is not as it was written, or that is no longer needed any more.
 
     Attributes:
         where: Phase, line or file.
@@ -150,7 +150,7 @@ def _recomputed(chain: Chain) -> str:
     chain.is_whole = False
     last = chain.commits[-1] if chain.commits else None
     after = f"after {place(last.step, last.phase)}" if last is not None else "from the beginning"
-    return f"run again {after}; what follows is run again where it differs; no label is bought twice"
+    return f"run again {after}; later phases are run again where they differ; no label is bought twice"
 
 
 def _weights(commits: Sequence[Commit]) -> Iterator[Finding]:
@@ -161,7 +161,7 @@ def _weights(commits: Sequence[Commit]) -> Iterator[Finding]:
             continue
         where = place(commit.step, commit.phase)
         again = f"{where} is run again"
-        remedy = again if newest else f"not needed to go on; move {commit.path} away and {again}"
+        remedy = again if newest else f"not needed to resume; move {commit.path} away and {again}"
         if commit.is_pruned and newest:
             yield Finding(where, "the newest weights are marked as pruned", remedy)
         elif not commit.is_pruned:
@@ -187,9 +187,9 @@ def _epochs(checkpoints: Path, commits: Sequence[Commit]) -> Iterator[Finding]:
         if isinstance(found, Commit):
             done.add(step)
         elif step in done:
-            yield Finding(place(step, name), "was being removed when a process died", "of no use", harmless=True)
+            yield Finding(place(step, name), "was being removed when a process died", "no longer needed", harmless=True)
         else:
-            yield Finding(place(step, name), found, "training goes on from an earlier epoch, or starts over")
+            yield Finding(place(step, name), found, "training continues from an earlier epoch, or starts over")
 
 
 def _next(commits: Sequence[Commit]) -> tuple[int, ActiveLearningPhase]:
@@ -231,10 +231,10 @@ def leftovers(directory: RunDirectory, labels: Labels) -> Iterator[Finding]:
     temporaries = sorted(directory.path.rglob(f"{TEMPORARY_PREFIX}*"))
     for path in temporaries:
         where = str(path.relative_to(directory.path))
-        yield Finding(where, "was being written when a process died", "removed when the run goes on", harmless=True)
+        yield Finding(where, "was being written when a process died", "removed when the run continues", harmless=True)
     for path in sorted(directory.labels.glob("*.safetensors")):
         if path.name not in labels.files and not labels.damaged:
-            yield Finding(f"labels/{path.name}", "no line names it", "of an answer that never counted", harmless=True)
+            yield Finding(f"labels/{path.name}", "no line names it", "its answer was never acknowledged", harmless=True)
     if labels.torn:
         what = f"{labels.torn} bytes of a torn last line"
-        yield Finding("label log", what, "cut away when the run goes on; it never counted", harmless=True)
+        yield Finding("label log", what, "cut off when the run continues; it was never acknowledged", harmless=True)

@@ -1,4 +1,4 @@
-"""Checkpoints: one committed directory a phase, chained by digest.
+"""Checkpoints: one committed directory per phase, chained by digest.
 
 ``checkpoints/step_<t>/<phase>/`` holds the blobs of one phase (tensors, weights) and a ``MANIFEST.json`` with the size
 and SHA-256 of each, the phase's plain state, the digest of the phase before it, and its own. A phase's state holds what
@@ -86,7 +86,7 @@ class Commit:
             CorruptionError: The file is missing (perhaps pruned) or is not what was committed.
         """
         if self.is_pruned:
-            raise CorruptionError(f"{self.path / WEIGHTS} was pruned, as checkpoint.keep says")
+            raise CorruptionError(f"{self.path / WEIGHTS} was pruned because of checkpoint.keep")
         return codec.tensors_from_bytes(self._verified(WEIGHTS))
 
     def check(self, name: str) -> None:
@@ -155,7 +155,7 @@ class CheckpointStore:
 
         Args:
             root: Where they lie.
-            logger: Where it is said what is passed over or set aside.
+            logger: Logs what is ignored or set aside.
             check: Called before each commit; raises where nothing is to be written any more.
         """
         self._root = root
@@ -216,7 +216,7 @@ class CheckpointStore:
         number = 1
         while (aside := path.with_name(f"{phase}.passed-over-{number}")).exists():
             number += 1
-        self._logger.warning("checkpoint step %d %s passed over: %s (kept as %s)", step, phase, why, aside.name)
+        self._logger.warning("checkpoint step %d %s ignored: %s (kept as %s)", step, phase, why, aside.name)
         rename(path, aside)
 
     def discard(self, step: int, phase: str) -> None:

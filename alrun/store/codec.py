@@ -1,4 +1,4 @@
-"""Values to JSON and safetensors and back, without pickle.
+"""Codec: values to JSON and safetensors and back, without pickle.
 
 Handled: ``None``, bool, int, float, str, list, tuple, dict (any of these as keys), numpy scalars and arrays, tensors,
 ``Annotation`` and ``QueryReport``. Everything else is refused with its type.
@@ -99,7 +99,7 @@ def decode(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     try:
         return _decoded(value, tensors)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
-        raise CorruptionError(f"a stored value is not of any known form: {type(error).__name__}: {error}") from error
+        raise CorruptionError(f"a stored value has an unknown form: {type(error).__name__}: {error}") from error
 
 
 def _decoded(value: Any, tensors: Mapping[str, Tensor]) -> Any:

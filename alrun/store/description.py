@@ -1,4 +1,4 @@
-"""The fields of ``run.json`` and their types: whoever reads it finds each of them, of its type, or one error."""
+"""Fields of ``run.json`` and their types, checked whenever it is read."""
 
 from __future__ import annotations
 

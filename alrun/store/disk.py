@@ -1,4 +1,4 @@
-"""Every system call by which alrun changes a disk, in one place, told to whoever watches.
+"""System calls by which alrun changes a disk, all in one place, where tests can watch them.
 
 ``DISK`` is called as ``os`` would be. A test enters ``DISK.watched_by(watcher)`` to record what is done, and in which
 order, or to have it refused: see ``alrun.testing.crash_states``.

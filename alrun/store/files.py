@@ -1,4 +1,4 @@
-"""Durable writing: files that appear whole, committed directories, renames, flushes.
+"""Durable writes: atomic files, committed directories, renames, flushes.
 
 A file or directory appears under its name whole or not at all: it is written to a temporary sibling, flushed to disk,
 and renamed. Nothing else in the package opens a file for writing; ``alrun.store.disk`` makes the calls.

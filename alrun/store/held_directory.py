@@ -1,4 +1,4 @@
-"""A directory that is kept open, to notice that its name has come to mean another."""
+"""Directory that is kept open, to notice when its path comes to name another one."""
 
 from __future__ import annotations
 

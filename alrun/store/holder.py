@@ -1,4 +1,4 @@
-"""Holder of a run directory: how the lock file names it, and the message for a process that is turned away."""
+"""Holder of a run directory: its entry in the lock file, and the message for other processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of a label log: how one is written, and how all of them are read without changing anything."""
+"""Lines of a label log, written one by one and read without changing anything."""
 
 from __future__ import annotations
 

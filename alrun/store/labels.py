@@ -1,7 +1,7 @@
-"""The label log: every answer as it arrives, on disk before it is acknowledged.
+"""Label log: every answer is on disk before it is acknowledged.
 
-``labels/labels.jsonl`` has one line an answer, with a CRC-32. A line that a crash tore off at the end is cut away when
-the log is opened (under the run's lock); a damaged line elsewhere is passed over and said, and its request is asked
+``labels/labels.jsonl`` has one line per answer, with a CRC-32. A line that a crash tore off at the end is cut away when
+the log is opened (under the run's lock); a damaged line elsewhere is logged and ignored, and its request is asked
 again. Tensors of more than a few kilobytes go to a file of their own, written before the line that names it; those of
 a megabyte and more are kept in memory as maps of that file alone, so that labels as large as the memory can be held.
 """
@@ -42,7 +42,7 @@ class LabelLog:
 
         Args:
             directory: Where it lies.
-            logger: Where it is said what is passed over.
+            logger: Logs what is ignored.
             check: Called before anything is written; raises where the log is not to be written to any more.
         """
         self._directory = directory
@@ -139,7 +139,7 @@ class LabelLog:
             truncate(reader.path, reader.whole)
         for line in reader:
             if isinstance(line, DamagedLine):
-                logger.warning("%s line %d passed over: %s", reader.path, line.number, line.why)
+                logger.warning("%s line %d ignored: %s", reader.path, line.number, line.why)
             else:
                 self._book.add(line.step, line.order, line.annotation, line.data)
 

@@ -1,4 +1,4 @@
-"""One process a run directory: a kernel lock that dies with its holder."""
+"""Lock of a run directory: a kernel lock that ends with the process that holds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run's log file."""
+"""Log file of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a run that its commits and its label log say again, for people: flushed, sealed, and compared later.
+"""Projections: files of a run that can be rebuilt from its commits and label log; flushed, sealed, compared later.
 
 Of what lies in a run directory, the checkpoints, the label log and the identity in ``run.json`` are the truth. The
 tables, ``config.yaml`` and all below ``metrology/`` are projections of it: they are written anew by the next session

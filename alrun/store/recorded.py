@@ -1,4 +1,4 @@
-"""Recorded labels: what an earlier run has paid for, lying in the run that asks for the same again.
+"""Recorded labels: labels that an earlier run has paid for, copied into the run that repeats it.
 
 ``recorded/`` is a label log of its own, copied when the run is prepared, so that it holds whatever becomes of the
 earlier run. Its lines name what was asked for: a row, a row and a task, the uuid of a datum, or a point.

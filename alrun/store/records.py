@@ -1,4 +1,4 @@
-"""Projections: the tables that people read, rebuilt from the checkpoints and the label log at any time.
+"""Tables of a run, which can be rebuilt from the checkpoints and the label log at any time.
 
 Equal content gives equal bytes; wall-clock time goes to ``timing.csv`` alone.
 """
@@ -128,7 +128,7 @@ def write_records(path: Path, rows: Rows) -> None:
 
 
 def write_acquisitions(path: Path, rows: Rows) -> None:
-    """Write ``acquisitions.parquet``: one row an acquired sample, see the schema in this module."""
+    """Write ``acquisitions.parquet``: one row per acquired sample, see the schema in this module."""
     write_atomic(path, _parquet(rows, _acquisition_schema()), durable=True)
 
 
@@ -199,7 +199,7 @@ def _difference(path: Path, rows: Rows, schema: pa.Schema, begun: bool) -> str:
 
 def _told_apart(found: Rows, wanted: Rows) -> str:
     if len(found) != len(wanted):
-        return f"has {len(found)} rows, the commits say {len(wanted)}"
+        return f"has {len(found)} rows, the commits have {len(wanted)}"
     number, one, other = next(
         (n, f, w) for n, (f, w) in enumerate(zip(found, wanted, strict=True)) if repr(f) != repr(w)
     )

@@ -1,4 +1,4 @@
-"""Paid labels that their run cannot take in now, kept beside it until it is started again.
+"""Rescued labels: paid for while their run could not store them, and kept next to it until it is started again.
 
 A run directory may be removed, moved or replaced while its process waits for a label, and a thread that was left behind
 may answer when the run has ended. What is bought then lies in ``<run directory>.rescued-<8 hex>/``, a label log like
@@ -97,7 +97,7 @@ class Rescue:
         entries = []
         for line in lines[done:]:
             if isinstance(line, DamagedLine):
-                self._logger.warning("%s line %d passed over: %s", self.path, line.number, line.why)
+                self._logger.warning("%s line %d ignored: %s", self.path, line.number, line.why)
             elif not (again and log.holds(line)):
                 entries.append((line.step, line.order, _charged(line.annotation, line.order in log.answers(line.step))))
         if entries:

@@ -1,4 +1,4 @@
-"""Everything durable about one run, opened together under its lock."""
+"""Run store: all files of a run, opened together under its lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run directory: where everything of one experiment lies."""
+"""Run directory: paths and small files of a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LABELS = "labels.jsonl"
 RESCUED = ".rescued-"
 #: Key of the SHA-256 over the rest of ``run.json``.
 DIGEST = "digest"
-REPAIRED = "the command that began the run, with repair=true, writes it anew; fresh=true starts over"
+REPAIRED = "repeat the command that started the run, with repair=true to rewrite it, or with fresh=true to start over"
 
 
 class RunDirectory:
@@ -150,7 +150,7 @@ class RunDirectory:
         """
         for path, kind in foreign_entries(self.path):
             remedy = "replace it by what it leads to" if kind == "a link" else "move it away"
-            raise StoreError(f"{path} is {kind}; a run has files and folders of its own\n    → {remedy}")
+            raise StoreError(f"{path} is {kind}; a run contains only regular files and folders\n    → {remedy}")
 
     def remove_temporaries(self) -> None:
         """Remove what a killed process left half written; the caller holds the lock."""

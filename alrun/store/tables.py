@@ -1,4 +1,4 @@
-"""Reading the tables of a run from elsewhere: what they hold is known before it is unpacked."""
+"""Reader of tables from elsewhere, with limits that are checked before anything is unpacked."""
 
 from __future__ import annotations
 

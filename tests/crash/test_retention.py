@@ -58,7 +58,7 @@ def test_a_larger_budget_goes_on_from_the_newest(
     run(place, *words)
     run(place, *words, more)
     assert state(place) == state(finished(*words[:-1], more))
-    assert not (place / "alrun.log").exists(), "something was passed over"
+    assert not (place / "alrun.log").exists(), "something was ignored"
 
 
 @pytest.mark.parametrize("words", [(LAST,), (*WARM, LAST)], ids=["scratch", "warm"])
@@ -84,7 +84,7 @@ def test_weights_without_a_mark_are_lost_not_pruned(fresh: Callable[[], Path]) -
     (place / WEIGHTS.format(3)).unlink()
     unfinish(place)
     run(place, "training.reset=warm")
-    assert "step 3 training passed over" in (place / "alrun.log").read_text()
+    assert "step 3 training ignored" in (place / "alrun.log").read_text()
 
 
 @pytest.mark.parametrize("half", [False, True])

@@ -211,7 +211,7 @@ def test_weights_that_nobody_needs_come_back_when_they_are_moved_away(
     place, name = copied(), "checkpoints/step_1/training"
     (place / name / "weights.safetensors").write_bytes(b"")
     (told,) = wrong(examined(place))
-    assert f"not needed to go on; move {place / name} away and step 1 training is run again" in told
+    assert f"not needed to resume; move {place / name} away and step 1 training is run again" in told
     (place / name).rename(place.with_name("away"))
     assert run(place, "repair=true").info["status"] == "finished"
     assert examined(place).findings == ()

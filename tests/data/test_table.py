@@ -147,7 +147,7 @@ def test_a_text_target_is_no_regression(tmp_path: Path) -> None:
 
 
 def test_fractions_are_no_classes(tmp_path: Path) -> None:
-    assert "1.5 in row 1 is no class" in problems(write(frame(), tmp_path), "price", task="classification")
+    assert "1.5 in row 1 is not a class" in problems(write(frame(), tmp_path), "price", task="classification")
 
 
 def test_text_in_a_numeric_column_is_named(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_what_is_set_aside_keeps_its_bytes_and_its_place_is_free(
         committed.set_aside(0, "training", "for a test")
         aside = tmp_path / f"checkpoints/step_0/training.passed-over-{number}"
         assert {path.name: path.read_bytes() for path in aside.iterdir()} == before
-        assert f"step 0 training passed over: for a test (kept as {aside.name})" in caplog.text
+        assert f"step 0 training ignored: for a test (kept as {aside.name})" in caplog.text
         committed.commit(0, "training", STATE, previous="", weights=WEIGHTS)
     assert loads(committed.find(0, "training"))
 

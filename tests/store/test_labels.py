@@ -81,7 +81,7 @@ def test_a_torn_tail_is_cut_away_restart_after_restart(tmp_path: Path, caplog: p
         with path.open("ab") as file:
             file.write(last[:length])
         assert read(tmp_path) == whole()
-        assert f"cut away {length} bytes of a torn last line" in caplog.text
+        assert f"cut off {length} bytes of an incomplete last line" in caplog.text
         caplog.clear()
         assert read(tmp_path) == whole()
         assert caplog.text == ""
@@ -104,7 +104,7 @@ def test_every_flipped_bit_costs_at_most_its_own_lines(tmp_path: Path, caplog: p
         found = read(tmp_path)
         lost = [(step, order) for step in expected for order in expected[step] if order not in found[step]]
         assert 1 <= len(lost) <= 2, position
-        assert "passed over" in caplog.text or "cut away" in caplog.text
+        assert "ignored" in caplog.text or "cut off" in caplog.text
         log = log_at(tmp_path)
         assert all(answer == expected[step][order] for step in found for order, answer in found[step].items())
         for step, order in lost:

@@ -1,1 +1,1 @@
-"""Guards of the loop: signals, deadlines, named failures, threads."""
+"""Guards of the loop: signals, deadlines, errors of strategies, threads."""

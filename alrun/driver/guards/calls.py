@@ -1,4 +1,4 @@
-"""Calls of strategies: whoever fails is named, whoever hangs is ended."""
+"""Calls of strategies: errors name the strategy, and a call that takes too long is ended."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def calling(experiment: Experiment, state: State, name: str, phase: ActiveLearni
     seconds: float | None = getattr(experiment.settings.timeout, key)
     where = f"{phase} of step {state.step}: {name}"
     answer = "without an answer" if phase is ActiveLearningPhase.LABELING else "in one call"
-    hint = f"where it hung is in {experiment.log_dir}/alrun.log; timeout.{key}=null waits for ever"
+    hint = f"see {experiment.log_dir}/alrun.log for the place; timeout.{key}=null removes the limit"
     late = f"{where} took more than {seconds} s {answer}\n    → {hint}"
     try:
         with experiment.deadline.limit(seconds, late):

@@ -1,4 +1,4 @@
-"""A limit on how long a strategy may take."""
+"""Time limit for calls of strategies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads that torch computes with: their number is part of what equal bytes depend on, so a run keeps it.
+"""Number of threads that torch uses: results depend on it to the last bit, so that a run keeps it.
 
 Two threads add up a sum in another order than one, so the last bits of the weights go with the number. What torch would
 choose by itself goes with the moment: ``OMP_NUM_THREADS``, which joblib sets for its workers, and the cores that the

@@ -1,1 +1,1 @@
-"""The five phases, one small unit each."""
+"""The five phases of a step, one per module."""

@@ -1,4 +1,4 @@
-"""Data integration: move what was labeled into the training pool."""
+"""Data integration: labeled samples are moved into the training pool."""
 
 from __future__ import annotations
 

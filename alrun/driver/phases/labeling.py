@@ -1,4 +1,4 @@
-"""Labeling: have the queried samples labeled, each answer durable as it arrives."""
+"""Labeling: the queried samples are labeled, and each answer is made durable as it arrives."""
 
 from __future__ import annotations
 

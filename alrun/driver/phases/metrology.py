@@ -1,4 +1,4 @@
-"""Metrology: measure the learner and the acquisition."""
+"""Metrology: the learner and the acquisition are measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query: choose what to label next."""
+"""Query: samples to label next are chosen."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _chosen(
         requests = parse(items, experiment.source)
         groups = [[one] for one in requests] if experiment.status is None else experiment.status.expanded(requests)
     except StrategyError as error:
-        raise StrategyError(f"{name} chose what cannot be asked for: {error}") from error
+        raise StrategyError(f"{name} chose an invalid item: {error}") from error
     given = (list(scores) + [float("nan")] * len(items))[: len(items)]
     return [(one, score) for group, score in zip(groups, given, strict=True) for one in group]
 
@@ -132,7 +132,7 @@ def _refuse_renamed(experiment: Experiment, content: dict[str, Any]) -> None:
     for one, uuid in zip(stored, now, strict=True):
         if one.uuid != uuid:
             what = f"row {one.row} was {one.uuid!r} when it was chosen, and is {uuid!r} now"
-            raise DataError(Problem(what, "data", "bring back the order of the data, or fresh=true to start over"))
+            raise DataError(Problem(what, "data", "restore the order of the data, or start over with fresh=true"))
 
 
 def _strategies(experiment: Experiment) -> Mapping[str, QueryStrategy]:

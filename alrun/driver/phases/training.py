@@ -1,4 +1,4 @@
-"""Training: fit the learner on what is labeled."""
+"""Training: the learner is fitted to the labeled samples."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ def _validation_loader(experiment: Experiment, scheduler: Any) -> BatchLoader | 
     pool, settings = experiment.pools.validation, experiment.training
     monitored = monitored_validation(experiment.learner, settings.loop, scheduler)
     if monitored and pool is None:
-        what = f"{monitored!r} is monitored, and there is no validation pool"
-        raise StrategyError(f"{what}\n    → data.validation_size=0.1 keeps a tenth of the rows for it")
+        what = f"{monitored!r} is monitored, but there is no validation pool"
+        raise StrategyError(f"{what}\n    → data.validation_size=0.1 reserves a tenth of the rows for it")
     if not (settings.validate or monitored) or pool is None or len(pool) == 0:
         return None
     return BatchLoader(pool, settings.batch_size)

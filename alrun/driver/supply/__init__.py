@@ -1,1 +1,1 @@
-"""Data for the loop: batches, predictions, calibration."""
+"""Data supply of the loop: batches, predictions, calibration."""

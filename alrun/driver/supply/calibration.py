@@ -1,4 +1,4 @@
-"""Predictions whose probabilities are calibrated on the validation pool."""
+"""Calibrated predictions: temperatures are fitted to the validation pool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Minibatches shuffled by derived seeds: tensors by indexing, anything else a batch of positions at a time."""
+"""Minibatches shuffled by derived seeds: tensors are indexed, other data read one batch of positions at a time."""
 
 from __future__ import annotations
 

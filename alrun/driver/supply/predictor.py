@@ -1,4 +1,4 @@
-"""The one streamed pass over a pool: predictions chunk by chunk."""
+"""Streamed predictor: predictions for a pool, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class StreamedPredictor:
         with by_itself(learner), captured(layer) as seen:
             learner(inputs)
         if not seen:
-            raise StrategyError(f"predicting runs no {type(layer).__name__} of the learner's embedding_layer")
+            raise StrategyError(f"predictions do not use the learner's embedding_layer, a {type(layer).__name__}")
         return seen[-1]
 
 

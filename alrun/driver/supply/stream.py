@@ -1,4 +1,4 @@
-"""Batches one after the other, made in this process or ahead of time in worker processes."""
+"""Stream of batches, made in this process or ahead of time in worker processes."""
 
 from __future__ import annotations
 

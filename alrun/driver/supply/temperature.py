@@ -1,4 +1,4 @@
-"""Temperature scaling: the one number that logits are divided by so that probabilities fit the validation pool."""
+"""Temperature scaling: logits are divided by a number that is fitted to the validation pool."""
 
 from __future__ import annotations
 
