@@ -1,1 +1,1 @@
-"""Inference modules, one a file: how predictions are made from a learner."""
+"""Inference modules, one per module: how predictions are made from a learner."""

@@ -1,4 +1,4 @@
-"""Learners that remember where their weights have been in the last epochs of training."""
+"""Learners that record the trajectory of their weights in the last epochs of training."""
 
 from __future__ import annotations
 

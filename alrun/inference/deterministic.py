@@ -1,4 +1,4 @@
-"""One prediction per sample."""
+"""Deterministic inference: one prediction per input."""
 
 from __future__ import annotations
 

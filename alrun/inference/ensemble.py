@@ -1,4 +1,4 @@
-"""Deep ensembles: several learners that differ in their initial weights and in the order of their batches."""
+"""Deep ensembles: several learners with different initial weights and shuffles."""
 
 from __future__ import annotations
 

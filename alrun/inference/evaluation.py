@@ -1,4 +1,4 @@
-"""A learner's outputs, without gradients."""
+"""Outputs of a learner, without gradients."""
 
 from __future__ import annotations
 

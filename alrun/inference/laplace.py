@@ -1,4 +1,4 @@
-"""The last-layer Laplace approximation: a Gaussian around the trained weights of the last layer, in closed form."""
+"""Last-layer Laplace approximation: a Gaussian around the trained weights of the last layer, in closed form."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Laplace:
     def validate(self, learner: nn.Module) -> None:
         """Raise ``ConfigError`` unless the learner's embedding goes into one linear layer."""
         if getattr(learner, "multi_task", False):
-            what = "Laplace needs one last layer, and the learner has several heads"
+            what = "Laplace needs a single last layer, but the learner has several heads"
             raise ConfigError(Problem(what, "inference", "inference=mc_dropout"))
         try:
             LastLayer(learner)

@@ -1,4 +1,4 @@
-"""SWAG: a Gaussian fitted to the weights that training passes through."""
+"""SWAG: a Gaussian fitted to the trajectory of the weights in training."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Learners, one a file."""
+"""Learners, one per module."""

@@ -1,4 +1,4 @@
-"""A classifier that learns beside a discriminator of labeled against unlabeled rows."""
+"""Classifier with a discriminator between labeled and unlabeled rows."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class Adversarial(Learner):
         optimizers: Any = self.optimizers()
         if not isinstance(optimizers, list) or len(optimizers) != 3:
             raise StrategyError(
-                "an adversarial learner has three optimizers of its own\n"
+                "an adversarial learner has its own three optimizers\n"
                 "    → training.optimizer=null, and learner.optimizer, learner.discriminator_optimizer …"
             )
         return optimizers[0], optimizers[1], optimizers[2]
@@ -186,12 +186,12 @@ def _width(module: nn.Module, inputs: Tensor, name: str) -> int:
         return int(output.flatten(1).shape[1])
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
         what = f"does not take inputs of shape {tuple(inputs.shape[1:])}: {str(error).splitlines()[0]}"
-        raise_any([Problem(what, f"learner.{name}", "leave it null for one that fits")])
+        raise_any([Problem(what, f"learner.{name}", "leave it null for a fitting default")])
         raise
 
 
 def _check_width(module: nn.Module, size: int, wanted: int, name: str) -> None:
     width = _width(module, torch.zeros(1, size), name)
     if width != wanted:
-        what = f"gives {width} outputs a row, where {wanted} are needed"
-        raise_any([Problem(what, f"learner.{name}", "leave it null for one that fits")])
+        what = f"gives {width} outputs per row, but {wanted} are needed"
+        raise_any([Problem(what, f"learner.{name}", "leave it null for a fitting default")])

@@ -43,17 +43,17 @@ def dropout_problems(key: str, value: object) -> Iterator[Problem]:
 def factory_problems(key: str, value: object, example: str) -> Iterator[Problem]:
     """Yield a problem unless ``value`` can be called; ``example`` is the class to build from."""
     if not callable(value):
-        yield Problem(f"{value!r} names nothing to build", key, f"{key}._target_={example} {key}._partial_=true")
+        yield Problem(f"{value!r} has no _target_", key, f"{key}._target_={example} {key}._partial_=true")
 
 
 def image_problems(input_shape: tuple[int, ...], channels: object, key: str) -> Iterator[Problem]:
     """Yield a problem for inputs that are not images, or too small to be halved once for each of ``channels``."""
     if len(input_shape) != 3:
-        what = f"a cnn needs images (channels, height, width), this data has inputs of shape {input_shape}"
+        what = f"a cnn needs images (channels, height, width), but the inputs have shape {input_shape}"
         yield Problem(what, key.rpartition(".")[0], f"data.image=true for digits, or {_without_cnn(key)}")
     elif isinstance(channels, Sequence) and min(input_shape[1:]) >> len(channels) == 0:
         size = "x".join(map(str, input_shape[1:]))
-        yield Problem(f"{len(channels)} blocks halve an image of {size} to nothing", key, f"{key}=[32]")
+        yield Problem(f"{len(channels)} blocks reduce an image of {size} to nothing", key, f"{key}=[32]")
 
 
 def _without_cnn(key: str) -> str:

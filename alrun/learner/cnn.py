@@ -1,4 +1,4 @@
-"""A small convolutional network for images."""
+"""Small convolutional network for images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The heteroscedastic Gaussian head: bounded log-variance and negative log-likelihood."""
+"""Heteroscedastic Gaussian head: bounded log-variance and negative log-likelihood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several losses at once: each declares its weight, and is seen raw and weighted."""
+"""Weighted sum of several losses, each of which is logged raw and weighted."""
 
 from __future__ import annotations
 
@@ -105,12 +105,12 @@ def loss_problems(losses: object, spec: TaskSpec, gaussian: bool) -> Iterator[Pr
         return
     if not isinstance(losses, Mapping):
         example = "learner.losses.ce._target_=alrun.learner.losses.CrossEntropy"
-        yield Problem(f"{losses!r} names no losses", "learner.losses", example)
+        yield Problem(f"{losses!r} is not a mapping of losses", "learner.losses", example)
         return
     for name, loss in losses.items():
         key = f"learner.losses.{name}"
         if not callable(loss) or not str(name).isidentifier() or name == "loss":
-            what = f"{name!r} is not the name of a loss" if callable(loss) else f"{loss!r} is not a loss"
+            what = f"{name!r} is not a valid name of a loss" if callable(loss) else f"{loss!r} is not a loss"
             yield Problem(what, key, f"{key}._target_=alrun.learner.losses.CrossEntropy")
         elif not _is_weight(getattr(loss, "loss_reweight", 1.0)):
             yield Problem(f"{loss.loss_reweight!r} is not a number", f"{key}.loss_reweight", f"{key}.loss_reweight=0.5")
@@ -136,4 +136,4 @@ def _trial_problems(loss: Any, spec: TaskSpec, key: str) -> Iterator[Problem]:
         yield Problem(f"does not fit a {spec.task}: {str(error).splitlines()[0]}", key)
         return
     if not isinstance(value, Tensor) or value.ndim:
-        yield Problem("gives no single number for a batch", key, f"{key}.reduction=mean")
+        yield Problem("does not return a scalar", key, f"{key}.reduction=mean")

@@ -1,4 +1,4 @@
-"""The multi-layer perceptron: alrun's default learner."""
+"""Multi-layer perceptron: alrun's default learner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several tasks at once: a shared backbone with one head per task."""
+"""Multi-task learner: a shared backbone with one head per task."""
 
 from __future__ import annotations
 
@@ -201,9 +201,7 @@ def _task_problems(
         yield Problem(f"a task is named twice among {list(task_ids)}", "learner")
     for task in task_ids:
         if num_classes.get(task, 0) < fewest:
-            yield Problem(
-                f"task {task!r} has {num_classes.get(task, 0)} classes, of which nothing can be learnt", "data"
-            )
+            yield Problem(f"task {task!r} has {num_classes.get(task, 0)} classes, which is too few", "data")
 
 
 def _feature_width(backbone: nn.Module, input_shape: tuple[int, ...]) -> int:
@@ -212,7 +210,7 @@ def _feature_width(backbone: nn.Module, input_shape: tuple[int, ...]) -> int:
     declared = getattr(backbone, "output_size", features.shape[-1])
     if features.shape != (2, declared):
         what = f"{type(backbone).__name__} gives {list(features.shape)} for two inputs, not features [2, {declared}]"
-        raise ConfigError(Problem(what, "learner.backbone", "end it with a flat layer of output_size columns"))
+        raise ConfigError(Problem(what, "learner.backbone", "end it with a layer of output_size columns"))
     return int(declared)
 
 

@@ -1,4 +1,4 @@
-"""Mean and scale of columns: measured on what is labeled, never on rows that were not given."""
+"""Standardization statistics of columns, computed from labeled rows only."""
 
 from __future__ import annotations
 

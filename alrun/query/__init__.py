@@ -1,1 +1,1 @@
-"""Query strategies, one a file; scores and selection are pure functions."""
+"""Query strategies, one per module; scores and selection are pure functions."""

@@ -1,4 +1,4 @@
-"""Uncertain, and unlike what is labeled: a weighted sum of a criterion and a discriminator."""
+"""Adversarial query: a weighted sum of an uncertainty criterion and a discriminator's score."""
 
 from __future__ import annotations
 

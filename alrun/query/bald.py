@@ -1,4 +1,4 @@
-"""Disagreement of the posterior samples: BALD."""
+"""BALD: mutual information between label and weights, from posterior samples."""
 
 from __future__ import annotations
 

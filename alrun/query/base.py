@@ -1,4 +1,4 @@
-"""Base of the score strategies: one streamed pass, a running top-k, a report."""
+"""Base of the strategies that score rows: one streamed pass, a running top-k, a report."""
 
 from __future__ import annotations
 
@@ -110,4 +110,4 @@ class ScoreQuery(QueryStrategy):
         """Raise ``StrategyError`` when one of ``scores`` ``[B]`` is NaN, naming its row."""
         if scores.isnan().any():
             row, name = int(rows[scores.isnan().nonzero()[0, 0]]), self.strategy_name
-            raise StrategyError(f"{name} scored row {row} as NaN; its outputs are not finite, look at the learner")
+            raise StrategyError(f"{name} scored row {row} as NaN: the outputs of the learner are not finite")

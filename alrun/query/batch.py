@@ -1,4 +1,4 @@
-"""Base of the strategies that weigh the rows of a batch against each other: gather, pick, enqueue, report."""
+"""Base of the batch strategies, which choose the rows of a batch jointly: gather, pick, enqueue, report."""
 
 from __future__ import annotations
 

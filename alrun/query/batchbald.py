@@ -1,4 +1,4 @@
-"""Rows whose labels together tell most about the weights: BatchBALD."""
+"""BatchBALD: the batch whose joint labels have the highest mutual information with the weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that the learner sees differently from the labeled rows around them."""
+"""Contrastive active learning: rows whose prediction differs from that of their labeled neighbors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Cal(BatchQuery):
     def __init__(self, max_samples: int, neighbours: int = 10, features: FeatureKind | None = None) -> None:
         super().__init__(max_samples)
         if neighbours < 1:
-            raise ConfigError(Problem(f"{neighbours} neighbours say nothing", "query.cal.neighbours", "neighbours=10"))
+            raise ConfigError(Problem(f"{neighbours} is less than 1", "query.cal.neighbours", "neighbours=10"))
         self.neighbours = neighbours
         self.features: FeatureKind = Embedding() if features is None else features
 

@@ -1,4 +1,4 @@
-"""Classes in equal numbers."""
+"""Class-balanced query: rows of another strategy, balanced over predicted classes."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ClassBalanced(Wrapper):
             hint = "query.class_balanced.factor=10"
             raise ConfigError(Problem(f"{factor} is less than 1", "query.class_balanced.factor", hint))
         if Task.CLASSIFICATION not in self.tasks:
-            raise ConfigError(Problem("the strategy is not for classes", "query.class_balanced.strategy"))
+            raise ConfigError(Problem("the strategy does not support classification", "query.class_balanced.strategy"))
         self.factor = factor
         self.tasks = frozenset({Task.CLASSIFICATION})
         self.multi_task, self.requires_model = False, True
@@ -116,7 +116,7 @@ class ClassBalanced(Wrapper):
             found = probabilities(prediction.outputs.float())
             found = found.mean(dim=0) if prediction.stochastic else found
             if not bool(found.isfinite().all()):
-                raise StrategyError("what the learner predicts is not finite; look at the learner")
+                raise StrategyError("the predictions of the learner are not finite")
             num_classes = found.shape[1]
             rows.append(prediction.indices.cpu())
             classes.append(found.argmax(dim=1).cpu())

@@ -1,4 +1,4 @@
-"""Rows of small margin, spread evenly over clusters."""
+"""Cluster-Margin: rows with small margins, spread evenly over clusters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any combination of criteria, written as an expression."""
+"""Criterion query: scores by a combination of criteria, written as an expression."""
 
 from __future__ import annotations
 

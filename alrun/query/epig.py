@@ -1,4 +1,4 @@
-"""Expected predictive information gain (EPIG): what a label would tell of the labels of other inputs."""
+"""Expected predictive information gain (EPIG) of a label about the labels of other inputs."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Epig(ScoreQuery):
         require_samples(self, prediction.stochastic, self.strategy_name)
         if self._regression and prediction.outputs.shape[-1] == spec_of(self.driver).num_outputs:
             raise StrategyError(
-                "without noise a label says all about its own input, and nothing can be compared with that\n"
+                "the learner predicts no noise, without which the information gain is infinite\n"
                 "    → let the learner predict a variance: learner.likelihood=gaussian"
             )
         return prediction.outputs.float()

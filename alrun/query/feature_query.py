@@ -1,4 +1,4 @@
-"""Any kind of features with any rule that selects among them: core-set, BADGE, LCMD and their like."""
+"""Feature query: any kind of features with any selector (core-set, BADGE, LCMD and others)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows between differently labeled ones, class by class."""
+"""GALAXY: bisection between differently labeled rows, class by class."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Galaxy(BatchQuery):
     def pick(self, candidates: Candidates, n: int) -> Tensor:
         """Return the middles of the shortest paths."""
         if candidates.targets is None:
-            raise StrategyError("the training pool cannot give back its labels, which Galaxy needs")
+            raise StrategyError("the training pool cannot return its labels, which Galaxy needs")
         probabilities = candidates.probabilities()
         guessed = probabilities[candidates.pending].argmax(dim=1).cpu()
         labels = torch.cat([candidates.targets.long().cpu(), guessed])

@@ -102,7 +102,7 @@ def _chunks(
     pools = [(driver.unlabeled_pool, places)]
     if labeled and len(driver.training_pool):
         if not gives_batches(driver.training_pool):
-            raise StrategyError("the training pool cannot give back its inputs in batches, which this strategy needs")
+            raise StrategyError("the training pool cannot return its inputs in batches, which this strategy needs")
         pools.append((driver.training_pool, torch.arange(first, first + len(driver.training_pool))))
     with_model = outputs or (kind is not None and kind.needs_model)
     for pool, goals in pools:
@@ -129,7 +129,7 @@ def _finite(prediction: Prediction) -> Prediction:
     good = rows.flatten(1).isfinite().all(dim=1)
     if not bool(good.all()):
         row = int(prediction.indices[(~good).nonzero()[0, 0]])
-        raise StrategyError(f"what the learner predicts for row {row} is not finite; look at the learner")
+        raise StrategyError(f"the prediction of the learner for row {row} is not finite")
     return prediction
 
 
@@ -138,4 +138,4 @@ def _refuse_infinite(parts: tuple[Tensor, ...], chunk: Chunk) -> None:
         good = part.flatten(1).isfinite().all(dim=1)
         if not bool(good.all()):
             row = int(chunk.pool.indices[chunk.positions[(~good.cpu()).nonzero()[0, 0]]])
-            raise StrategyError(f"the features of row {row} are not finite; look at the data and the learner")
+            raise StrategyError(f"the features of row {row} are not finite; check the data and the learner")

@@ -1,4 +1,4 @@
-"""Shares of the batch to several strategies."""
+"""Mixture of several strategies, each of which chooses a share of the batch."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Mixture(Wrapper):
         ]
         self.shares = {name: given.get(name, 1.0) for name in self.strategies}
         problems += [
-            Problem(f"the share of {name!r} cannot be {share!r}", where, f"{where}={{{name}: 1}}")
+            Problem(f"invalid share of {name!r}: {share!r}", where, f"{where}={{{name}: 1}}")
             for name, share in self.shares.items()
             if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < math.inf
         ]

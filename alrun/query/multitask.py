@@ -1,4 +1,4 @@
-"""Uncertainty of each of several tasks, combined; or requests for single tasks of a row."""
+"""Multi-task query: uncertainty combined over tasks, or requests for single tasks of a row."""
 
 from __future__ import annotations
 
@@ -146,8 +146,8 @@ def _highest(best: Sequence[RunningTopK], n: int) -> tuple[Tensor, Tensor]:
 def _variances(outputs: Tensor, num_targets: int, stochastic: bool) -> Tensor:
     """Return the predictive variance of each target, ``[B, T]``."""
     if not stochastic and outputs.shape[-1] == num_targets:
-        what = "MultiTask has no variance to rank by"
-        raise StrategyError(f"{what}: say inference=mc_dropout, or learner.likelihood=gaussian")
+        what = "MultiTask needs a predictive variance"
+        raise StrategyError(f"{what}: use inference=mc_dropout, or learner.likelihood=gaussian")
     moments = gaussian_moments(outputs, num_targets)
     return mixture(moments).variance if stochastic else moments.variance
 
@@ -159,5 +159,5 @@ def _weight_problems(weights: Mapping[str, float], names: list[str] | None) -> l
         if names is not None and name not in names:
             problems.append(Problem(f"there is no task {name!r}", where, f"one of {', '.join(names)}"))
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-            problems.append(Problem(f"the weight of {name!r} cannot be {value!r}", where, f"{where}.{name}=1"))
+            problems.append(Problem(f"invalid weight of {name!r}: {value!r}", where, f"{where}.{name}=1"))
     return problems

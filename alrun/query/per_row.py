@@ -1,4 +1,4 @@
-"""Uncertainty of one distribution over classes, for very many of them: the pieces that scores are made of.
+"""Uncertainty measures of class distributions, for very many rows: the parts of the scores.
 
 Many rows are worked through in blocks, so that what is held besides the scores does not grow with their number.
 """

@@ -1,4 +1,4 @@
-"""Base of the strategies that draw a batch by BALD scores in place of taking the highest."""
+"""Base of the strategies that sample a batch by BALD scores instead of taking the highest."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PerturbedBald(ScoreQuery):
     def __init__(self, max_samples: int, coldness: float = 1.0) -> None:
         super().__init__(max_samples)
         if isinstance(coldness, bool) or not isinstance(coldness, int | float) or not 0 <= coldness < float("inf"):
-            what = f"the coldness cannot be {coldness!r}"
+            what = f"the coldness must be a finite number of at least 0, not {coldness!r}"
             raise ConfigError(Problem(what, "query", "a number, 0 or more; coldness=1 as in the paper"))
         self.coldness = coldness
 

@@ -1,4 +1,4 @@
-"""Rows drawn with chances proportional to a power of their BALD scores."""
+"""PowerBALD: rows sampled with probability proportional to a power of their BALD scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expected predictive information gain: what the label of one input tells of the labels of others."""
+"""Expected predictive information gain of the label of one input about the labels of others."""
 
 from __future__ import annotations
 

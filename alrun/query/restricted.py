@@ -1,4 +1,4 @@
-"""Host with another unlabeled pool."""
+"""Restricted host: the driver as strategies see it, with another unlabeled pool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows drawn with chances proportional to the exponential of their BALD scores."""
+"""SoftmaxBALD: rows sampled with probability proportional to the exponential of their BALD scores."""
 
 from __future__ import annotations
 

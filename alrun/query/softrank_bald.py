@@ -1,4 +1,4 @@
-"""Rows drawn with chances that fall with their rank by BALD scores."""
+"""SoftrankBALD: rows sampled with probabilities that decrease with their rank by BALD score."""
 
 from __future__ import annotations
 

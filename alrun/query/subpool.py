@@ -1,4 +1,4 @@
-"""A random part of the pool first."""
+"""Subpool query: another strategy on a random subset of the pool."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class Subpool(Wrapper):
     ) -> None:
         super().__init__(max_samples, only_one(strategy, "query.subpool.strategy"), spec)
         if (size is None) == (fraction is None):
-            what = "the size of the subset is given twice, or not at all"
+            what = "give either size or fraction"
             hint = "query.subpool.size=10000, or query.subpool.size=null query.subpool.fraction=0.1"
             raise ConfigError(Problem(what, "query.subpool", hint))
         if size is not None and size < 1:
-            raise ConfigError(Problem(f"{size} rows are no subset", "query.subpool.size", "query.subpool.size=10000"))
+            raise ConfigError(Problem(f"{size} is less than 1", "query.subpool.size", "query.subpool.size=10000"))
         if fraction is not None and not 0 < fraction <= 1:
             hint = "query.subpool.fraction=0.1"
-            raise ConfigError(Problem(f"{fraction} is no part of the pool", "query.subpool.fraction", hint))
+            raise ConfigError(Problem(f"{fraction} is not above 0 and at most 1", "query.subpool.fraction", hint))
         self.size, self.fraction = size, fraction
 
     def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""The inputs on which predictions are to improve: rows drawn from a pool, or given ones."""
+"""Target inputs of EPIG: rows drawn from a pool, or given in a file."""
 
 from __future__ import annotations
 

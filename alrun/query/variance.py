@@ -34,6 +34,6 @@ class Variance(ScoreQuery):
         num_targets = spec_of(self.driver).num_outputs
         if not prediction.stochastic and prediction.outputs.shape[-1] == num_targets:
             raise StrategyError(
-                "Variance has no variance to rank by: say inference=mc_dropout, or let the learner predict one"
+                "Variance needs a predictive variance: use inference=mc_dropout, or learner.likelihood=gaussian"
             )
         return scores.predictive_variance(gaussian_moments(prediction.outputs.float(), num_targets))

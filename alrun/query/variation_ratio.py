@@ -1,4 +1,4 @@
-"""Votes of the posterior samples against the most voted class."""
+"""Variation ratio: share of the posterior samples that do not vote for the most voted class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Base of the strategies that leave the choice to others."""
+"""Base of the strategies that delegate to other strategies."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Wrapper(QueryStrategy):
         self.max_samples = checked_max_samples(max_samples)
         wrong = [name for name, inner in strategies.items() if not can_sample(inner)]
         if wrong or not strategies:
-            what = f"{wrong[0]!r} is no query strategy" if wrong else "names no strategy"
+            what = f"{wrong[0]!r} is not a query strategy" if wrong else "names no strategy"
             raise ConfigError(Problem(what, f"query.*.{'.'.join(wrong[:1])}".rstrip("."), "see: alrun ls query"))
         self.strategies = {name: _informed(inner, spec) for name, inner in strategies.items()}
         self.report = QueryReport()

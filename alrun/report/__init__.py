@@ -1,1 +1,1 @@
-"""Records of many runs to tables; reads records only."""
+"""Reports: tables from the records of many runs."""

@@ -1,1 +1,1 @@
-"""Training loops, one a file."""
+"""Training loops, on Lightning Fabric and on the Lightning Trainer."""

@@ -1,4 +1,4 @@
-"""A loader of which Lightning knows nothing but that it can be iterated."""
+"""Wrapper around a loader, of which Lightning sees only an iterable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bounds on gradients, as both loops take them."""
+"""Gradient clipping, as configured in both loops."""
 
 from __future__ import annotations
 

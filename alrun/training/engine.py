@@ -1,4 +1,4 @@
-"""One batch on one device: place, compute, differentiate, step."""
+"""Engine for one batch on one device: placement, forward pass, backward pass, optimizer step."""
 
 from __future__ import annotations
 

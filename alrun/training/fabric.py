@@ -1,4 +1,4 @@
-"""The default training loop, on Lightning Fabric."""
+"""Default training loop, on Lightning Fabric."""
 
 from __future__ import annotations
 

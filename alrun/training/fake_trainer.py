@@ -1,4 +1,4 @@
-"""The fake Trainer that a LightningModule sees while the fabric loop trains it."""
+"""Fake Trainer that a LightningModule sees while the fabric loop trains it."""
 
 from __future__ import annotations
 

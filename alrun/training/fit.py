@@ -1,4 +1,4 @@
-"""One training phase: epochs, validation, early stopping, and the state that continues it."""
+"""Fit of one training phase: epochs, validation, early stopping, and the state to resume from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hooks of a LightningModule, as the fabric loop calls them: those alone that the learner overrides."""
+"""Hooks of a LightningModule that the fabric loop calls: only those that the learner overrides."""
 
 from __future__ import annotations
 

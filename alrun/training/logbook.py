@@ -1,4 +1,4 @@
-"""Values that a LightningModule logs in training: captured from its own ``self.log``, as means over an epoch."""
+"""Logbook of the values that a LightningModule logs with ``self.log``, as means over an epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mean loss of an epoch, without waiting for the device in between."""
+"""Mean loss of an epoch, summed without waiting for the device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The logged value that decides about early stopping and about the best weights."""
+"""Monitored value, which decides about early stopping and the best weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A learner as the Trainer wants it: a LightningModule with the caller's optimizer and step functions."""
+"""Adapter of a learner to the Trainer: a LightningModule with the caller's optimizer and step functions."""
 
 from __future__ import annotations
 

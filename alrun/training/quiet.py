@@ -1,4 +1,4 @@
-"""Keep Lightning's advice to itself while it fits."""
+"""Silence Lightning's advice during a fit."""
 
 from __future__ import annotations
 

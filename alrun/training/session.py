@@ -1,4 +1,4 @@
-"""The session of a loop that is called without one."""
+"""Session of a loop that is called without one: nothing is saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The callback that ties a Trainer to a training session."""
+"""Callback that connects a Trainer to a training session."""
 
 from __future__ import annotations
 

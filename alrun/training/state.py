@@ -1,4 +1,4 @@
-"""From state dicts of any library to the plain values that a training session commits."""
+"""Conversion of state dicts of any library to plain values that a training session can commit."""
 
 from __future__ import annotations
 

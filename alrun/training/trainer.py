@@ -1,4 +1,4 @@
-"""A full Lightning Trainer for each training phase."""
+"""Training loop with a full Lightning Trainer for each training phase."""
 
 from __future__ import annotations
 

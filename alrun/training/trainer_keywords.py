@@ -1,4 +1,4 @@
-"""Keywords of Lightning's Trainer that a config may set directly."""
+"""Keyword arguments of Lightning's Trainer that a config may set directly."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def check_callbacks(callbacks: Sequence[Any]) -> None:
 
     hint = "training.loop.callbacks=[{_target_: lightning.pytorch.callbacks.DeviceStatsMonitor}]"
     problems = [
-        Problem(f"{callback!r} is no Lightning callback", f"training.loop.callbacks[{number}]", hint)
+        Problem(f"{callback!r} is not a Lightning callback", f"training.loop.callbacks[{number}]", hint)
         for number, callback in enumerate(callbacks)
         if not isinstance(callback, Callback)
     ]
@@ -65,13 +65,13 @@ def check_callbacks(callbacks: Sequence[Any]) -> None:
 
 
 def check_logger(logger: Any) -> None:
-    """Raise ``ConfigError`` for what is no Lightning logger: for ``True``, Lightning would choose one and a place."""
+    """Raise ``ConfigError`` unless ``logger`` is a Lightning logger; for ``True`` Lightning would choose one."""
     from lightning.pytorch.loggers import Logger
 
     loggers = logger if isinstance(logger, list | tuple) else [logger]
     hint = "training.loop.logger={_target_: lightning.pytorch.loggers.CSVLogger, save_dir: logs}"
     problems = [
-        Problem(f"{one!r} is no Lightning logger", "training.loop.logger", hint)
+        Problem(f"{one!r} is not a Lightning logger", "training.loop.logger", hint)
         for one in loggers
         if not isinstance(one, Logger)
     ]

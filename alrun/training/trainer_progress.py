@@ -1,4 +1,4 @@
-"""Progress of a Trainer as plain values, and a fresh one put there."""
+"""Progress of a Trainer as plain values, and its restoration in a new Trainer."""
 
 from __future__ import annotations
 

@@ -398,7 +398,7 @@ def test_embeddings_are_those_of_the_first_member() -> None:
 REFUSED = {
     "no member": (lambda: Ensemble(0), "positive whole number"),
     "half a member": (lambda: Ensemble(2.5), "positive whole number"),  # type: ignore[arg-type]
-    "optimizes by itself": (lambda: Ensemble().combine([Adversarial(CLASSES, ADAM)]), "optimizes by itself"),
+    "optimizes itself": (lambda: Ensemble().combine([Adversarial(CLASSES, ADAM)]), "optimizes itself"),
     "hooks": (lambda: Ensemble().combine([dense(Hooked)()]), "on_train_epoch_end"),
     "not combined": (lambda: Ensemble().validate(dense()()), r"combine\(\)"),
 }

@@ -245,7 +245,7 @@ def test_a_learner_that_drops_nothing_is_refused(learner: nn.Module) -> None:
 def test_dropout_layers_that_never_run_are_refused() -> None:
     learner = nn.Linear(6, 2)
     learner.add_module("unused", nn.Dropout(0.5))
-    with pytest.raises(StrategyError, match="runs none of them"):
+    with pytest.raises(StrategyError, match="use none of them"):
         predict(learner, inputs_for())
 
 

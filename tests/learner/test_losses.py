@@ -84,13 +84,13 @@ def test_raw_and_weighted_values_are_logged_over_unequal_batches(loop: Any) -> N
 @pytest.mark.parametrize(
     ("spec", "losses", "told"),
     [
-        (CLASSES, ["ce"], "names no losses"),
+        (CLASSES, ["ce"], "not a mapping of losses"),
         (CLASSES, {"ce": "cross_entropy"}, "is not a loss"),
-        (CLASSES, {"loss": CrossEntropy()}, "is not the name of a loss"),
+        (CLASSES, {"loss": CrossEntropy()}, "not a valid name of a loss"),
         (CLASSES, {"ce": CrossEntropy(float("nan"))}, "is not a number"),
         (CLASSES, {"nll": GaussianNLL()}, "learner.likelihood=gaussian"),
         (CLASSES, {"bce": nn.BCELoss()}, "does not fit a classification"),
-        (CLASSES, {"ce": nn.CrossEntropyLoss(reduction="none")}, "no single number"),
+        (CLASSES, {"ce": nn.CrossEntropyLoss(reduction="none")}, "does not return a scalar"),
         (VALUES, {"ce": nn.NLLLoss()}, "does not fit a regression"),
     ],
 )

@@ -131,7 +131,7 @@ class Wider(Wrong):
         ({"backbone": lambda shape: nn.Linear(3, 6)}, "learner.backbone", "does not take inputs"),
         ({"head": lambda width, classes: nn.Linear(width, 4)}, "learner.head", r"\[2, 4\] for two rows"),
         ({"head": lambda width, classes: nn.Linear(width + 1, classes)}, "learner.head", "does not take features"),
-        ({"backbone": 3}, "learner.backbone", "names nothing to build"),
+        ({"backbone": 3}, "learner.backbone", "has no _target_"),
     ],
 )
 def test_a_backbone_and_heads_that_do_not_fit_are_refused(options: dict[str, Any], where: str, what: str) -> None:

@@ -189,7 +189,7 @@ def test_numbers_are_ranked_by_the_variance_of_each_target() -> None:
     mixed = strategy.score(Prediction(torch.arange(30), outputs, True))
     each = outputs[..., 2:].exp().mean(dim=0) + outputs[..., :2].var(dim=0, correction=0)
     np.testing.assert_allclose(mixed, each[:, 0] + 0.1 * each[:, 1], rtol=1e-4)
-    with pytest.raises(StrategyError, match="no variance"):
+    with pytest.raises(StrategyError, match="needs a predictive variance"):
         strategy.score(Prediction(torch.arange(30), outputs[0, :, :2]))
     with pytest.raises(ConfigError, match="'entropy' is not one of variance"):
         MultiTask(1, measure="entropy", spec=spec)

@@ -112,14 +112,14 @@ def test_strategies_that_ask_for_the_task_are_told() -> None:
     ("build", "message"),
     [
         (lambda: Subpool(3, Random(1)), "size=10000"),
-        (lambda: Subpool(3, Random(1), size=5, fraction=0.5), "twice"),
-        (lambda: Subpool(3, Random(1), size=0), "no subset"),
-        (lambda: Subpool(3, Random(1), fraction=1.5), "no part"),
+        (lambda: Subpool(3, Random(1), size=5, fraction=0.5), "either size or fraction"),
+        (lambda: Subpool(3, Random(1), size=0), "0 is less than 1"),
+        (lambda: Subpool(3, Random(1), fraction=1.5), "not above 0"),
         (lambda: Subpool(3, {"a": Random(1), "b": Random(1)}, size=5), "one strategy, not 2"),
         (lambda: ClassBalanced(3, Random(1), factor=0.5), "less than 1"),
-        (lambda: ClassBalanced(3, Variance(1)), "not for classes"),
+        (lambda: ClassBalanced(3, Variance(1)), "does not support classification"),
         (lambda: Mixture(3, {}), "names no strategy"),
-        (lambda: Mixture(3, {"a": object()}), "no query strategy"),  # type: ignore[dict-item]
+        (lambda: Mixture(3, {"a": object()}), "not a query strategy"),  # type: ignore[dict-item]
         (lambda: Mixture(3, {"a": Random(1)}, {"b": 1}), "no strategy 'b'"),
         (lambda: Mixture(3, {"a": Random(1)}, {"a": -1}), "cannot be -1"),
         (lambda: Mixture(3, {"a": Random(1)}, {"a": 0}), "all shares are 0"),

@@ -1,4 +1,4 @@
-"""Linear layers that take up the dropout right before them: masks on their weights in place of masks on the rows."""
+"""Folding of dropout into the linear layer after it: masks on its weights in place of masks on the rows."""
 
 from __future__ import annotations
 

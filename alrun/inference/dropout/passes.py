@@ -1,4 +1,4 @@
-"""Several stochastic passes through one network, each with its own fixed dropout masks, all at once where it can be."""
+"""Stochastic passes through a network, each with its own fixed dropout masks, computed together where possible."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class DropoutPasses:
     def _refuse_unused(self) -> None:
         if not self._calls:
             raise StrategyError(
-                "the learner has dropout layers, but predicting runs none of them; MC dropout needs one"
+                "the learner has dropout layers, but its predictions use none of them; MC dropout needs one"
             )
 
     def _looped(self, step: Callable[[Any], Tensor], inputs: Any) -> Tensor:

@@ -1,1 +1,1 @@
-"""The Laplace approximation of a last layer."""
+"""Laplace approximation of a last layer."""

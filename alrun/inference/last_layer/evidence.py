@@ -1,4 +1,4 @@
-"""The marginal likelihood of a Laplace approximation, and the precisions that maximize it.
+"""Marginal likelihood of a Laplace approximation, and the precisions that maximize it.
 
 MacKay (1992), "Bayesian interpolation", section 4; for networks Immer et al. (2021), "Scalable marginal likelihood
 estimation". With the eigenvalues ``s`` of the Gauss-Newton matrix at noise variance 1, weights ``w``, prior precision

@@ -1,4 +1,4 @@
-"""A learner taken apart at its last linear layer: the features that go in, and what is made of what comes out."""
+"""Split of a learner at its last linear layer: the features before it, and the function after it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class LastLayer:
         if outputs is raw:
             return self._features(values), outputs.detach(), None
         if not outputs.requires_grad:
-            raise StrategyError("what the learner does after its last linear layer cannot be differentiated")
+            raise StrategyError("the learner's operations after its last linear layer cannot be differentiated")
         columns = [torch.autograd.grad(column.sum(), raw, retain_graph=True)[0] for column in outputs.unbind(dim=1)]
         return self._features(values), outputs.detach(), torch.stack(columns, dim=1)
 

@@ -1,4 +1,4 @@
-"""The posterior over a last layer: fitted to a training pool, asked for variances."""
+"""Posterior over the weights of a last layer, fitted to a training pool."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Several learners in one module: trained and evaluated together."""
+"""Members of an ensemble in one module: trained and evaluated together."""

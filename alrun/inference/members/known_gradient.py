@@ -1,4 +1,4 @@
-"""Gradients that were computed with the loss, and how they get where an optimizer looks for them."""
+"""Gradients that were computed together with the loss, and assigned to the parameters by ``backward``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batch of each of several members: the same for all, a column each, or one by one."""
+"""Batches of several members: the same for all, stacked, or one by one."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def refuse_unfit(learner: nn.Module) -> None:
     """Raise ``ConfigError`` for a learner that cannot be one of several members."""
     name = type(learner).__name__
     if optimizes_itself(learner):
-        what = f"{name} optimizes by itself, which members of one module cannot"
+        what = f"{name} optimizes itself, which members of an ensemble cannot"
         raise ConfigError(Problem(what, "inference", "learner=mlp, or inference=deterministic"))
     changed = [
         hook for hook in _HOOKS if isinstance(learner, LightningModule) and custom_method(learner, hook) is not None

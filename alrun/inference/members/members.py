@@ -1,4 +1,4 @@
-"""Several learners of one kind in one module: trained, saved and evaluated together."""
+"""Members: several learners of one kind in one module, trained, saved and evaluated together."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Members(LightningModule):
         if configure is None:
             raise StrategyError(
                 f"{type(self.member).__name__} has no configure_optimizers\n"
-                "    → name one: 'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
+                "    → set one: 'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
             )
         with self._lent({}):
             return configure()
@@ -187,7 +187,7 @@ class Members(LightningModule):
                 output = step(module, batch)
             loss = output.get("loss") if isinstance(output, Mapping) else output
             if need and not isinstance(loss, Tensor):
-                raise StrategyError(f"{type(module).__name__} returned no loss; members of an ensemble must")
+                raise StrategyError(f"{type(module).__name__} returned no loss, which members of an ensemble must")
             if need:
                 return loss, notes
             return ({"loss": torch.as_tensor(loss)} if isinstance(loss, Tensor | float) else {}), notes

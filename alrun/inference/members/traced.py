@@ -1,4 +1,4 @@
-"""A function of tensors as the list of operations that it comes down to: run without what it takes to find them."""
+"""Traced function of tensors: a list of operations that is run without Python's overhead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One step of a module for several sets of its weights: all at once by ``torch.func.vmap``, or one after the other."""
+"""Vectorized step of a module over several sets of weights: with ``torch.func.vmap``, or one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial of computing members together with vmap, without a trace on them."""
+"""Check whether members can be computed together with vmap, which leaves them unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weights of several modules of one kind, stacked: ``[M, ...]`` each, by name."""
+"""Stacked weights of several modules of one kind: ``[M, ...]`` each, by name."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Criteria: how informative class probabilities are, and how such judgements combine."""
+"""Criteria: scores of class probabilities that can be combined in expressions."""

@@ -1,4 +1,4 @@
-"""The criteria that others are made of. Each accepts zeros and ones among the probabilities."""
+"""Elementary uncertainty criteria. Each accepts zeros and ones among the probabilities."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Feature kinds, one a file: what the rows of a batch are compared by."""
+"""Feature kinds, one per module: representations in which rows are compared."""

@@ -1,4 +1,4 @@
-"""The rows as they are: no model needed."""
+"""Raw inputs as features: no model is needed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Inputs:
         self._shipped = found is not None
         inputs = chunk.pool.inputs(chunk.positions) if found is None else found
         if not isinstance(inputs, Tensor):
-            raise StrategyError("rows that are not tensors have no distances\n    → ship embeddings, or use a model's")
+            raise StrategyError("rows that are not tensors have no distances\n    → use embeddings instead")
         return (inputs.reshape(len(inputs), -1).float(),)
 
     def assembled(self, parts: tuple[Tensor, ...], labeled: Tensor) -> Tensor:

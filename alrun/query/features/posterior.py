@@ -1,4 +1,4 @@
-"""Posterior features: distances in them are what the labels so far leave open."""
+"""Posterior features: gradient features scaled by the posterior covariance given the labels so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sketched gradients: the gradient at all layers, in a few hundred numbers."""
+"""Sketched gradients: random projections of the gradient at all layers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pure functions from scores or features to picks, one algorithm a file."""
+"""Pure functions from scores or features to picks, one algorithm per module."""

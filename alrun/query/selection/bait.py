@@ -1,4 +1,4 @@
-"""BAIT: rows after whose labels the Fisher information of the whole pool is best covered."""
+"""BAIT: rows that best cover the Fisher information of the whole pool."""
 
 from __future__ import annotations
 

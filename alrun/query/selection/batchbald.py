@@ -1,4 +1,4 @@
-"""BatchBALD: the batch that tells most about the weights, one row after the other."""
+"""BatchBALD: greedy choice of the batch with the highest mutual information with the weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contrastive acquisition: rows that the learner sees differently from the labeled rows around them."""
+"""Contrastive acquisition: rows whose prediction differs from that of their labeled neighbors."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def contrast(
         StrategyError: There are no labeled rows.
     """
     if neighbours < 1:
-        raise ConfigError(Problem(f"{neighbours} neighbours say nothing", "neighbours", "neighbours=10"))
+        raise ConfigError(Problem(f"{neighbours} neighbours are less than 1", "neighbours", "neighbours=10"))
     if len(labeled) == 0:
         raise StrategyError("there are no labeled rows to compare the pool with")
     rows, probabilities = as_features(features), _floored(probabilities, floor)

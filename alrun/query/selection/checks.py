@@ -23,5 +23,5 @@ def checked_labeled(labeled: Tensor, count: int, device: torch.device) -> Tensor
     if len(labeled) and (int(labeled.min()) < 0 or int(labeled.max()) >= count):
         raise ConfigError(Problem(f"a labeled row is not among the {count} rows", "labeled"))
     if len(labeled.unique()) != len(labeled):
-        raise ConfigError(Problem("a labeled row stands twice", "labeled"))
+        raise ConfigError(Problem("a labeled row is given twice", "labeled"))
     return labeled

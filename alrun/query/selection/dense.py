@@ -1,4 +1,4 @@
-"""A matrix as features: the plain case, and the factors of the others."""
+"""Dense features: a matrix in memory, also used as a factor of other features."""
 
 from __future__ import annotations
 

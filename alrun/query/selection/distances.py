@@ -1,4 +1,4 @@
-"""Squared distances from products, with their digits looked after."""
+"""Squared distances from inner products, corrected for rounding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that stand for all others: greedy facility location."""
+"""Greedy facility location: rows that represent all others."""
 
 from __future__ import annotations
 

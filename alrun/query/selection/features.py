@@ -1,4 +1,4 @@
-"""Rows of features that can be multiplied without being formed, for selectors that stream over them.
+"""Implicit feature matrices: rows can be multiplied without being formed, for selectors that stream over them.
 
 A selector never sees a feature matrix. It takes a few rows (``take``), multiplies slices of all rows (``part``) with
 them (``products``), and keeps ``O(N)`` numbers between. So a row of ``C * d`` gradient entries costs ``C + d`` to store

@@ -1,4 +1,4 @@
-"""Fisher information of a last layer, row by row, without a matrix a row."""
+"""Fisher information of a last layer, row by row, without a matrix per row."""
 
 from __future__ import annotations
 

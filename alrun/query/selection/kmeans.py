@@ -1,4 +1,4 @@
-"""The rows in the middle of clusters."""
+"""k-means picks: the rows nearest to cluster centers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Greedy choice by scores that only ever fall: many picks for one pass over all rows, the same as one by one."""
+"""Lazy greedy choice by scores that only decrease: many picks per pass, identical to picking one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A guess at which rows LCMD picks next, from a small part of the rows."""
+"""Guess at the next picks of LCMD, from a small part of the rows."""
 
 from __future__ import annotations
 

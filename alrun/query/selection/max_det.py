@@ -1,4 +1,4 @@
-"""Greedy determinant: every pick is the row with the largest variance that those before leave."""
+"""Greedy determinant maximization: every pick is the row with the largest remaining variance."""
 
 from __future__ import annotations
 

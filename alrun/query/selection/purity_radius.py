@@ -1,4 +1,4 @@
-"""The radius within which rows are mostly of one kind."""
+"""Purity radius: the largest radius within which most neighbors of a row have its class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The n best of many scores, at once or as they stream by."""
+"""Top-k of many scores, at once or streamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The most typical row of each part of the space that has no label yet."""
+"""TypiClust picks: the most typical row of each cluster without a label."""
 
 from __future__ import annotations
 
