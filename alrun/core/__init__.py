@@ -1,1 +1,1 @@
-"""Protocols, plain types, seeding and errors: what every other room may import, and imports nothing itself."""
+"""Core: protocols, plain types, seeding and errors; imports no other package of alrun."""

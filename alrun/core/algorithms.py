@@ -1,6 +1,6 @@
-"""Numbers of algorithms: with the format of the run directory they decide whether a run can go on, not alrun's version.
+"""Algorithm numbers, which decide, with the format of the run directory, whether a run can be resumed.
 
-Whoever changes what a part comes to counts up its ``__algorithm__``: an attribute of the class, or of the module for
+A change of the results of a part increments its ``__algorithm__``: an attribute of the class, or of the module for
 the functions in it. Nothing declared is the first. A class has the numbers of the classes it stands on in its own, so
 that counting up a base counts up all that derive from it; a function that several parts call is counted in each.
 """

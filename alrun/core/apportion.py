@@ -1,4 +1,4 @@
-"""Apportionment: a whole number divided in proportion to weights, by largest remainder (Hamilton's method)."""
+"""Apportionment: division of a whole number in proportion to weights, by largest remainder (Hamilton's method)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Those who listen to a run: the base class of callbacks, and which events an object listens to."""
+"""Base class of callbacks, and lookup of the events that an object listens to."""
 
 from __future__ import annotations
 

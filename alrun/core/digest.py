@@ -1,4 +1,4 @@
-"""A digest of a module's weights."""
+"""Digest of the weights of a module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedding layer of a learner, and the inputs of a layer captured while the learner answers."""
+"""Embedding layer of a learner, and capture of a layer's inputs during a forward pass."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def embedding_layer(learner: Any) -> nn.Module:
     if not linear:
         raise StrategyError(
             f"{type(learner).__name__} has no linear layer to take embeddings from\n"
-            "    → give it an attribute embedding_layer with the name of a submodule"
+            "    → set its attribute embedding_layer to the name of a submodule"
         )
     return linear[-1]
 

@@ -1,4 +1,4 @@
-"""Every error that alrun raises on purpose.
+"""Errors that alrun raises.
 
 * AlrunError                 exit code 1
   + ConfigError              exit code 2: the command line or a config file is wrong
@@ -42,7 +42,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """A problem: what is wrong, where, and what to type instead.
 
     Attributes:
         what: The fault in one clause, e.g. ``"unknown key 'learner.hiden'"``.
@@ -92,7 +92,7 @@ class UntrustedTarget(ConfigError):
 
 
 class IdentityMismatch(ConfigError):
-    """A stored run and the config that should continue it differ where it changes results."""
+    """A stored run and the config that should continue it differ in a way that changes results."""
 
 
 class LockedError(AlrunError):
@@ -120,7 +120,7 @@ class RunDirectoryLost(StoreError):
 
 
 class StrategyError(AlrunError):
-    """A strategy, learner, pool or callback did something its protocol forbids."""
+    """A strategy, learner, pool or callback violated its protocol."""
 
 
 class StrategyTimeout(StrategyError):

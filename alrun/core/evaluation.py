@@ -1,4 +1,4 @@
-"""Evaluation mode, left again without a trace, and a module without what an inference has put into its dropout."""
+"""Context managers for evaluation mode, and for a module without the dropout masks of an inference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of a run, typed and read-only; ``Callback`` has a method for each."""
+"""Events of a run, typed and read-only; ``Callback`` has a method for each of them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _no_log(name: str) -> Log:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What every event says.
+    """Base of the events: the state of the run.
 
     Attributes:
         hook: Name of the callback method that is called with it.

@@ -1,4 +1,4 @@
-"""A stand-in for the Trainer that a LightningModule sees where there is none."""
+"""Fake Trainer, for LightningModules that are used without one."""
 
 from __future__ import annotations
 

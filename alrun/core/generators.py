@@ -1,4 +1,4 @@
-"""The global random generators of python, numpy and torch: seeded together, and put back as they were."""
+"""Global random generators of Python, numpy and torch: seeded together, and restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Knobs: annotated fields of settings, from which defaults, checks, help and identity are read.
+"""Knobs: annotated dataclass fields, from which defaults, checks, help and identity are derived.
 
 Plain dataclasses. A structured config of OmegaConf converts what does not fit (``"1"`` to 1, ``yes`` to true), so that
 other experiments would pass as this one, and stops at the first thing that is wrong; pydantic and hydra-zen cost more
@@ -50,7 +50,7 @@ class Effect(StrEnum):
 
 
 class Knob(NamedTuple):
-    """A key that holds a number, a text or a truth value.
+    """A key with a number, a text or a boolean.
 
     Attributes:
         doc: What it does, in one line.

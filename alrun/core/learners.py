@@ -1,4 +1,4 @@
-"""Optional methods of learners and inferences, read in one place."""
+"""Optional methods of learners and inference modules, looked up in one place."""
 
 from __future__ import annotations
 

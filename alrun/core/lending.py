@@ -1,4 +1,4 @@
-"""Attributes that an object has for a while."""
+"""Temporary attributes of an object."""
 
 from __future__ import annotations
 

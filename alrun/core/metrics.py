@@ -1,4 +1,4 @@
-"""Names of metrics among several strategies that record them."""
+"""Names of metrics, where several strategies record the same one."""
 
 from __future__ import annotations
 

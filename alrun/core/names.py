@@ -1,4 +1,4 @@
-"""Names of strategies, callbacks and functions, and the file names that go with them."""
+"""Names of strategies, callbacks and functions, and safe file names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Needs and offers of strategies, learners and criteria: everything that is optional about them, read in one place."""
+"""Needs: optional attributes and methods of strategies, learners and criteria, looked up in one place."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def require_samples(strategy: Any, stochastic: bool, name: str) -> None:
 
 
 def _without_samples(name: str, inference: str) -> Problem:
-    what = f"{name} needs posterior samples, which {inference} does not give so"
+    what = f"{name} needs posterior samples, which {inference} does not provide"
     hint = "inference=mc_dropout, or inference=laplace inference.predictive=samples"
     return Problem(what, f"query.{name}", hint)
 

@@ -1,4 +1,4 @@
-"""Results of ``configure_optimizers``, in any of the forms that Lightning knows."""
+"""Parser of the results of ``configure_optimizers``, in all forms that Lightning accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From raw learner outputs to probabilities and moments: the one place that knows the convention.
+"""Conversion of raw learner outputs to probabilities and moments.
 
 Classification outputs are logits ``[..., C]`` (one column stands for the logit of the second of two classes).
 Several classifications have their logits side by side, ``[..., sum C]``, in the order of ``TaskSpec.tasks``.

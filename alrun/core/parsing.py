@@ -1,4 +1,4 @@
-"""JSON and YAML text to plain values, with limits: what a text of some size costs is of the order of that size."""
+"""Parsers of JSON and YAML to plain values, with limits on time and memory."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def parse_json(data: bytes | str, *, exact: bool = False) -> Any:
     try:
         value = json.loads(raw, parse_float=_as_written if exact else None)
     except (RecursionError, MemoryError):
-        raise ValueError("JSON that is nested too deeply, or too large") from None
+        raise ValueError("JSON is nested too deeply, or too large") from None
     if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS and _levels(raw) > MOST_LEVELS:
-        raise ValueError("JSON that is nested too deeply, or too large")
+        raise ValueError("JSON is nested too deeply, or too large")
     return value
 
 

@@ -1,4 +1,4 @@
-"""A process of this machine, told apart from a later one with the same number."""
+"""Process of this machine, identified by number and start time."""
 
 from __future__ import annotations
 

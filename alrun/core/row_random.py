@@ -1,4 +1,4 @@
-"""Random numbers that belong to a row, not to the order in which rows are visited.
+"""Random numbers per row, independent of the order in which rows are visited.
 
 A generator hands out its numbers in sequence, so what a row gets depends on who was asked before. Here the number of a
 row is a hash of ``(key, row, draw)``: the same for every pool order, batch size and number of requests.

@@ -1,4 +1,4 @@
-"""Settings: each key of a config with its type, default, bounds and effect, said here and nowhere else."""
+"""Settings: all keys of a config with type, default, bounds and effect; the only place where they are defined."""
 
 from __future__ import annotations
 
@@ -49,24 +49,20 @@ class TrainingSettings:
     )
     max_epochs: int | None = knob(100, "Passes over the training pool; null with max_train_steps.", minimum=1)
     max_train_steps: int | None = knob(
-        None, "Batches in all, in place of max_epochs (set that to null); recycles the data.", minimum=1
+        None, "Batches in total, in place of max_epochs (set that to null); recycles the data.", minimum=1
     )
-    max_val_steps: int | None = knob(
-        None, "Bound on the batches of each validation; null: all, 0: no validation.", minimum=0
-    )
-    validate: bool = knob(
-        False, "Validate on the validation pool after each epoch; a monitor of val_… turns it on by itself."
-    )
+    max_val_steps: int | None = knob(None, "Most batches of each validation; null: all, 0: no validation.", minimum=0)
+    validate: bool = knob(False, "Validate on the validation pool after each epoch; a monitor of val_… turns it on.")
     batch_size: int = knob(32, "Samples per batch.", minimum=1)
     checkpoint_every: int = knob(
-        100, "Epochs between two checkpoints inside the phase; 0: none.", minimum=0, effect=Effect.SHOW
+        100, "Epochs between two checkpoints within a training phase; 0: none.", minimum=0, effect=Effect.SHOW
     )
     shrink: float = knob(
-        0.4, "shrink_perturb: factor on the last weights (Ash and Adams 2020, arXiv:1910.08475).", minimum=0
+        0.4, "shrink_perturb: factor on the weights of the last step (Ash and Adams 2020, arXiv:1910.08475).", minimum=0
     )
-    perturb: float = knob(0.01, "shrink_perturb: factor on the freshly drawn weights that are added.", minimum=0)
+    perturb: float = knob(0.01, "shrink_perturb: factor on the newly initialized weights that are added.", minimum=0)
     optimizer: Callable[[Any], Any] | None = part(
-        "{_target_: torch.optim.SGD, _partial_: true, lr: 0.01}; wins over configure_optimizers.",
+        "{_target_: torch.optim.SGD, _partial_: true, lr: 0.01}; overrides configure_optimizers.",
         "optimizer",
         "torch.optim.Adam, torch.optim.SGD …",
         optional=True,
@@ -74,13 +70,13 @@ class TrainingSettings:
         library="optimizers",
     )
     train_step_fn: TrainingProtocol | None = part(
-        "(model, batch) -> loss, given by _target_; wins over the training_step of the learner.",
+        "(model, batch) -> loss, given by _target_; overrides the training_step of the learner.",
         *STEP,
         optional=True,
         null=True,
     )
     validate_step_fn: ValidationProtocol | None = part(
-        "(model, batch) -> loss or None; wins over the validation_step of the learner.",
+        "(model, batch) -> loss or None; overrides the validation_step of the learner.",
         *STEP,
         optional=True,
         null=True,
@@ -89,11 +85,11 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """What stays on disk of the weights; all else always stays."""
+    """Weights to keep on disk; all other files are always kept."""
 
     keep: str = knob(
         "all",
-        "Weights that stay on disk: all, last, or every:N (the newest, and those of each N-th step).",
+        "Weights to keep on disk: all, last, or every:N (the newest, and those of every N-th step).",
         pattern=r"all|last|every:[1-9]\d{0,5}",
         wrong="does not say which weights to keep",
         hint="checkpoint.keep=all, last or every:10",
@@ -109,7 +105,7 @@ class TimeoutSettings:
     """Seconds that a strategy may take before the run ends as failed, to be continued."""
 
     query: float | None = _seconds("Seconds that one call of a query strategy may take; null for no limit.")
-    label: float | None = _seconds("Seconds from one label to the next; null for no limit.")
+    label: float | None = _seconds("Seconds that a label strategy may take per label; null for no limit.")
     metrology: float | None = _seconds("Seconds that one call of a metrology strategy may take; null for no limit.")
 
 
@@ -117,8 +113,8 @@ class TimeoutSettings:
 class Settings:
     """The numbers of an experiment that the driver reads."""
 
-    seed: int = knob(0, "Seed that every random choice derives from.", minimum=0, effect=Effect.REPEAT)
-    budget: int = knob(200, "Labels in all, including the cold start.", minimum=1, effect=Effect.EXTENT)
+    seed: int = knob(0, "Seed of all random choices.", minimum=0, effect=Effect.REPEAT)
+    budget: int = knob(200, "Labels in total, including the cold start.", minimum=1, effect=Effect.EXTENT)
     device: str = knob(
         "auto",
         "auto, cpu, cuda, cuda:1 …",
@@ -129,7 +125,7 @@ class Settings:
     )
     threads: int | None = knob(
         None,
-        "Threads that torch computes with; null: one for a small learner, else one per core, at most 4.",
+        "Threads of torch; null: one for a small learner, else one per core, at most 4.",
         minimum=1,
     )
     predict_batch_size: int = knob(1024, "Rows per chunk of the streamed predictor.", minimum=1)
@@ -158,9 +154,10 @@ class Config(Settings):
 
     query_size: int = knob(20, "Labels per step, of each query strategy.", minimum=1)
     initial_size: int = knob(20, "Labels of the cold start.", minimum=1)
-    max_steps: int | None = knob(None, "Steps in all; null for no limit.", minimum=0, effect=Effect.EXTENT)
+    max_steps: int | None = knob(None, "Steps in total; null for no limit.", minimum=0, effect=Effect.EXTENT)
     validation_from_budget: bool = knob(
-        False, "Validation rows start without labels too; each query divides its labels in proportion to what is left."
+        False,
+        "Validation labels are bought from the budget, too; queries are divided by numbers of unlabeled rows.",
     )
     name: str = knob(
         "default",
@@ -172,18 +169,16 @@ class Config(Settings):
     )
     output_dir: str = knob(
         "outputs",
-        "Folder that runs go to.",
+        "Folder for all runs.",
         pattern=r"(?s)(?=.*\S)[^\0]+",
         wrong="cannot be a folder",
         hint="output_dir=outputs",
         effect=Effect.SHOW,
     )
-    fresh: bool = knob(False, "Set an existing run of this experiment aside and start over.", effect=Effect.ONCE)
-    repair: bool = knob(
-        False, "Go over a run that is finished already: what is damaged is computed again.", effect=Effect.ONCE
-    )
+    fresh: bool = knob(False, "Set aside an existing run of this experiment, and start over.", effect=Effect.ONCE)
+    repair: bool = knob(False, "Check a finished run, and compute again what is damaged.", effect=Effect.ONCE)
     progress: bool = knob(
-        True, "Live display on a terminal, plain lines elsewhere; false for silence.", effect=Effect.SHOW
+        True, "Live display on a terminal, plain lines elsewhere; false for no output.", effect=Effect.SHOW
     )
     data: Any = part(
         "The data set.",
@@ -258,4 +253,4 @@ class Config(Settings):
         rooms=("alrun.callbacks",),
         listens=True,
     )
-    training: TrainingSettings = group(TrainingSettings, wrong="names no loop", hint="choose one: alrun ls training")
+    training: TrainingSettings = group(TrainingSettings, wrong="has no loop", hint="choose one: alrun ls training")

@@ -1,4 +1,4 @@
-"""Text as it may be shown or exported: names and values from elsewhere steer neither a terminal nor a spreadsheet."""
+"""Safe text for terminals and spreadsheets: control characters and formulas are escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stopping criteria: what one sees and answers."""
+"""Interface of stopping criteria."""
 
 from __future__ import annotations
 

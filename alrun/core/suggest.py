@@ -1,4 +1,4 @@
-"""Did you mean: the valid names that look like one that is not."""
+"""Suggestions for misspelt names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain values that travel between rooms: what a task is, what a prediction is, what a label is."""
+"""Plain data types: tasks, splits, predictions, annotations."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pools: the table of who is labeled, subsets of a source, what is labeled, what may be asked for."""
+"""Pools: the status table, subsets of a source, the training pool and the unlabeled pool."""

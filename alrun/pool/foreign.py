@@ -1,6 +1,6 @@
-"""Pools that other people wrote: data sets with ``append``, generators of candidates, pools that keep their labels.
+"""Adapter for foreign pools: data sets with ``append``, generators of candidates, pools that keep their labels.
 
-Whatever has to be asked of an object by trying it is asked here.
+All checks of what such an object offers are here.
 """
 
 from __future__ import annotations

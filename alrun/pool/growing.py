@@ -1,4 +1,4 @@
-"""A tensor that grows at one end."""
+"""Tensor that grows at one end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotations, as label strategies hand them in, turned into tensors or refused."""
+"""Encoding of annotations as tensors, and the errors of those that do not fit."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def encode_task_labels(labels: Sequence[Any], tasks: Tensor, spec: TaskSpec) -> 
     try:
         given = torch.as_tensor([float(label) for label in labels], dtype=torch.float64)
     except (TypeError, ValueError) as error:
-        raise StrategyError(f"a label that is not one class, or one number: {error}") from error
+        raise StrategyError(f"a label is not one class, or one number: {error}") from error
     if spec.task is Task.REGRESSION:
         if not given.isfinite().all():
             raise StrategyError("a label is not finite; answer such a request with status 'failed'")

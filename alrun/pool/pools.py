@@ -1,4 +1,4 @@
-"""The pools of an experiment, made of a source: whole rows or single tasks, validation fixed or bought."""
+"""Pools of an experiment, made from a source: labels by row or by task, validation fixed or bought."""
 
 from __future__ import annotations
 

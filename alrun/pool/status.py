@@ -1,4 +1,4 @@
-"""The table of who is labeled: one byte for each row, or for each task of a row."""
+"""Status table: one byte per row, or per task of a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a source, in an order of their own: what is measured on, a part of a pool, the same pool in another order."""
+"""Subset of a source in a given order: an evaluation pool, a part of a pool, or a pool in another order."""
 
 from __future__ import annotations
 

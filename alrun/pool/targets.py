@@ -1,4 +1,4 @@
-"""Labels as a training pool keeps them: in one tensor, as maps of files where they are large, or as they came."""
+"""Storage of labels in a training pool: in a tensor, as memory maps if they are large, or as given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pool of rows that may be queried, as strategies see it."""
+"""Unlabeled pool: rows that may be queried, as strategies see them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shipped to users: does a strategy keep its promises?
+"""Conformance suites for strategies, and fault injection, for use in other packages.
 
 Subclass a suite in your own tests, or run ``pytest --pyargs alrun.testing --strategy my_pkg.Mine``::
 

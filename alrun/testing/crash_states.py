@@ -1,4 +1,4 @@
-"""Power cuts: what is on the disk after one at any moment, and whether whoever finds it there goes on as promised.
+"""Simulated power cuts: the possible disk states after one at any moment, and checks of the recovery from them.
 
 Whoever writes a strategy, a pool or a whole program that stores through alrun can hold it to the promises::
 

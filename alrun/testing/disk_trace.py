@@ -1,4 +1,4 @@
-"""A record of what the store does to a disk, in order, with notes in between of what it has promised by then."""
+"""Trace of the disk operations of the store, in order, with notes of what has been acknowledged in between."""
 
 from __future__ import annotations
 

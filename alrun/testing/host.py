@@ -1,4 +1,4 @@
-"""A small experiment for strategies to run in: alrun's own driver, pools, learner and inference on made-up data."""
+"""Small experiment to run strategies in: alrun's driver, pools, learner and inference on synthetic data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process dies while labels arrive: at every point at which something is written, up to the commit after them."""
+"""Simulated process deaths while labels arrive: at every write, up to the commit after them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same pool in another order."""
+"""Permuted pools: the same rows in another order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pytest plugin: which strategies the shipped conformance suite examines.
+"""pytest plugin: command-line options of the shipped conformance suite.
 
 pytest loads this in every session of everybody who has alrun installed, so it imports nothing heavy.
 """

@@ -1,4 +1,4 @@
-"""Conformance checks that all strategies share which fill the query queue."""
+"""Conformance checks of all strategies that fill the query queue."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class SamplingConformance:
         """A strategy with ``state_dict`` goes on, in a new object that loads it, as the old one would have."""
         strategy, heir = self.strategy(5), self.strategy(5)
         if not is_stateful(strategy):
-            pytest.skip("has no state")
+            pytest.skip("state_dict() is empty")
         with self.host(tmp_path) as driver:
             strategy.attach(driver)
             heir.attach(driver)

@@ -47,16 +47,16 @@ class SourceConformance:
         counts = [part.num_outputs for part in spec.tasks] or [spec.num_outputs]
         columns = targets.reshape(len(targets), -1)
         assert columns.shape[1] == len(counts)
-        assert ((columns >= 0) & (columns < torch.tensor(counts))).all(), "a target is no class of the data"
+        assert ((columns >= 0) & (columns < torch.tensor(counts))).all(), "a target is not a class of the data"
 
     def test_the_split_is_a_partition_by_seed(self) -> None:
         """Each row is in one part; the seed alone decides in which."""
         source = self.source()
         split, again = source.split(Seeds(0)), self.source().split(Seeds(0))
         rows = torch.cat([split.train, split.validation, split.test])
-        assert rows.sort().values.equal(torch.arange(len(source))), "the split is no partition"
+        assert rows.sort().values.equal(torch.arange(len(source))), "the split is not a partition"
         assert split.train.equal(again.train)
-        assert split.test.equal(again.test), "the split is not the seed's alone"
+        assert split.test.equal(again.test), "the split does not depend on the seed alone"
         assert torch.isin(split.labeled, split.train).all()
 
     def test_the_fingerprint_is_that_of_the_data(self) -> None:

@@ -1,4 +1,4 @@
-"""From the name of a strategy to the suite that examines it."""
+"""Lookup of the suite for a strategy that is given by name."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def requested_suites(config: pytest.Config) -> list[type]:
     """
     paths: list[str] = config.getoption("--strategy")
     if not paths:
-        raise pytest.UsageError("say which strategy to examine: pytest --pyargs alrun.testing --strategy my_pkg.Mine")
+        raise pytest.UsageError("name a strategy to examine: pytest --pyargs alrun.testing --strategy my_pkg.Mine")
     try:
         arguments = json.loads(config.getoption("--strategy-args"))
     except json.JSONDecodeError as error:
-        raise pytest.UsageError(f"--strategy-args is no JSON: {error}") from error
+        raise pytest.UsageError(f"--strategy-args is not JSON: {error}") from error
     if not isinstance(arguments, dict):
         raise pytest.UsageError("--strategy-args must be a JSON object, e.g. '{\"alpha\": 2}'")
     strategies = [_imported(path) for path in paths]
@@ -84,5 +84,5 @@ def _imported(path: str) -> type:
     except (ImportError, AttributeError, ValueError) as error:
         raise pytest.UsageError(f"cannot import --strategy {path}: {error}") from error
     if not isinstance(strategy, type):
-        raise pytest.UsageError(f"--strategy {path} is no class")
+        raise pytest.UsageError(f"--strategy {path} is not a class")
     return strategy

@@ -1,4 +1,4 @@
-"""Guards of what a strategy must leave alone: the learner and the global random generators."""
+"""Guards against side effects of a strategy on the learner and the global random generators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interfaces of alrun. They are structural: nobody has to inherit, everybody may."""
+"""Interfaces of alrun. They are structural: inheritance is optional."""
 
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.protocols.driver import DriverProtocol, Predictor, StrategyHost

@@ -1,4 +1,4 @@
-"""The driver, as strategies see it."""
+"""Driver, as strategies see it."""
 
 from __future__ import annotations
 
@@ -137,5 +137,5 @@ def spec_of(host: StrategyHost) -> TaskSpec:
         StrategyError: They do not say.
     """
     if host.spec is None:
-        raise StrategyError("the data do not say what they are: this needs a source with a spec")
+        raise StrategyError("the data have no spec, which this strategy needs")
     return host.spec

@@ -1,4 +1,4 @@
-"""The model side: learners, their step functions and the loop that trains them."""
+"""Interfaces of learners, step functions, training loops and inference modules."""
 
 from __future__ import annotations
 

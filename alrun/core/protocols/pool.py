@@ -1,4 +1,4 @@
-"""Sources of data, pools that can grow, and the pools of an experiment."""
+"""Interfaces of data sources and pools."""
 
 from __future__ import annotations
 

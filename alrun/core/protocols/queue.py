@@ -1,4 +1,4 @@
-"""The queue that query and label strategies fill and empty."""
+"""Interface of the queues of query and label strategies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three kinds of strategy. Inheriting is optional: the driver calls them by structure."""
+"""Interfaces of the three kinds of strategy. Inheritance is optional: the driver calls them by structure."""
 
 from __future__ import annotations
 
