@@ -72,7 +72,7 @@ class LedgerAudit:
         self.ledger.add_requests(step, state)
         counts = {len(state[name]) for name in ("items", "strategies", "scores")}
         if len(counts) != 1:
-            yield Finding(place(step, QUERY), f"items, strategies and scores differ in length: {sorted(counts)}", BUG)
+            yield Finding(place(step, QUERY), f"items, strategies, scores differ in length: {sorted(counts)}", BUG)
         requests = self.ledger.requests(step)
         for order, key in enumerate(self._keys(requests)):
             if key is not None and (key in self._labelled or key in self._pending):

@@ -61,7 +61,7 @@ def test_one_run_of_an_experiment_for_sweeps_says_so_and_the_hint_leads_to_the_s
     single = alrun(conf, *SMALL, "budget=10", "experiment=listed")
     assert single.code == 0
     assert len(runs(tmp_path)) == 1
-    assert "note: hydra.sweeper.params are for a sweep: alrun -m " in single.err
+    assert "note: hydra.sweeper.params apply only to a sweep: alrun -m " in single.err
 
 
 @pytest.mark.parametrize("word", ["seed=0,1", "learner.dropout=interval(0,0.5)"])

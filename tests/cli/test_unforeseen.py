@@ -16,7 +16,7 @@ from alrun.cli.main import main
     [
         (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "error: Too many open files\n    → ulimit -n 4096"),
         (OSError(errno.EACCES, "Permission denied", "a\x1b[31m\nb"), "error: Permission denied: a\\x1b[31m\n    b\n"),
-        (MemoryError(), "error: there is not enough memory"),
+        (MemoryError(), "error: not enough memory"),
         (RuntimeError("\x1b[31m\nerror: x"), "error: RuntimeError: \\x1b[31m\n    error: x\n    → this is a bug"),
     ],
 )

@@ -169,7 +169,7 @@ def test_every_field_of_settings_is_a_knob_a_part_or_a_group() -> None:
 
 def test_a_folder_of_ones_own_does_not_take_the_place_of_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "settings.yaml").write_text("seed: 3\n")
-    with pytest.raises(ConfigError, match=r"settings\.yaml would take the place"):
+    with pytest.raises(ConfigError, match=r"settings\.yaml would replace"):
         Composer(Trust(), tmp_path).compose([])
 
 

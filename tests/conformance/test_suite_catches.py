@@ -231,7 +231,7 @@ def test_from_the_command_line(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "*say which strategy to examine*"),
+        ([], "*name a strategy to examine*"),
         (["--strategy", "nowhere.Mine"], "*cannot import --strategy nowhere.Mine*"),
         (["--strategy", "mine.MINE"], "*cannot import --strategy mine.MINE*"),
         (["--strategy", "pathlib.Path"], "*Path is no query, label or metrology strategy*"),

@@ -57,7 +57,7 @@ def test_two_patch_releases_later_a_run_goes_on_and_a_changed_algorithm_is_said(
     command = [sys.executable, "-c", script, str(place), str(changed)]
     answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert answer.returncode == 2, answer.stderr
-    notice = f"alrun {alrun.__version__} → 0.1.2 since the last session: the algorithms are the same, the run goes on"
+    notice = f"alrun {alrun.__version__} → 0.1.2 since the last session: the algorithms are the same, the run continues"
     assert f"warning: {notice}\n" in answer.stderr
     assert notice in (place / "alrun.log").read_text()
     assert digests(place) == digests(finished())
@@ -65,7 +65,7 @@ def test_two_patch_releases_later_a_run_goes_on_and_a_changed_algorithm_is_said(
     verdict = verify(place)
     assert verdict.holds
     assert any(f"with alrun {alrun.__version__} → 0.1.2" in finding.what for finding in verdict.findings)
-    assert "query.entropy: the run was begun with algorithm 1, this alrun has algorithm 2" in answer.stderr
+    assert "query.entropy: the run started with algorithm 1; this alrun has algorithm 2" in answer.stderr
     assert f"alrun rerun {changed} keeps the labels" in answer.stderr
 
 
@@ -136,7 +136,7 @@ def test_formats(finished: Callable[..., Path], copied: Callable[..., Path], mon
     older = {key: value for key, value in stored.items() if key not in added}
     directory.write_info({**older, "format": 1, "versions": {"alrun": "0.0.9", "torch": "2.12.0"}, "git": None})
     assert verify(place).holds
-    with pytest.raises(IdentityMismatch, match="driver: the run was begun with algorithm 1"):
+    with pytest.raises(IdentityMismatch, match="driver: the run started with algorithm 1"):
         run(place)
     with monkeypatch.context() as patch:
         patch.setattr(Driver, "__algorithm__", 1)

@@ -94,7 +94,7 @@ def test_a_run_goes_on_with_another_secret(
     monkeypatch.setenv("RATE", "2.75")
     answer = alrun("--trust", "keyed", "resume", str(run), "budget=12")
     assert answer.code == 2
-    assert "label.rate: an environment variable holds another value than when the run began" in answer.err
+    assert "label.rate: an environment variable has another value than when the run started" in answer.err
     assert "2.75" not in answer.err
 
 

@@ -116,7 +116,7 @@ def test_what_describes_the_run_is_written_anew(
         damaged = bytearray(data)
         damaged[position] ^= 1
         (place / "run.json").write_bytes(damaged)
-        with pytest.raises(StoreError, match=r"damaged: (.|\n)*repair=true, writes it anew|not a run of this version"):
+        with pytest.raises(StoreError, match=r"damaged: (.|\n)*repair=true to rewrite it|not a run of this version"):
             run(place)
     (place / "config.yaml").write_bytes(b"{")
     assert main(["verify", str(place)]) == 1
@@ -267,7 +267,9 @@ def test_a_ledger_that_does_not_add_up_is_found(finished: Callable[..., Path]) -
     assert "answer 0 of the label log belongs to no request" in said
     said = audited(place, changed(1, "query", items=[second[0], second[0], second[2]]))
     assert f"request 1 (row {second[0]}) is asked for twice" in said
-    assert audited(place, changed(1, "query", scores=[0.5])) == ["items, strategies and scores are [1, 3] long"]
+    assert audited(place, changed(1, "query", scores=[0.5])) == [
+        "items, strategies, scores differ in length: [1, 3]"
+    ]
     assert audited(place, changed(1, "labeling", answers=2))[0] == "2 answers to 3 requests"
     said = audited(place, changed(1, "data_integration", labelled=2))
     assert said == ["2 labels were integrated, the label log has 3"]
@@ -287,7 +289,7 @@ def test_a_label_that_was_bought_twice_is_found(copied: Callable[..., Path]) -> 
     log.write_bytes(log.read_bytes() + log.read_bytes().splitlines(keepends=True)[4])
     assert wrong(examined(place)) == [
         "label log line 10: request 1 of step 1 had its label in line 5; the later one counts",
-        "acquisitions.parquet: row 4 differs from what the commits say in cost; written anew from the commits",
+        "acquisitions.parquet: row 4 differs from what the commits say in cost; rewritten from the commits",
     ]
 
 

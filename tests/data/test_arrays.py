@@ -126,7 +126,7 @@ def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
         (X, np.where(Y == 13, np.nan, Y), {}, "row 3"),
         (X, Y.astype("U"), {"task": "regression"}, "regression needs numbers"),
         (X, Y + 0.5, {"task": "classification"}, "10.5 in row 0 is not a class"),
-        (X, np.stack([Y, Y], axis=1), {"task": "classification"}, "one value a row"),
+        (X, np.stack([Y, Y], axis=1), {"task": "classification"}, "one value per row"),
         (X, Y, {"test_size": 37}, "too few"),
         (X, Y, {"test_size": -1}, "data.test_size"),
         (X, Y, {"validation_size": 2.5}, "data.validation_size"),

@@ -62,8 +62,8 @@ def test_one_number_in_any_form_is_trained_on_as_the_class_that_was_checked(form
         (lambda c: torch.nn.functional.one_hot(torch.tensor(c), 2), "is one-hot, 2 values"),
         (lambda c: torch.tensor([1, 1, c]), "has 3 values, not one class"),
         (lambda c: c + 0.5, "a target is 0.5, not a class from 0 to 1"),
-        (lambda c: -c, "a target is -1, no class"),
-        (lambda c: float("nan"), "a target is nan, no class"),
+        (lambda c: -c, "a target is -1, not a class"),
+        (lambda c: float("nan"), "a target is nan, not a class"),
         (lambda c: {"y": c}, "is a dict"),
     ],
 )

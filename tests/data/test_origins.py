@@ -106,5 +106,5 @@ def test_simulators_far_from_zero(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("value", [1e39, -1e300])
 def test_what_float32_cannot_hold_names_its_column(tmp_path: Path, value: float) -> None:
     pd.DataFrame({"a": [value, 1.0] * 20, "b": np.arange(40), "kind": ["x", "y"] * 20}).to_csv(tmp_path / "t.csv")
-    with pytest.raises(Exception, match=r"column 'a' is .* in row 0, which 32-bit floats do not hold"):
+    with pytest.raises(Exception, match=r"column 'a' is .* in row 0, which is out of range for 32-bit floats"):
         Table(str(tmp_path / "t.csv"), "kind")

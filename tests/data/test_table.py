@@ -187,7 +187,7 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("people.xls", b"PK", "cannot tell what 'people.xls' is"),
+        ("people.xls", b"PK", "the format of 'people.xls' is unknown"),
         ("people.csv", b"", "cannot be read as a table"),
         ("people.csv", b"label,age\n", "no rows"),
         ("people.csv", b'a,b\n1,2\n"3,4\n', "cannot be read as a table"),

@@ -214,5 +214,8 @@ def test_an_answer_short_is_an_error(tmp_path: Path) -> None:
         def answer(self, items: list[Any]) -> list[Annotation]:
             return [Annotation(item, 0) for item in items[1:]]
 
-    with hosted(tmp_path / "run") as driver, pytest.raises(StrategyError, match="Lazy gave 2 answers to 3 requests"):
+    with (
+        hosted(tmp_path / "run") as driver,
+        pytest.raises(StrategyError, match="returned 2 answers to 3 requests"),
+    ):
         answers(Lazy(batch_size=4, cost=1.0), driver, pending(driver)[:3])

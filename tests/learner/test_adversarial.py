@@ -142,7 +142,7 @@ def test_discriminator_learns_to_tell_and_latents_become_alike() -> None:
 def test_what_does_not_fit_is_told_before_training() -> None:
     with pytest.raises(ConfigError, match=r"learner.backbone: does not take inputs of shape \(5,\)"):
         learner(backbone=nn.Linear(4, 3))
-    with pytest.raises(ConfigError, match=r"learner.classifier: gives 2 outputs a row, where 3 are needed"):
+    with pytest.raises(ConfigError, match=r"learner.classifier: gives 2 outputs per row, but 3 are needed"):
         learner(classifier=nn.Linear(6, 2))
     with pytest.raises(ConfigError, match=r"learner.discriminator: gives 3 outputs"):
         learner(discriminator=nn.Linear(6, 3))

@@ -132,7 +132,7 @@ def test_batch_norm_of_more_rows_is_that_of_torch() -> None:
 def test_a_cnn_refuses_inputs_that_are_no_images() -> None:
     with pytest.raises(ConfigError, match=r"data\.image=true"):
         CNN(TaskSpec(Task.CLASSIFICATION, (64,), 10), ADAM)
-    with pytest.raises(ConfigError, match="halve an image of 2x2 to nothing"):
+    with pytest.raises(ConfigError, match="reduce an image of 2x2 to nothing"):
         CNN(TaskSpec(Task.CLASSIFICATION, (1, 2, 2), 10), ADAM)
 
 

@@ -76,7 +76,7 @@ def test_what_is_finished(make: Make) -> None:
     ("values", "part"),
     [
         ({"fingerprint": "other"}, "the data have changed"),
-        ({"algorithms": {"query.entropy": 2}}, "query.entropy: the run was begun with algorithm 2"),
+        ({"algorithms": {"query.entropy": 2}}, "query.entropy: the run started with algorithm 2"),
         ({"identity": "0" * 64}, "another config"),
     ],
 )

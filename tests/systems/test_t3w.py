@@ -325,6 +325,6 @@ def test_what_is_no_side_effect_is_refused_before_anything_runs(system: Folder) 
     assert "'ignore' is neither raise nor warn" in said
     code, said = system.start(*MOONS, "name=refused", *words[1:])
     assert code == 2
-    assert "Smooth is not an alrun callback: it listens to no event" in said
+    assert "Smooth is not an alrun callback: it has no method for any event" in said
     assert "did you mean my_pkg.Progress?" in said
     assert not (system.folder / "outputs" / "refused").exists()
