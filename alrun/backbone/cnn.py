@@ -7,7 +7,8 @@ from itertools import chain
 
 from torch import Tensor, nn
 
-from alrun.learner.checks import choice_problems, dropout_problems, image_problems, raise_any, size_problems
+from alrun.core.arguments import choice_problems, raise_any
+from alrun.learner.checks import dropout_problems, image_problems, size_problems
 from alrun.learner.layers import ACTIVATIONS, convolutions, dense
 
 __all__ = ["CNN"]

@@ -7,7 +7,8 @@ from itertools import chain
 
 from torch import Tensor, nn
 
-from alrun.learner.checks import choice_problems, dropout_problems, raise_any, size_problems
+from alrun.core.arguments import choice_problems, raise_any
+from alrun.learner.checks import dropout_problems, size_problems
 from alrun.learner.layers import ACTIVATIONS, dense, flatten_for
 
 __all__ = ["MLP"]

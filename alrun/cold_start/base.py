@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from alrun.core.errors import ConfigError, Problem
+from alrun.core.arguments import count_problems, raise_any
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.seeding import Role
@@ -34,9 +34,7 @@ class ColdStart(QueryStrategy):
         Raises:
             ConfigError: When it is not a count.
         """
-        if isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 0:
-            problem = f"max_samples must be a whole number of at least 0, not {max_samples!r}"
-            raise ConfigError(Problem(problem, "cold_start", "for example initial_size=20"))
+        raise_any(count_problems("cold_start.max_samples", max_samples, "initial_size=20", least=0))
         self.max_samples = max_samples
 
     @abstractmethod

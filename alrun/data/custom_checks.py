@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.errors import DataError
 from alrun.data.problems import fail
 
@@ -23,8 +24,7 @@ def check_dataset(dataset: Any, workers: int, fingerprint: str) -> None:
         raise fail(f"{type(dataset).__name__} is empty", "data.dataset")
     if workers < 0:
         raise fail(f"{workers} processes", "data.workers", "data.workers=0 reads in the main process")
-    if fingerprint not in ("sample", "all"):
-        raise fail(f"unknown kind of fingerprint {fingerprint!r}", "data.fingerprint", "sample or all")
+    raise_any(choice_problems("data.fingerprint", fingerprint, ("sample", "all")), DataError)
 
 
 def cheap_targets(dataset: Any) -> npt.NDArray[Any] | None:

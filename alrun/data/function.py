@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alrun.core.suggest import nearest
+from alrun.core.arguments import choice_problems, raise_any
+from alrun.core.errors import DataError
 from alrun.core.types import Task, TaskSpec
 from alrun.data.encoding import encode_values
 from alrun.data.problems import fail
@@ -50,8 +51,8 @@ class Function(ArraySource):
         Raises:
             DataError: An unknown simulator or design, or no points.
         """
-        _check_name(simulator, list(SIMULATORS), "simulator")
-        _check_name(design, ["sobol", "lhs"], "design")
+        raise_any(choice_problems("data.simulator", simulator, SIMULATORS), DataError)
+        raise_any(choice_problems("data.design", design, ("sobol", "lhs")), DataError)
         if n_samples < 1:
             raise fail(f"{n_samples} is too few points", "data.n_samples", "data.n_samples=2048")
         compute = SIMULATORS[simulator]
@@ -74,9 +75,3 @@ def latin_hypercube(count: int, dimension: int, seed: int) -> Tensor:
     generator = np.random.Generator(np.random.Philox(seed))
     slices = generator.permuted(np.tile(np.arange(count), (dimension, 1)), axis=1).T
     return torch.from_numpy((slices + generator.random((count, dimension))) / count).to(torch.float32)
-
-
-def _check_name(name: str, known: list[str], key: str) -> None:
-    if name not in known:
-        hint = " or ".join(f"data.{key}={each}" for each in nearest(name, known, 3) or known)
-        raise fail(f"unknown {key} {name!r}", f"data.{key}", hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.errors import DataError, Problem
 from alrun.core.showing import printable
 from alrun.core.suggest import nearest
@@ -54,7 +55,5 @@ def parse_task(task: str) -> Task | None:
         DataError: It is something else.
     """
     names = ["auto", *(str(each) for each in Task)]
-    if task not in names:
-        close = nearest(task, names, 3) or names
-        raise fail(f"unknown task {task!r}", "data.task", " or ".join(f"data.task={name}" for name in close))
+    raise_any(choice_problems("data.task", task, names), DataError)
     return None if task == "auto" else Task(task)

@@ -12,13 +12,14 @@ from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.row_random import row_uniforms
 from alrun.core.seeding import Role, Seeds
 from alrun.core.types import QueryReport
+from alrun.pool.foreign import sells_validation
 
 if TYPE_CHECKING:
     from alrun.driver.experiment import Experiment
     from alrun.driver.state import State
     from alrun.pool.unlabeled import UnlabeledPool
 
-__all__ = ["Validation", "sells_validation", "shared", "split_between"]
+__all__ = ["Validation", "shared", "split_between"]
 
 
 class Validation(QueryStrategy):
@@ -41,11 +42,6 @@ class Validation(QueryStrategy):
         for key in drawn:
             query_queue.put(self._pool.request(key))
         self.report = QueryReport([float("nan")] * len(drawn))
-
-
-def sells_validation(experiment: Experiment) -> bool:
-    """Return whether labels of validation rows are bought from the budget."""
-    return experiment.status is not None and experiment.status.sells_validation
 
 
 def split_between(count: int, training: int, validation: int, first: bool) -> tuple[int, int]:
@@ -88,13 +84,13 @@ def shared(
         requested: Labels to ask for in all; ``None`` for the sum of the strategies' own ``max_samples``.
         validate: Whether validation gets its share, where it is for sale.
     """
-    if requested is None and not sells_validation(experiment):
+    if requested is None and not sells_validation(experiment.pools.unlabeled):
         yield strategies
         return
     wanted = [strategy.max_samples for strategy in strategies.values()]
     count = min(sum(wanted) if requested is None else requested, experiment.remaining_budget(state))
     asked = dict(strategies)
-    if validate and sells_validation(experiment):
+    if validate and sells_validation(experiment.pools.unlabeled):
         pool: Any = experiment.pools.unlabeled
         first = experiment.pools.validation is not None and len(experiment.pools.validation) == 0
         count, drawn = split_between(count, len(pool.open_keys), len(pool.validation_keys), first)

@@ -12,12 +12,13 @@ from alrun.core.metrics import VALIDATION
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.queues import FifoQueue
 from alrun.core.seeding import Seeds
-from alrun.driver.apportion import Validation, sells_validation, shared
+from alrun.driver.apportion import Validation, shared
 from alrun.driver.experiment import assembled
 from alrun.driver.guards.threads import threads_for
 from alrun.driver.loop import Loop
 from alrun.driver.settings import Components, Settings
 from alrun.driver.state import State
+from alrun.pool.foreign import sells_validation
 from alrun.store.records import read_json_records, write_json_records
 from alrun.store.run_store import RunStore
 
@@ -127,7 +128,7 @@ class Driver:
     def query_val(self, count: int) -> list[int]:
         """Return ``count`` validation rows that would be drawn next; none where their labels are not bought."""
         queue = FifoQueue()
-        if sells_validation(self.experiment):
+        if sells_validation(self.unlabeled_pool):
             seeds = self.experiment.seeds(replace(self.state, phase=ActiveLearningPhase.QUERY))
             Validation(min(count, self.remaining_budget), self.unlabeled_pool, seeds).sample(queue)
         return queue.to_list()

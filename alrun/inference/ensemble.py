@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
+from alrun.core.arguments import count_problems, raise_any
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.evaluation import evaluating
 from alrun.core.seeding import Seeds
@@ -35,9 +36,7 @@ class Ensemble:
     stochastic: bool = True
 
     def __init__(self, num_members: int = 10) -> None:
-        if type(num_members) is not int or num_members < 1:
-            what = f"{num_members!r} is not a positive whole number"
-            raise ConfigError(Problem(what, "inference.num_members", "inference.num_members=10"))
+        raise_any(count_problems("inference.num_members", num_members, "inference.num_members=10"))
         self.num_members = num_members
 
     def combine(self, learners: Sequence[nn.Module]) -> nn.Module:

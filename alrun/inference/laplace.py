@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alrun.core.arguments import choice_problems, count_problems
 from alrun.core.digest import weights_digest
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.evaluation import evaluating
@@ -158,14 +159,10 @@ class _Moments:
 def _problems(
     predictive: Any, num_samples: Any, structure: Any, precision: Any, spec: TaskSpec | None
 ) -> Iterator[Problem]:
-    if predictive not in PREDICTIVES:
-        yield Problem(f"unknown predictive {predictive!r}", "inference.predictive", "samples or probit")
-    if type(num_samples) is not int or num_samples < 1:
-        what = f"{num_samples!r} is not a positive whole number"
-        yield Problem(what, "inference.num_samples", "inference.num_samples=20")
-    if structure is not None and structure not in STRUCTURES:
-        what = f"unknown structure {structure!r}"
-        yield Problem(what, "inference.structure", "full, kron, diag, or null to choose by size")
+    yield from choice_problems("inference.predictive", predictive, PREDICTIVES)
+    yield from count_problems("inference.num_samples", num_samples, "inference.num_samples=20")
+    if structure is not None:
+        yield from choice_problems("inference.structure", structure, STRUCTURES, otherwise=", or null")
     if precision is not None and (not isinstance(precision, int | float) or not 0 < precision < math.inf):
         hint = "inference.prior_precision=1.0, or null for the marginal likelihood's"
         yield Problem(f"{precision!r} is not a positive number", "inference.prior_precision", hint)

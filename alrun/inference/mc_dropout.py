@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alrun.core.arguments import count_problems, raise_any
 from alrun.core.embedding import captured
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.evaluation import evaluating
@@ -44,15 +45,11 @@ class MCDropout:
     stochastic: bool = True
 
     def __init__(self, num_passes: int = 20, prob: float | None = None) -> None:
-        problems = []
-        if type(num_passes) is not int or num_passes < 1:
-            what = f"{num_passes!r} is not a positive whole number"
-            problems.append(Problem(what, "inference.num_passes", "inference.num_passes=20"))
+        problems = list(count_problems("inference.num_passes", num_passes, "inference.num_passes=20"))
         if prob is not None and (not isinstance(prob, (int, float)) or not 0 < prob < 1):
             what = f"{prob!r} is not a probability in (0, 1)"
             problems.append(Problem(what, "inference.prob", "inference.prob=null for the learner's own"))
-        if problems:
-            raise ConfigError(problems)
+        raise_any(problems)
         self.num_passes = num_passes
         self.prob = prob
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
+from alrun.core.arguments import count_problems, raise_any
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.evaluation import evaluating
 from alrun.core.seeding import Seeds
@@ -42,17 +43,15 @@ class SWAG:
     stochastic: bool = True
 
     def __init__(self, num_samples: int = 20, rank: int = 20, start: float = 0.5, num_members: int = 1) -> None:
-        least = {"num_samples": (num_samples, 1), "rank": (rank, 0), "num_members": (num_members, 1)}
         problems = [
-            Problem(f"{value!r} is not a whole number of at least {low}", f"inference.{name}", f"inference.{name}=20")
-            for name, (value, low) in least.items()
-            if type(value) is not int or value < low
+            *count_problems("inference.num_samples", num_samples, "inference.num_samples=20"),
+            *count_problems("inference.rank", rank, "inference.rank=20", least=0),
+            *count_problems("inference.num_members", num_members, "inference.num_members=1"),
         ]
         if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < 1:
             what = f"{start!r} is not a share of the epochs in [0, 1)"
             problems.append(Problem(what, "inference.start", "inference.start=0.5"))
-        if problems:
-            raise ConfigError(problems)
+        raise_any(problems)
         self.num_samples, self.rank, self.start, self.num_members = num_samples, rank, start, num_members
 
     def combine(self, learners: Sequence[nn.Module]) -> nn.Module:

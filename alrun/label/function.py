@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alrun.core.arguments import count_problems, raise_any
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.names import function_name
 from alrun.core.protocols.driver import spec_of
@@ -57,8 +58,7 @@ class Function(BatchLabels):
         if not callable(function):
             hint = "say label.function._target_=my_pkg.my_function"
             raise ConfigError(Problem(f"{function!r} is not callable", "label.function", hint))
-        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-            raise ConfigError(Problem(f"{retries!r} is not a whole number of at least 0", "label.retries", "0, 1, 2 …"))
+        raise_any(count_problems("label.retries", retries, "label.retries=1", least=0))
         self.function = function
         self.retries = retries
         self.annotator = name or function_name(function)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alrun.core.arguments import choice_problems, number_problems, raise_any
 from alrun.core.compat import can_log
 from alrun.core.errors import Problem, StrategyError
 from alrun.core.evaluation import evaluating
@@ -18,7 +19,7 @@ from alrun.core.seeding import Role
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.adversary import UnlabeledStream, discrimination_loss, gradient_penalty
 from alrun.learner.base import Learner, OptimizerFactory
-from alrun.learner.checks import choice_problems, dropout_problems, raise_any, size_problems
+from alrun.learner.checks import dropout_problems, size_problems
 from alrun.learner.layers import ACTIVATIONS, dense, flatten_for
 from alrun.learner.losses import one_class_each
 
@@ -83,8 +84,8 @@ class Adversarial(Learner):
             size_problems("learner.discriminator_hidden", discriminator_hidden),
             dropout_problems("learner.dropout", dropout),
             choice_problems("learner.activation", activation, ACTIVATIONS),
-            _weight_problems("learner.adversarial_weight", adversarial_weight),
-            _weight_problems("learner.gradient_penalty_weight", gradient_penalty_weight),
+            number_problems("learner.adversarial_weight", adversarial_weight, "learner.adversarial_weight=0.001"),
+            number_problems("learner.gradient_penalty_weight", gradient_penalty_weight, "0.02"),
         )
         super().__init__(spec, optimizer, problems=problems)
         self.automatic_optimization = False
@@ -171,11 +172,6 @@ class Adversarial(Learner):
         """Return the optimizers of backbone, head and discriminator."""
         parts = (self.body[0], self.body[1], self.discriminator)
         return [make(part.parameters()) for make, part in zip(self._factories, parts, strict=True)]
-
-
-def _weight_problems(key: str, value: object) -> Iterator[Problem]:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        yield Problem(f"{value!r} is not a weight, finite and at least 0", key, f"{key}=0.01")
 
 
 def _width(module: nn.Module, inputs: Tensor, name: str) -> int:

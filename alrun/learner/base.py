@@ -11,10 +11,11 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.compat import can_log
 from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
-from alrun.learner.checks import choice_problems, factory_problems, raise_any, standardize_problems
+from alrun.learner.checks import factory_problems, standardize_problems
 from alrun.learner.gaussian import bounded_log_variance, gaussian_nll
 from alrun.learner.losses import loss_problems, one_class_each, weighted_sum
 from alrun.learner.standardization import column_statistics

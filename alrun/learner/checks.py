@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from alrun.core.errors import ConfigError, Problem
-from alrun.core.suggest import nearest
+from alrun.core.errors import Problem
 from alrun.core.types import TaskSpec
 
 __all__ = [
-    "choice_problems",
     "dropout_problems",
     "factory_problems",
     "image_problems",
-    "raise_any",
     "size_problems",
     "standardize_problems",
 ]
-
-
-def choice_problems(key: str, value: object, choices: Iterable[str]) -> Iterator[Problem]:
-    """Yield a problem unless ``value`` is one of ``choices``."""
-    names = sorted(choices)
-    if value not in names:
-        near = nearest(str(value), names) or names[:1]
-        yield Problem(f"{value!r} is not one of {', '.join(names)}", key, f"{key}={near[0]}")
 
 
 def size_problems(key: str, sizes: object, example: str = "") -> Iterator[Problem]:
@@ -68,10 +57,3 @@ def standardize_problems(spec: TaskSpec) -> Iterator[Problem]:
         yield Problem(f"only flat inputs have columns to standardize, these are {spec.input_shape}", "data")
     elif not all(0 <= column < spec.input_shape[0] for column in spec.standardize):
         yield Problem(f"columns to standardize lie outside 0..{spec.input_shape[0] - 1}: {spec.standardize}", "data")
-
-
-def raise_any(problems: Iterable[Problem]) -> None:
-    """Raise one ``ConfigError`` with all ``problems``, if there are any."""
-    found = tuple(problems)
-    if found:
-        raise ConfigError(found)

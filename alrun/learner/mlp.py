@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import nn
 
+from alrun.core.arguments import choice_problems
 from alrun.core.types import TaskSpec
 from alrun.learner.base import Learner, OptimizerFactory, SchedulerFactory
-from alrun.learner.checks import choice_problems, dropout_problems, size_problems
+from alrun.learner.checks import dropout_problems, size_problems
 from alrun.learner.layers import ACTIVATIONS, dense, flatten_for
 
 __all__ = ["MLP"]

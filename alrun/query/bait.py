@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from alrun.core.errors import ConfigError, Problem
+from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.protocols.driver import spec_of
 from alrun.core.types import Task
 from alrun.query.batch import BatchQuery
@@ -56,8 +56,7 @@ class Bait(BatchQuery):
         features: FeatureKind | None = None,
     ) -> None:
         super().__init__(max_samples)
-        if fisher not in _KINDS:
-            raise ConfigError(Problem(f"{fisher!r} is not one of {', '.join(_KINDS)}", "query.bait.fisher"))
+        raise_any(choice_problems("query.bait.fisher", fisher, _KINDS))
         self.fisher = fisher
         self.features: FeatureKind = Embedding() if features is None else features
         self._options: dict[str, Any] = {

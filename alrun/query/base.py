@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.arguments import count_problems, raise_any
+from alrun.core.errors import StrategyError
 from alrun.core.needs import needs_of, require_samples
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
@@ -22,14 +23,7 @@ __all__ = ["ScoreQuery", "checked_max_samples", "queued_rows"]
 
 def checked_max_samples(max_samples: int) -> int:
     """Return ``max_samples``, or raise ``ConfigError`` when it is not a count."""
-    if isinstance(max_samples, bool) or not isinstance(max_samples, int) or max_samples < 0:
-        raise ConfigError(
-            Problem(
-                f"max_samples must be a whole number of at least 0, not {max_samples!r}",
-                "query",
-                "e.g. query_size=10",
-            )
-        )
+    raise_any(count_problems("max_samples", max_samples, "query_size=10", least=0))
     return max_samples
 
 

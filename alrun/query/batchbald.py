@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from alrun.core.errors import ConfigError, Problem
+from alrun.core.arguments import count_problems, raise_any
 from alrun.query import scores
 from alrun.query.batch import BatchQuery
 from alrun.query.candidates import Candidates
@@ -39,14 +39,11 @@ class BatchBald(BatchQuery):
 
     def __init__(self, max_samples: int, num_samples: int = 10_000, max_candidates: int | None = None) -> None:
         super().__init__(max_samples)
-        given = {"num_samples": num_samples, "max_candidates": 1 if max_candidates is None else max_candidates}
-        problems = [
-            Problem(f"{value!r} is not a positive whole number", f"query.batchbald.{name}", "for example 10000")
-            for name, value in given.items()
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1
-        ]
-        if problems:
-            raise ConfigError(problems)
+        problems = list(count_problems("query.batchbald.num_samples", num_samples, "query.batchbald.num_samples=10000"))
+        if max_candidates is not None:
+            key = "query.batchbald.max_candidates"
+            problems += count_problems(key, max_candidates, f"{key}=10000, or null for no limit")
+        raise_any(problems)
         self.num_samples, self.max_candidates = num_samples, max_candidates
         self._gains = torch.empty(0)
 

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.arguments import count_problems, raise_any
+from alrun.core.errors import StrategyError
 from alrun.core.needs import require_samples
 from alrun.core.outputs import gaussian_moments, probabilities
 from alrun.core.protocols.driver import spec_of
@@ -53,9 +54,7 @@ class Epig(ScoreQuery):
         spec: TaskSpec | None = None,
     ) -> None:
         super().__init__(max_samples)
-        if isinstance(num_targets, bool) or not isinstance(num_targets, int) or num_targets < 1:
-            what = f"{num_targets!r} is not a positive whole number"
-            raise ConfigError(Problem(what, "query.epig.num_targets", "query.epig.num_targets=100"))
+        raise_any(count_problems("query.epig.num_targets", num_targets, "query.epig.num_targets=100"))
         self.num_targets = num_targets
         shape = spec.input_shape if spec else None
         self._given = None if targets is None else given_targets(targets, shape, "query.epig.targets")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from alrun.core.apportion import apportion
-from alrun.core.errors import ConfigError, Problem
+from alrun.core.arguments import number_problems, raise_any
+from alrun.core.errors import Problem
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.types import QueryReport, TaskSpec
@@ -46,15 +46,11 @@ class Mixture(Wrapper):
             if name not in self.strategies
         ]
         self.shares = {name: given.get(name, 1.0) for name in self.strategies}
-        problems += [
-            Problem(f"invalid share of {name!r}: {share!r}", where, f"{where}={{{name}: 1}}")
-            for name, share in self.shares.items()
-            if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < math.inf
-        ]
+        for name, share in self.shares.items():
+            problems += number_problems(f"{where}.{name}", share, f"{where}={{{name}: 1}}")
         if not problems and not any(self.shares.values()):
             problems = [Problem("all shares are 0", where)]
-        if problems:
-            raise ConfigError(problems)
+        raise_any(problems)
 
     def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:
         """Let each strategy put its share in ``query_queue``.

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.arguments import choice_problems, number_problems, raise_any
+from alrun.core.errors import Problem, StrategyError
 from alrun.core.outputs import gaussian_moments, mixture, probabilities, task_outputs
 from alrun.core.protocols.driver import spec_of
 from alrun.core.protocols.queue import AbstractQueue
@@ -69,14 +70,12 @@ class MultiTask(ScoreQuery):
         measures = ("variance",) if self._regression else tuple(MEASURES)
         measure = measures[0] if measure is None else measure
         problems = [
-            Problem(f"{value!r} is not one of {', '.join(known)}", f"query.multitask.{key}")
-            for key, value, known in (("measure", measure, measures), ("combine", combine, tuple(COMBINATIONS)))
-            if value not in known
+            *choice_problems("query.multitask.measure", measure, measures),
+            *choice_problems("query.multitask.combine", combine, COMBINATIONS),
         ]
         names = [part.name for part in spec.tasks] if spec else None
         problems += _weight_problems(weights or {}, names)
-        if problems:
-            raise ConfigError(problems)
+        raise_any(problems)
         self._measure, self._combine = MEASURES.get(measure, scores.entropy), COMBINATIONS[combine]
         self._weights = dict(weights or {})
         self._turns, self.expected = turns, expected
@@ -158,6 +157,5 @@ def _weight_problems(weights: Mapping[str, float], names: list[str] | None) -> l
     for name, value in weights.items():
         if names is not None and name not in names:
             problems.append(Problem(f"there is no task {name!r}", where, f"one of {', '.join(names)}"))
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-            problems.append(Problem(f"invalid weight of {name!r}: {value!r}", where, f"{where}.{name}=1"))
+        problems += number_problems(f"{where}.{name}", value, f"{where}.{name}=1")
     return problems

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alrun.core.errors import ConfigError, Problem
+from alrun.core.arguments import number_problems, raise_any
 from alrun.core.outputs import probabilities
 from alrun.core.row_random import row_uniforms
 from alrun.core.seeding import Role
@@ -38,9 +38,7 @@ class PerturbedBald(ScoreQuery):
 
     def __init__(self, max_samples: int, coldness: float = 1.0) -> None:
         super().__init__(max_samples)
-        if isinstance(coldness, bool) or not isinstance(coldness, int | float) or not 0 <= coldness < float("inf"):
-            what = f"the coldness must be a finite number of at least 0, not {coldness!r}"
-            raise ConfigError(Problem(what, "query", "a number, 0 or more; coldness=1 as in the paper"))
+        raise_any(number_problems("query.*.coldness", coldness, "1, as in the paper"))
         self.coldness = coldness
 
     def bald(self, prediction: Prediction) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.stopping import Progress
 
@@ -24,9 +25,7 @@ class TargetMetric:
 
     def __init__(self, monitor: str, value: float, mode: str = "max") -> None:
         """Wait until ``monitor`` reaches ``value``."""
-        if mode not in ("max", "min"):
-            hint = "stopping.target_metric.mode=max or stopping.target_metric.mode=min"
-            raise ConfigError(Problem(f"unknown mode {mode!r}", "stopping.target_metric.mode", hint))
+        raise_any(choice_problems("stopping.target_metric.mode", mode, ("max", "min")))
         if math.isnan(value):
             raise ConfigError(
                 Problem("it cannot be NaN", "stopping.target_metric.value", "stopping.target_metric.value=0.9")

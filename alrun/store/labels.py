@@ -135,7 +135,7 @@ class LabelLog:
 
     def _load(self, reader: LabelReader, logger: logging.Logger) -> None:
         if reader.torn:
-            logger.warning("%s: cut away %d bytes of a torn last line", reader.path, reader.torn)
+            logger.warning("%s: cut off %d bytes of an incomplete last line", reader.path, reader.torn)
             truncate(reader.path, reader.whole)
         for line in reader:
             if isinstance(line, DamagedLine):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from alrun.core.errors import ConfigError, Problem
-from alrun.training.monitor import choice_problem
+from alrun.core.arguments import choice_problems, raise_any
+from alrun.core.errors import Problem
 
 __all__ = ["check_clipping", "left_to"]
 
@@ -16,11 +16,8 @@ def check_clipping(value: float | None, algorithm: str) -> None:
     if value is not None and not value > 0:
         key = "training.loop.gradient_clip_val"
         problems.append(Problem(f"{value} is not positive", key, f"{key}=1.0, or null for no clipping"))
-    if algorithm not in ("norm", "value"):
-        key = "training.loop.gradient_clip_algorithm"
-        problems.append(choice_problem("algorithm", str(algorithm), ("norm", "value"), key))
-    if problems:
-        raise ConfigError(problems)
+    key = "training.loop.gradient_clip_algorithm"
+    raise_any([*problems, *choice_problems(key, algorithm, ("norm", "value"), noun="algorithm")])
 
 
 def left_to(learner: Any, value: float | None, algorithm: str) -> float | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.learners import optimizes_itself
 from alrun.core.protocols.model import TrainingProtocol, TrainingSession, ValidationProtocol
 from alrun.training.clipping import check_clipping, left_to
 from alrun.training.limits import Limits
-from alrun.training.monitor import LOSSES, Monitor, Watch, choice_problem
+from alrun.training.monitor import LOSSES, Monitor, Watch
 from alrun.training.placement import Placement
 
 if TYPE_CHECKING:
@@ -62,11 +63,9 @@ class FabricLoop:
         min_delta: float = 0.0,
         restore_best: bool = False,
     ) -> None:
-        if monitor is not None and monitor not in self.monitors:
+        if monitor is not None:
             elsewhere = "; metrics that the learner logs itself need training=trainer"
-            raise ConfigError(
-                choice_problem("monitor", monitor, self.monitors, "training.loop.monitor", otherwise=elsewhere)
-            )
+            raise_any(choice_problems("training.loop.monitor", monitor, self.monitors, otherwise=elsewhere))
         self.placement = Placement(accelerator, devices, str(precision), strategy)
         self.watched = Monitor(monitor, mode, patience, min_delta, restore_best)
         self.gradient_clip_val, self.gradient_clip_algorithm = gradient_clip_val, gradient_clip_algorithm

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alrun.core.errors import ConfigError, Problem
-from alrun.core.suggest import nearest
+from alrun.core.arguments import choice_problems, raise_any
+from alrun.core.errors import Problem
 
-__all__ = ["LOSSES", "Monitor", "Watch", "choice_problem"]
+__all__ = ["LOSSES", "Monitor", "Watch"]
 
 LOSSES = ("train_loss", "val_loss")
-
-
-def choice_problem(kind: str, value: str, choices: Iterable[str], key: str, otherwise: str = "") -> Problem:
-    """Return the problem of a ``value`` that is none of ``choices``, naming the nearest one."""
-    known = sorted(choices)
-    near = nearest(value, known)
-    hint = f"{key}={near[0]}" if near else f"one of {', '.join(known)}"
-    return Problem(f"unknown {kind} {value!r}", key, f"{hint}{otherwise}")
 
 
 @dataclass(frozen=True)
@@ -46,16 +38,13 @@ class Monitor:
 
     def __post_init__(self) -> None:
         """Check the values; every problem is reported at once."""
-        problems = []
-        if self.mode not in ("min", "max"):
-            problems.append(choice_problem("mode", str(self.mode), ("min", "max"), "training.loop.mode"))
+        problems = list(choice_problems("training.loop.mode", self.mode, ("min", "max")))
         if self.patience is not None and self.patience < 1:
             hint = "training.loop.patience=10, or null to never stop early"
             problems.append(Problem(f"{self.patience} is less than 1", "training.loop.patience", hint))
         if not self.min_delta >= 0:
             problems.append(Problem(f"{self.min_delta} is negative", "training.loop.min_delta", "0.0"))
-        if problems:
-            raise ConfigError(problems)
+        raise_any(problems)
 
     @property
     def active(self) -> bool:
@@ -69,8 +58,7 @@ class Monitor:
             ConfigError: Nothing of that name was logged in this epoch.
         """
         name = self.name or ("val_loss" if "val_loss" in metrics else "train_loss")
-        if name not in metrics:
-            raise ConfigError(choice_problem("monitor", name, metrics, "training.loop.monitor"))
+        raise_any(choice_problems("training.loop.monitor", name, metrics))
         return float(metrics[name])
 
 

@@ -6,8 +6,8 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.arguments import choice_problems
 from alrun.core.errors import ConfigError, Problem
-from alrun.training.monitor import choice_problem
 
 if TYPE_CHECKING:
     import torch
@@ -43,11 +43,9 @@ class Placement:
 
     def __post_init__(self) -> None:
         """Check everything but whether this machine has such a device."""
-        problems = []
-        if str(self.precision) not in PRECISIONS:
-            problems.append(choice_problem("precision", str(self.precision), PRECISIONS, f"{LOOP}.precision"))
-        if isinstance(self.accelerator, str) and self.accelerator not in ACCELERATORS:
-            problems.append(choice_problem("accelerator", self.accelerator, ACCELERATORS, f"{LOOP}.accelerator"))
+        problems = list(choice_problems(f"{LOOP}.precision", str(self.precision), PRECISIONS))
+        if isinstance(self.accelerator, str):
+            problems += choice_problems(f"{LOOP}.accelerator", self.accelerator, ACCELERATORS)
         if not _is_one(self.devices):
             what = f"{self.devices!r} devices asked for, but a training phase runs on one"
             problems.append(Problem(what, f"{LOOP}.devices", f"{LOOP}.devices=1, or [n] for device number n"))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.errors import ConfigError, Problem
-from alrun.training.monitor import Monitor, choice_problem
+from alrun.core.suggest import did_you_mean
+from alrun.training.monitor import Monitor
 
 __all__ = ["Schedule"]
 
@@ -23,9 +25,11 @@ class Schedule:
     def __init__(self, config: Any, monitor: Monitor) -> None:
         """Take a scheduler, Lightning's dict around one, or ``None``; ``monitor`` is what plateaus fall back on."""
         entries = dict(config) if isinstance(config, Mapping) else {"scheduler": config}
-        unknown = [choice_problem("key", str(key), KEYS, "learner.scheduler") for key in entries if key not in KEYS]
-        if unknown:
-            raise ConfigError(unknown)
+        raise_any(
+            Problem(f"unknown key {key!r}", "learner.scheduler", did_you_mean(str(key), KEYS))
+            for key in entries
+            if key not in KEYS
+        )
         self.scheduler = entries.get("scheduler")
         self.interval = entries.get("interval", "epoch")
         self.frequency = int(entries.get("frequency", 1))
@@ -35,9 +39,7 @@ class Schedule:
         self.by_batch = self.scheduler is not None and self.interval == "step"
 
     def _check(self) -> None:
-        if self.interval not in ("epoch", "step"):
-            key = "learner.scheduler.interval"
-            raise ConfigError(choice_problem("interval", str(self.interval), ("epoch", "step"), key))
+        raise_any(choice_problems("learner.scheduler.interval", self.interval, ("epoch", "step")))
         if self.plateau and self.interval == "step":
             raise ConfigError(Problem("a plateau scheduler goes by epochs", "learner.scheduler", "interval: epoch"))
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.training.monitor import choice_problem
+from alrun.core.suggest import did_you_mean
 
 __all__ = ["check_callbacks", "check_keywords", "check_logger"]
 
+PREFIX = "training.loop.trainer_kwargs."
 OWNED = {
     "max_epochs": "training.max_epochs",
     "max_steps": "training.max_train_steps",
@@ -41,11 +42,13 @@ def check_keywords(keywords: Mapping[str, Any]) -> None:
     known = set(inspect.signature(Trainer).parameters) - set(OWNED)
     problems = []
     for name in keywords:
-        key = f"training.loop.trainer_kwargs.{name}"
+        key = f"{PREFIX}{name}"
         if name in OWNED:
             problems.append(Problem(f"{name} has a key of its own", key, f"{OWNED[name]}=…"))
         elif name not in known:
-            problems.append(choice_problem("Trainer keyword", name, known, key))
+            problems.append(
+                Problem(f"unknown Trainer keyword {name!r}", key, did_you_mean(name, known, prefix=PREFIX, most=None))
+            )
     if problems:
         raise ConfigError(problems)
 

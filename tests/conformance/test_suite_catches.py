@@ -235,7 +235,7 @@ def test_from_the_command_line(pytester: pytest.Pytester) -> None:
         (["--strategy", "nowhere.Mine"], "*cannot import --strategy nowhere.Mine*"),
         (["--strategy", "mine.MINE"], "*cannot import --strategy mine.MINE*"),
         (["--strategy", "pathlib.Path"], "*Path is no query, label or metrology strategy*"),
-        (["--strategy", "mine.Mine", "--strategy-args", "{alpha: 2}"], "*--strategy-args is no JSON*"),
+        (["--strategy", "mine.Mine", "--strategy-args", "{alpha: 2}"], "*--strategy-args is not JSON*"),
     ],
 )
 def test_command_line_mistakes_are_explained(arguments: list[str], message: str, pytester: pytest.Pytester) -> None:

@@ -267,9 +267,7 @@ def test_a_ledger_that_does_not_add_up_is_found(finished: Callable[..., Path]) -
     assert "answer 0 of the label log belongs to no request" in said
     said = audited(place, changed(1, "query", items=[second[0], second[0], second[2]]))
     assert f"request 1 (row {second[0]}) is asked for twice" in said
-    assert audited(place, changed(1, "query", scores=[0.5])) == [
-        "items, strategies, scores differ in length: [1, 3]"
-    ]
+    assert audited(place, changed(1, "query", scores=[0.5])) == ["items, strategies, scores differ in length: [1, 3]"]
     assert audited(place, changed(1, "labeling", answers=2))[0] == "2 answers to 3 requests"
     said = audited(place, changed(1, "data_integration", labelled=2))
     assert said == ["2 labels were integrated, the label log has 3"]

@@ -337,7 +337,7 @@ def test_the_fingerprint_notices_changes_and_a_data_set_may_bring_its_own() -> N
         (Dicts(), {"target_field": "y", "num_outputs": 3}, "not a class from 0 to 2"),
         (Dicts(), {"target_field": "y", "workers": -1}, "data.workers"),
         (Dicts(), {"target_field": "y", "labeled": [N]}, "no row 40"),
-        (Dicts(), {"target_field": "y", "fingerprint": "none"}, "sample or all"),
+        (Dicts(), {"target_field": "y", "fingerprint": "none"}, "unknown fingerprint"),
         (Dicts(), {"target_field": "y", "task": "clustering"}, "unknown task"),
     ],
 )

@@ -191,5 +191,5 @@ def test_numbers_are_ranked_by_the_variance_of_each_target() -> None:
     np.testing.assert_allclose(mixed, each[:, 0] + 0.1 * each[:, 1], rtol=1e-4)
     with pytest.raises(StrategyError, match="needs a predictive variance"):
         strategy.score(Prediction(torch.arange(30), outputs[0, :, :2]))
-    with pytest.raises(ConfigError, match="'entropy' is not one of variance"):
+    with pytest.raises(ConfigError, match="unknown measure 'entropy'"):
         MultiTask(1, measure="entropy", spec=spec)

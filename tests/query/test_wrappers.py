@@ -121,7 +121,7 @@ def test_strategies_that_ask_for_the_task_are_told() -> None:
         (lambda: Mixture(3, {}), "names no strategy"),
         (lambda: Mixture(3, {"a": object()}), "not a query strategy"),  # type: ignore[dict-item]
         (lambda: Mixture(3, {"a": Random(1)}, {"b": 1}), "no strategy 'b'"),
-        (lambda: Mixture(3, {"a": Random(1)}, {"a": -1}), "cannot be -1"),
+        (lambda: Mixture(3, {"a": Random(1)}, {"a": -1}), "not a finite number of at least 0"),
         (lambda: Mixture(3, {"a": Random(1)}, {"a": 0}), "all shares are 0"),
     ],
 )

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alrun.core.arguments import count_problems, raise_any
 from alrun.core.batches import move
-from alrun.core.errors import ConfigError, Problem, StrategyError
+from alrun.core.errors import StrategyError
 from alrun.core.evaluation import by_itself
 from alrun.core.protocols.driver import StrategyHost
 from alrun.core.seeding import Role, Seeds
@@ -48,8 +49,7 @@ class SketchedGradient:
     multi_task: bool = False
 
     def __init__(self, width: int = 512) -> None:
-        if type(width) is not int or width < 1:
-            raise ConfigError(Problem(f"{width!r} is not a positive whole number", "query.*.features.width", "512"))
+        raise_any(count_problems("query.*.features.width", width, "512"))
         self.width = width
         self._sketches: dict[tuple[Seeds, str, int], Tensor] = {}
 
