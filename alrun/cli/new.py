@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from keyword import iskeyword
@@ -159,7 +160,7 @@ def _sorted(imports: Iterable[str], package: str) -> str:
     sections: tuple[list[str], ...] = ([], [], [])
     for line in imports:
         root = line.split()[1].split(".")[0]
-        sections[2 if root == package.split(".")[0] else 0 if root in ("collections", "typing") else 1].append(line)
+        sections[2 if root == package.split(".")[0] else 0 if root in sys.stdlib_module_names else 1].append(line)
     order = [sorted(lines, key=lambda line: (line.startswith("from"), line.split()[1])) for lines in sections]
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in order if lines)
 

@@ -102,7 +102,7 @@ def test_what_is_there_is_never_overwritten(alrun: Alrun, tmp_path: Path) -> Non
     before = contents(tmp_path)
     answer = alrun("new", "query", "mine", "--into", "my_pkg")
     assert answer.code == 2
-    assert "this file exists" in answer.err
+    assert "this file exists already" in answer.err
     assert contents(tmp_path) == before
     assert (tmp_path / "my_pkg/query/mine.py").read_text() == "precious"
     (hint,) = set(re.findall(r"→ alrun (.*)", answer.err))

@@ -76,5 +76,5 @@ def test_kmeans_fills_up_where_rows_repeat(tmp_path: Path) -> None:
 
 
 def test_max_samples_must_be_a_count() -> None:
-    with pytest.raises(ConfigError, match="must be a whole number"):
+    with pytest.raises(ConfigError, match="not a whole number"):
         Random(-1)

@@ -105,7 +105,7 @@ def test_schedule_by_frequency() -> None:
         schedule.after_epoch(epoch, {})
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates == [1.0, 0.5, 0.5, 0.25]
-    with pytest.raises(ConfigError, match=r"learner\.scheduler=interval"):
+    with pytest.raises(ConfigError, match=r"did you mean interval\?"):
         Schedule({"scheduler": scheduler, "intervall": "step"}, Monitor())
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
     with pytest.raises(ConfigError, match=r"goes by epochs"):

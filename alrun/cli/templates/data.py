@@ -94,7 +94,8 @@ def test_inputs_and_targets_fit_the_spec() -> None:
 def test_embeddings_and_labels_by_task_are_passed_on(tmp_path: Path) -> None:
     vectors = np.arange(40, dtype=np.float32).reshape(20, 2)
     np.save(tmp_path / "vectors.npy", vectors)
-    shipped = Mine(n_samples=20, embeddings=str(tmp_path / "vectors.npy")).embeddings(torch.tensor([3]))
+    data = Mine(n_samples=20, embeddings=str(tmp_path / "vectors.npy"))
+    shipped = data.embeddings(torch.tensor([3]))
     assert shipped is not None
     assert shipped.tolist() == vectors[[3]].tolist()
     with pytest.raises(DataError, match="several tasks"):

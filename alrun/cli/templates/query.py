@@ -34,7 +34,8 @@ class Mine(ScoreQuery):
 
     def __init__(self, max_samples: int, power: float = 2.0) -> None:
         super().__init__(max_samples)
-        raise_any(number_problems("query.mine.power", power, "query.mine.power=2", least=1))
+        where = "query.mine.power"
+        raise_any(number_problems(where, power, f"{where}=2", least=1))
         self.power = power
 
     def score(self, prediction: Prediction) -> Tensor:
