@@ -15,7 +15,7 @@ from alrun.core.types import QueryReport
 from alrun.pool.foreign import sells_validation
 
 if TYPE_CHECKING:
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
     from alrun.pool.unlabeled import UnlabeledPool
 
@@ -66,7 +66,7 @@ def split_between(count: int, training: int, validation: int, first: bool) -> tu
 
 @contextmanager
 def shared(
-    experiment: Experiment,
+    experiment: ExperimentContext,
     state: State,
     strategies: Mapping[str, QueryStrategy],
     requested: int | None = None,

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from alrun.core.types import TaskSpec
     from alrun.pool.status import StatusTable
 
-__all__ = ["Experiment", "assembled", "name_problems"]
+__all__ = ["ExperimentContext", "assembled", "name_problems"]
 
 
 @dataclass(frozen=True)
-class Experiment:
+class ExperimentContext:
     """The objects of an experiment; which they are does not change once it is put together.
 
     Attributes:
@@ -118,7 +118,7 @@ def name_problems(components: Components) -> Iterator[Problem]:
             yield Problem(f"the name {name!r} is reserved in the records", f"{group}.{name}", hint)
 
 
-def assembled(components: Components, settings: Settings, store: RunStore, state: State) -> Experiment:
+def assembled(components: Components, settings: Settings, store: RunStore, state: State) -> ExperimentContext:
     """Return an experiment whose services look at ``state``, which is then to stay the same object.
 
     Raises:
@@ -152,7 +152,7 @@ def assembled(components: Components, settings: Settings, store: RunStore, state
         predictor = CalibratedPredictor(
             predictor, components.learner, components.pools.validation, step=lambda: state.step
         )
-    return Experiment(
+    return ExperimentContext(
         settings=settings,
         training=components.training,
         strategies=components.strategies,

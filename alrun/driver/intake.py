@@ -15,7 +15,7 @@ from alrun.driver.durable_queue import Intake, PassedThrough
 from alrun.pool.foreign import check_labels
 
 if TYPE_CHECKING:
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
 
 __all__ = ["LabelIntake", "Requests", "tell_label"]
@@ -50,7 +50,7 @@ class Requests(FifoQueue):
 class LabelIntake(Intake):
     """Takes the labels of one step of an experiment in."""
 
-    def __init__(self, experiment: Experiment, state: State, total: int) -> None:
+    def __init__(self, experiment: ExperimentContext, state: State, total: int) -> None:
         """Take labels in for the current step, which has ``total`` requests."""
         self._experiment, self._state = experiment, state
         self._step = state.step
@@ -127,7 +127,7 @@ class LabelIntake(Intake):
 
 
 def tell_label(
-    experiment: Experiment, state: State, order: int, annotation: Annotation, *, again: bool = False
+    experiment: ExperimentContext, state: State, order: int, annotation: Annotation, *, again: bool = False
 ) -> None:
     """Tell callbacks of one label."""
     if experiment.notify.listens(LabelReceived):

@@ -29,7 +29,7 @@ from alrun.driver.settings import Reset
 from alrun.pool.foreign import pool_length
 
 if TYPE_CHECKING:
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
 
 __all__ = ["PHASES", "Loop"]
@@ -45,7 +45,7 @@ class Loop:
     resuming: the loop is the same.
     """
 
-    def __init__(self, experiment: Experiment, state: State, threads: int) -> None:
+    def __init__(self, experiment: ExperimentContext, state: State, threads: int) -> None:
         """Go on with ``experiment`` at ``state``; torch computes with ``threads`` threads."""
         self._experiment, self._state, self._threads = experiment, state, threads
         self._announced = False

@@ -13,13 +13,13 @@ from alrun.core.seeding import Role
 from alrun.driver.supply.loader import batch_sizes
 
 if TYPE_CHECKING:
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
 
 __all__ = ["configured_optimizer"]
 
 
-def configured_optimizer(experiment: Experiment, state: State) -> tuple[Any, Any]:
+def configured_optimizer(experiment: ExperimentContext, state: State) -> tuple[Any, Any]:
     """Return optimizer and scheduler (Lightning's own config of it where there is one).
 
     Both are ``None`` for a learner that optimizes by itself: the training loop asks it.
@@ -52,7 +52,7 @@ class _PlannedTrainer(FakeTrainer):
         self.estimated_stepping_batches = batches * max(0, max_epochs) if max_steps < 0 else max_steps
 
 
-def _planned(experiment: Experiment) -> FakeTrainer:
+def _planned(experiment: ExperimentContext) -> FakeTrainer:
     """Return what a LightningModule may read from ``self.trainer``: how long training will be."""
     settings = experiment.training
     epochs, steps = settings.max_epochs, settings.max_train_steps

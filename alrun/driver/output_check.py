@@ -17,7 +17,7 @@ from alrun.core.generators import generators_kept
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
 
 __all__ = ["check_outputs", "sample_outputs"]
@@ -27,7 +27,7 @@ ROWS, NUMBERS = 8, 32
 TOLERANCE = 1e-3
 
 
-def sample_outputs(experiment: Experiment, state: State) -> dict[str, Any]:
+def sample_outputs(experiment: ExperimentContext, state: State) -> dict[str, Any]:
     """Return some outputs on the first rows of the source: of the predictor, and of the learner in training mode.
 
     Nothing for pools that other people wrote, and no outputs where the learner gives none; whoever needs them will say
@@ -48,7 +48,7 @@ def sample_outputs(experiment: Experiment, state: State) -> dict[str, Any]:
     return {"outputs": {**found, "device": experiment.device.type}}
 
 
-def check_outputs(experiment: Experiment, state: State, committed: Mapping[str, Any]) -> None:
+def check_outputs(experiment: ExperimentContext, state: State, committed: Mapping[str, Any]) -> None:
     """Compare the outputs of the learner as it is with those in a training commit.
 
     Outputs in training mode, which may draw random numbers, are compared on the same kind of device alone.
@@ -72,7 +72,7 @@ def check_outputs(experiment: Experiment, state: State, committed: Mapping[str, 
         )
 
 
-def _predicted(experiment: Experiment, state: State, inputs: Any) -> list[float] | None:
+def _predicted(experiment: ExperimentContext, state: State, inputs: Any) -> list[float] | None:
     learner, seeds = experiment.learner.to(experiment.device), experiment.seeds(state)
     try:
         with experiment.inference.prepared(learner, seeds.at(seeds.step)) as forward:
@@ -82,7 +82,7 @@ def _predicted(experiment: Experiment, state: State, inputs: Any) -> list[float]
         return None
 
 
-def _in_training(experiment: Experiment, state: State, inputs: Any) -> list[float] | None:
+def _in_training(experiment: ExperimentContext, state: State, inputs: Any) -> list[float] | None:
     import torch
 
     learner = experiment.learner

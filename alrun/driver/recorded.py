@@ -10,7 +10,7 @@ from alrun.core.request import Request
 from alrun.core.types import Annotation, LabelStatus
 
 if TYPE_CHECKING:
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
 
 __all__ = ["recorded_answers", "subject"]
@@ -23,7 +23,7 @@ def subject(request: Request, uuid: str | None = None) -> Any:
     return known if request.task is None else (known, request.task)
 
 
-def recorded_answers(experiment: Experiment, state: State, orders: Sequence[int]) -> dict[int, Annotation]:
+def recorded_answers(experiment: ExperimentContext, state: State, orders: Sequence[int]) -> dict[int, Annotation]:
     """Return by order the answers to those requests whose labels the run has on record, as they were given."""
     recorded = experiment.store.recorded
     if not len(recorded) or not orders:
@@ -36,7 +36,7 @@ def recorded_answers(experiment: Experiment, state: State, orders: Sequence[int]
     return {order: replace(answer, item=requests[order].item) for order, answer in found.items()}
 
 
-def _labeled(experiment: Experiment, step: int) -> list[list[Any]]:
+def _labeled(experiment: ExperimentContext, step: int) -> list[list[Any]]:
     """Return what each label of a step is known by."""
     answers, requests = experiment.store.labels.answers(step), experiment.ledger.requests(step)
     return [_subjects(requests[order]) for order, one in answers.items() if one.status is LabelStatus.LABELLED]

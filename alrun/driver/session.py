@@ -22,7 +22,7 @@ from alrun.driver.batch_events import watch
 from alrun.driver.component_state import callback_states, restore_callbacks
 
 if TYPE_CHECKING:
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
 
 __all__ = ["EpochSession"]
@@ -39,7 +39,7 @@ class EpochSession:
         last_logged: What the learner itself logged in the last epoch, by split and name; empty where it logged nothing.
     """
 
-    def __init__(self, experiment: Experiment, state: State) -> None:
+    def __init__(self, experiment: ExperimentContext, state: State) -> None:
         """Serve the current phase."""
         self._experiment, self._state = experiment, state
         self._store = experiment.store.checkpoints

@@ -14,7 +14,7 @@ import torch
 from alrun.core.names import named
 from alrun.core.phases import ActiveLearningPhase
 from alrun.driver.driver import Driver
-from alrun.driver.experiment import Experiment
+from alrun.driver.experiment import ExperimentContext
 from alrun.driver.phases.labeling import LabelingPhase
 from alrun.store.audit import read_labels
 from alrun.store.run_store import RunStore
@@ -108,7 +108,7 @@ class LabelDeaths:
                 state = LabelingPhase().run(experiment, driver.state).state
                 store.checkpoints.commit(1, LABELING, state, previous="")
 
-    def _prepared(self, driver: Driver, store: RunStore, session: _Session) -> Experiment:
+    def _prepared(self, driver: Driver, store: RunStore, session: _Session) -> ExperimentContext:
         driver.state.phase = LABELING
         items = list(self._requests(driver))
         driver.query_queue.from_list(items)

@@ -10,7 +10,7 @@ from alrun.core.errors import AlrunError, StrategyError, StrategyTimeout
 from alrun.core.phases import ActiveLearningPhase
 
 if TYPE_CHECKING:
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
 
 __all__ = ["calling"]
@@ -24,7 +24,7 @@ KEYS = {
 
 
 @contextmanager
-def calling(experiment: Experiment, state: State, name: str, phase: ActiveLearningPhase) -> Iterator[None]:
+def calling(experiment: ExperimentContext, state: State, name: str, phase: ActiveLearningPhase) -> Iterator[None]:
     """Call the strategy ``name`` in the content: its errors bear its name, and it may take as long as the config says.
 
     Raises:

@@ -11,7 +11,7 @@ from alrun.core.phases import ActiveLearningPhase
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
 
@@ -36,11 +36,11 @@ class Phase(Protocol):
 
     tag: ActiveLearningPhase
 
-    def run(self, experiment: Experiment, state: State) -> PhaseResult:
+    def run(self, experiment: ExperimentContext, state: State) -> PhaseResult:
         """Do the phase's work and return what to commit."""
         ...
 
-    def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
+    def restore(self, experiment: ExperimentContext, state: State, commit: Commit) -> None:
         """Bring the experiment to where ``run`` left it, from its commit.
 
         Raises:
@@ -48,6 +48,6 @@ class Phase(Protocol):
         """
         ...
 
-    def committed(self, experiment: Experiment, state: State) -> None:
+    def committed(self, experiment: ExperimentContext, state: State) -> None:
         """Tidy up after the commit."""
         ...

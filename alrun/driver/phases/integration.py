@@ -12,7 +12,7 @@ from alrun.pool.foreign import takes_requests
 
 if TYPE_CHECKING:
     from alrun.core.request import Request
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
 
@@ -26,7 +26,7 @@ class IntegrationPhase:
 
     tag = ActiveLearningPhase.DATA_INTEGRATION
 
-    def run(self, experiment: Experiment, state: State) -> PhaseResult:
+    def run(self, experiment: ExperimentContext, state: State) -> PhaseResult:
         """Integrate the answers."""
         answers: list[Annotation] = state.label_queue.to_list()
         answered = list(zip(experiment.ledger.requests(state.step), answers, strict=bool(answers)))
@@ -41,15 +41,15 @@ class IntegrationPhase:
         state.last_batch = len(trained)
         return PhaseResult({"labelled": len(labeled)})
 
-    def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
+    def restore(self, experiment: ExperimentContext, state: State, commit: Commit) -> None:
         """Do the same again: it is a function of the answers."""
         self.run(experiment, state)
 
-    def committed(self, experiment: Experiment, state: State) -> None:
+    def committed(self, experiment: ExperimentContext, state: State) -> None:
         """Nothing to tidy."""
 
 
-def _without_validation(experiment: Experiment, labeled: Sequence[Answered]) -> Sequence[Answered]:
+def _without_validation(experiment: ExperimentContext, labeled: Sequence[Answered]) -> Sequence[Answered]:
     """Move labels of validation rows to the validation pool; return the others."""
     pool, status = experiment.pools.validation, experiment.status
     if status is None or not status.sells_validation or not takes_requests(pool):
@@ -59,7 +59,7 @@ def _without_validation(experiment: Experiment, labeled: Sequence[Answered]) -> 
     return [one for one in labeled if one[0].row is None or not status.for_validation[one[0].row]]
 
 
-def _append(experiment: Experiment, state: State, labeled: Sequence[Answered]) -> None:
+def _append(experiment: ExperimentContext, state: State, labeled: Sequence[Answered]) -> None:
     pool = experiment.pools.training
     if takes_requests(pool) and experiment.source is not None:
         pool.add([request for request, _ in labeled], [annotation.target for _, annotation in labeled])

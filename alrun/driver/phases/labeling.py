@@ -18,7 +18,7 @@ from alrun.driver.recorded import recorded_answers
 
 if TYPE_CHECKING:
     from alrun.core.request import Request
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
 
@@ -30,7 +30,7 @@ class LabelingPhase:
 
     tag = ActiveLearningPhase.LABELING
 
-    def run(self, experiment: Experiment, state: State) -> PhaseResult:
+    def run(self, experiment: ExperimentContext, state: State) -> PhaseResult:
         """Ask; requests that come back unanswered are noted as skipped."""
         step = state.step
         requests = experiment.ledger.requests(step)
@@ -51,16 +51,16 @@ class LabelingPhase:
         self._collect(experiment, state)
         return PhaseResult({"answers": len(requests), "digest": experiment.store.labels.digest(step)})
 
-    def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
+    def restore(self, experiment: ExperimentContext, state: State, commit: Commit) -> None:
         """Take the answers from the label log; asks again for what the log no longer holds."""
         if experiment.store.labels.digest(commit.step) != commit.state()["digest"]:
             raise CorruptionError(f"the label log no longer holds every answer of step {commit.step}")
         self._collect(experiment, state)
 
-    def committed(self, experiment: Experiment, state: State) -> None:
+    def committed(self, experiment: ExperimentContext, state: State) -> None:
         """Nothing to tidy."""
 
-    def _collect(self, experiment: Experiment, state: State) -> None:
+    def _collect(self, experiment: ExperimentContext, state: State) -> None:
         step = state.step
         answers = experiment.store.labels.answers(step)
         state.label_queue.from_list([answers[order] for order in sorted(answers)])
@@ -68,7 +68,9 @@ class LabelingPhase:
         state.query_queue.from_list([])
 
 
-def _recalled(experiment: Experiment, state: State, orders: Sequence[int], total: int) -> Mapping[int, Annotation]:
+def _recalled(
+    experiment: ExperimentContext, state: State, orders: Sequence[int], total: int
+) -> Mapping[int, Annotation]:
     """Take in the labels of requests that an earlier run has paid for; return them by order."""
     answers = recorded_answers(experiment, state, orders)
     if answers:
@@ -78,7 +80,9 @@ def _recalled(experiment: Experiment, state: State, orders: Sequence[int], total
     return answers
 
 
-def _ask(experiment: Experiment, state: State, requests: Sequence[Request], known: Mapping[int, Annotation]) -> None:
+def _ask(
+    experiment: ExperimentContext, state: State, requests: Sequence[Request], known: Mapping[int, Annotation]
+) -> None:
     """Have the label strategy answer what is not ``known``; what it leaves is skipped."""
     ((name, strategy),) = experiment.strategies.label.items()
     outstanding = [(order, one) for order, one in enumerate(requests) if order not in known]

@@ -13,7 +13,7 @@ from alrun.driver.guards.calls import calling
 from alrun.driver.phases.base import PhaseResult
 
 if TYPE_CHECKING:
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
 
@@ -25,7 +25,7 @@ class MetrologyPhase:
 
     tag = ActiveLearningPhase.METROLOGY
 
-    def run(self, experiment: Experiment, state: State) -> PhaseResult:
+    def run(self, experiment: ExperimentContext, state: State) -> PhaseResult:
         """Measure; nothing to do while nothing has been trained."""
         if experiment.is_cold:
             return PhaseResult({"records": []})
@@ -41,7 +41,7 @@ class MetrologyPhase:
             strategy.serialize_records()
         return PhaseResult({"records": fresh})
 
-    def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
+    def restore(self, experiment: ExperimentContext, state: State, commit: Commit) -> None:
         """Give every strategy its records back."""
         stored = commit.state()["records"]
         strategies = experiment.strategies.metrology
@@ -51,10 +51,10 @@ class MetrologyPhase:
             strategies[name].records.extend(records)
             experiment.ledger.add_records(commit.step, name, records)
 
-    def committed(self, experiment: Experiment, state: State) -> None:
+    def committed(self, experiment: ExperimentContext, state: State) -> None:
         """Nothing to tidy."""
 
-    def write_anew(self, experiment: Experiment) -> None:
+    def write_anew(self, experiment: ExperimentContext) -> None:
         """Have every strategy write its file again, where it has records: the one that is there may be damaged."""
         for strategy in experiment.strategies.metrology.values():
             if strategy.records:
@@ -62,7 +62,7 @@ class MetrologyPhase:
 
 
 @contextmanager
-def _evaluating(experiment: Experiment, state: State, name: str) -> Iterator[None]:
+def _evaluating(experiment: ExperimentContext, state: State, name: str) -> Iterator[None]:
     """Tell that the strategy ``name`` begins; what is predicted meanwhile is its evaluation."""
     experiment.notify.tell(EvalStarted, name=name, metrics={})
     state.evaluation = name

@@ -19,7 +19,7 @@ from alrun.driver.phases.base import PhaseResult
 
 if TYPE_CHECKING:
     from alrun.core.protocols import QueryStrategy
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
 
@@ -31,12 +31,14 @@ class QueryPhase:
 
     tag = ActiveLearningPhase.QUERY
 
-    def run(self, experiment: Experiment, state: State) -> PhaseResult:
+    def run(self, experiment: ExperimentContext, state: State) -> PhaseResult:
         """Fill the queue, never beyond the budget, and take what was chosen out of the unlabeled pool."""
         with shared(experiment, state, _strategies(experiment), state.requested) as strategies:
             return self._fill(experiment, state, strategies)
 
-    def _fill(self, experiment: Experiment, state: State, strategies: Mapping[str, QueryStrategy]) -> PhaseResult:
+    def _fill(
+        self, experiment: ExperimentContext, state: State, strategies: Mapping[str, QueryStrategy]
+    ) -> PhaseResult:
         requests: list[Request] = []
         authors: list[str] = []
         scores: list[float] = []
@@ -69,16 +71,16 @@ class QueryPhase:
         self._apply(experiment, state, content)
         return PhaseResult(content)
 
-    def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
+    def restore(self, experiment: ExperimentContext, state: State, commit: Commit) -> None:
         """Put the committed choice back in the queue."""
         content = commit.state()
         _refuse_renamed(experiment, content)
         self._apply(experiment, state, content)
 
-    def committed(self, experiment: Experiment, state: State) -> None:
+    def committed(self, experiment: ExperimentContext, state: State) -> None:
         """Nothing to tidy."""
 
-    def _apply(self, experiment: Experiment, state: State, content: dict[str, Any]) -> None:
+    def _apply(self, experiment: ExperimentContext, state: State, content: dict[str, Any]) -> None:
         state.query_queue.from_list(content["items"])
         state.last_reports = list(content["reports"])
         experiment.ledger.add_requests(state.step, content)
@@ -87,7 +89,7 @@ class QueryPhase:
 
 
 def _chosen(
-    experiment: Experiment, name: str, items: Sequence[Any], scores: Sequence[float]
+    experiment: ExperimentContext, name: str, items: Sequence[Any], scores: Sequence[float]
 ) -> list[tuple[Request, float]]:
     """Return the requests that the ``items`` of a strategy stand for, each with its score.
 
@@ -109,7 +111,7 @@ def _fresh(chosen: list[tuple[Request, float]], earlier: Sequence[Request]) -> l
 
 
 def _tell(
-    experiment: Experiment, state: State, name: str, added: int, scores: Sequence[float], report: QueryReport
+    experiment: ExperimentContext, state: State, name: str, added: int, scores: Sequence[float], report: QueryReport
 ) -> None:
     if experiment.notify.listens(QueryFinished):
         first = len(state.query_queue) - added
@@ -122,7 +124,7 @@ def _tell(
         )
 
 
-def _refuse_renamed(experiment: Experiment, content: dict[str, Any]) -> None:
+def _refuse_renamed(experiment: ExperimentContext, content: dict[str, Any]) -> None:
     """Refuse to go on with data whose numbers mean something else by now."""
     source = experiment.source
     if "uuids" not in content or not isinstance(source, NamedSource):
@@ -135,7 +137,7 @@ def _refuse_renamed(experiment: Experiment, content: dict[str, Any]) -> None:
             raise DataError(Problem(what, "data", "restore the order of the data, or start over with fresh=true"))
 
 
-def _strategies(experiment: Experiment) -> Mapping[str, QueryStrategy]:
+def _strategies(experiment: ExperimentContext) -> Mapping[str, QueryStrategy]:
     if not experiment.is_cold:
         return experiment.strategies.query
     if not experiment.strategies.cold_start:
@@ -143,7 +145,7 @@ def _strategies(experiment: Experiment) -> Mapping[str, QueryStrategy]:
     return experiment.strategies.cold_start
 
 
-def _check(experiment: Experiment, chosen: Sequence[tuple[Request, str]]) -> None:
+def _check(experiment: ExperimentContext, chosen: Sequence[tuple[Request, str]]) -> None:
     """Refuse requests that are made twice or that the unlabeled pool cannot meet, naming the strategy."""
     status = experiment.status
     if status is None:

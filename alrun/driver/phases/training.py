@@ -17,7 +17,7 @@ from alrun.driver.weights import reset_weights
 from alrun.pool.foreign import gives_batches
 
 if TYPE_CHECKING:
-    from alrun.driver.experiment import Experiment
+    from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
 
@@ -29,7 +29,7 @@ class TrainingPhase:
 
     tag = ActiveLearningPhase.TRAINING
 
-    def run(self, experiment: Experiment, state: State) -> PhaseResult:
+    def run(self, experiment: ExperimentContext, state: State) -> PhaseResult:
         """Train; commits the weights and what the learner logged in the last epoch."""
         if experiment.is_cold:
             return PhaseResult({"skipped": True, "pool": len(experiment.pools.training)})
@@ -67,7 +67,7 @@ class TrainingPhase:
         content = {"skipped": False, "pool": samples, **logged, **sample_outputs(experiment, state)}
         return PhaseResult(content, dict(experiment.learner.state_dict()))
 
-    def restore(self, experiment: Experiment, state: State, commit: Commit) -> None:
+    def restore(self, experiment: ExperimentContext, state: State, commit: Commit) -> None:
         """Load the weights, where they are still needed, and the size the training pool had at the start.
 
         Raises:
@@ -81,7 +81,7 @@ class TrainingPhase:
             experiment.learner.load_state_dict(commit.weights())
             check_outputs(experiment, state, content)
 
-    def committed(self, experiment: Experiment, state: State) -> None:
+    def committed(self, experiment: ExperimentContext, state: State) -> None:
         """Remove the checkpoints inside the phase, which its commit replaces, and weights that need not stay."""
         EpochSession(experiment, state).discard()
         step = state.step
@@ -95,7 +95,7 @@ def _lifted(learner: Any, step: Any, training: bool) -> Any:
     return step if step is None or lift is None else lift(step, training)
 
 
-def _fit_statistics(experiment: Experiment) -> None:
+def _fit_statistics(experiment: ExperimentContext) -> None:
     fit = getattr(experiment.learner, "fit_statistics", None)
     pool: Any = experiment.pools.training
     if callable(fit) and gives_batches(pool):
@@ -105,7 +105,7 @@ def _fit_statistics(experiment: Experiment) -> None:
         fit(pool.inputs(everything), pool.targets(everything))
 
 
-def _validation_loader(experiment: Experiment, scheduler: Any) -> BatchLoader | None:
+def _validation_loader(experiment: ExperimentContext, scheduler: Any) -> BatchLoader | None:
     pool, settings = experiment.pools.validation, experiment.training
     monitored = monitored_validation(experiment.learner, settings.loop, scheduler)
     if monitored and pool is None:
