@@ -26,7 +26,7 @@ usage: alrun [key=value …]                 run an experiment, or resume it
        alrun new KIND NAME [--into PKG]    write a custom strategy: module, option, test
 
   --cfg job        print the config            --config-dir DIR   add custom config groups
-  --info           show how it was composed     --trust PKG        let configs build from PKG
+  --info           show how it was composed    --trust PKG        let configs build from PKG
   --hydra-help     Hydra's own flags           -sc install=bash   shell completion
 
 knobs:  {knobs}
