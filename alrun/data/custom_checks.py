@@ -12,7 +12,17 @@ from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.errors import DataError
 from alrun.data.problems import fail
 
-__all__ = ["cheap_embeddings", "cheap_targets", "check_class_targets", "check_classes", "check_dataset"]
+__all__ = [
+    "cheap_embeddings",
+    "cheap_targets",
+    "check_class_targets",
+    "check_classes",
+    "check_dataset",
+    "check_offsets",
+]
+
+#: Magnitude of targets in standard deviations from which on ``float32`` keeps less than ten bits of how they differ.
+LOST = 2.0**14
 
 
 def check_dataset(dataset: Any, workers: int, fingerprint: str) -> None:
@@ -70,6 +80,26 @@ def check_class_targets(targets: Sequence[Any], rows: Sequence[int], num_classes
             raise _not_one_class(blocks[-1], num_classes, f"data.dataset, row {row}")
     if blocks:
         _check_numbers(np.concatenate(blocks), np.asarray(rows), num_classes, "data.dataset, ")
+
+
+def check_offsets(targets: Any) -> None:
+    """Raise ``DataError`` where numbers ``[n]`` or ``[n, T]`` lie so far from 0 that ``float32`` loses how they differ.
+
+    Their data go to learners as they are, so that an origin cannot be subtracted from them here.
+    """
+    try:
+        block = np.asarray(targets, dtype=np.float64).reshape(len(targets), -1)
+    except (TypeError, ValueError):
+        return
+    if len(block) < 2:
+        return
+    std, largest = block.std(axis=0), np.abs(block).max(axis=0)
+    lost = np.flatnonzero((std > 0) & (largest > LOST * std))
+    if len(lost):
+        mean, spread = block[:, lost[0]].mean().item(), std[lost[0]].item()
+        unit = 10.0 ** np.ceil(np.log10(spread))
+        what = f"targets are {mean:.3g} ± {spread:.2g}: float32, in which learners compute, loses how they differ"
+        raise fail(what, "data.dataset", f"return y - {round(mean / unit) * unit:.15g} as the target of a datum")
 
 
 def _not_one_class(rows: npt.NDArray[Any], num_classes: Sequence[int], where: str) -> DataError:

@@ -17,7 +17,14 @@ from alrun.core.reading import read
 from alrun.core.request import Request
 from alrun.core.seeding import Seeds
 from alrun.core.types import Split, Task, TaskPart, TaskSpec
-from alrun.data.custom_checks import cheap_embeddings, cheap_targets, check_class_targets, check_classes, check_dataset
+from alrun.data.custom_checks import (
+    cheap_embeddings,
+    cheap_targets,
+    check_class_targets,
+    check_classes,
+    check_dataset,
+    check_offsets,
+)
 from alrun.data.datum import MISSING, DatumForm
 from alrun.data.embeddings import Embeddings
 from alrun.data.fingerprint import update_dataset
@@ -250,16 +257,22 @@ class OwnDataset:
         """Refuse targets that are not classes, before a label is bought: all that are cheap, else those of a sample."""
         if self._targets is not None:
             check_classes(self._targets, num_classes)
+        shipped = self._sample()
+        check_class_targets([target for target, _ in shipped], [row for _, row in shipped], num_classes)
+
+    def _sample(self) -> list[tuple[Any, int]]:
+        """Return targets that data ship with, and their rows, of a sample."""
         if self.form.target(self.data([0])[0]) is MISSING:
-            return
+            return []
         rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), SAMPLED_ROWS)).astype(np.int64)).tolist()
         found = [(self.form.target(datum), row) for datum, row in zip(self.data(rows), rows, strict=True)]
-        shipped = [(target, row) for target, row in found if target is not MISSING]
-        check_class_targets([target for target, _ in shipped], [row for _, row in shipped], num_classes)
+        return [(target, row) for target, row in found if target is not MISSING]
 
     def _check_rows(self) -> None:
         if self.spec.task is Task.CLASSIFICATION:
             self._check_classes([part.num_outputs for part in self.spec.tasks] or [self.spec.num_outputs])
+        elif not is_large(self.spec):
+            check_offsets(self._targets if self._targets is not None else [one for one, _ in self._sample()])
         outside = self._labeled[(self._labeled < 0) | (self._labeled >= len(self))]
         if len(outside):
             raise fail(f"there is no row {outside[0]}; the data have {len(self)}", "data.labeled", "rows count from 0")
