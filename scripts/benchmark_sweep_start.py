@@ -38,7 +38,7 @@ def measured(jobs: int) -> dict[str, float]:
     from alrun.runner.jobs import rehearsed
 
     composer = Composer(Trust())
-    found = rehearsed(composer.compose_sweep(words(jobs)), Trust())
+    found = rehearsed(composer.compose_sweep(words(jobs)), Trust()).jobs
     seconds = time.perf_counter() - start
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     from alrun.config.compose import resolved

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from alrun.cli.flags import flags_first, parse_flags
 from alrun.cli.listening import listeners
-from alrun.cli.show import show_outcome, show_sweep
+from alrun.cli.show import show_outcome, show_sweep, skipped_text
 from alrun.config.paths import conf_dir
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError
+from alrun.core.showing import printable
 from alrun.store.rundir import remove_empty_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from alrun.config.compose import Composed, Composer
 
@@ -92,15 +93,20 @@ def _sweep(words: Sequence[str], composer: Composer, trust: Trust) -> int:
 
     sweep = composer.compose_sweep(words)
     with progress(len(sweep.words)) as advance:
-        jobs = rehearsed(sweep, trust, advance)
-    first = jobs[0].directory
+        found = rehearsed(sweep, trust, advance)
+    sys.stderr.write(skipped_text(found.skipped))
+    jobs, first = found.jobs, found.jobs[0].directory
     made = first.missing
+    told: Iterator[str] = iter(())
     with stoppable() as stopped:
         try:
-            launch(composer, trust, sweep, jobs)
+            told = launch(composer, trust, sweep, found)
         except Stopped as signal:
             stopped.append(signal)
-        if not any(job.directory.exists for job in jobs):
-            remove_empty_sweep(first.path.parent, made)
+        finally:
+            if not any(job.directory.exists for job in jobs):
+                remove_empty_sweep(first.path.parent, made)
         code = show_sweep([job.directory for job in jobs], [job.finished for job in jobs], again=bool(stopped))
+        for line in told:
+            print(printable(line))  # noqa: T201 - a command talks to its user
     return stopped[0].exit_code if stopped else code

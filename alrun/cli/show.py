@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from alrun.config.targets import Trust
     from alrun.runner.outcome import Outcome
 
-__all__ = ["problem_text", "show_outcome", "show_sweep"]
+__all__ = ["problem_text", "show_outcome", "show_sweep", "skipped_text"]
 
 
 def problem_text(error: AlrunError) -> str:
@@ -27,6 +27,17 @@ def problem_text(error: AlrunError) -> str:
     count = len(error.problems)
     head = "1 problem" if count == 1 else f"{count} problems"
     return "\n".join([f"error: {head}", *(f"  {printable_block(str(problem))}" for problem in error.problems)]) + "\n"
+
+
+def skipped_text(skipped: Mapping[str, ConfigError]) -> str:
+    """Return what is said of jobs that are left out, by their words."""
+    notes = (f"note: {printable(words)} is skipped: {_first_of(error)}\n" for words, error in skipped.items())
+    return "".join(notes)
+
+
+def _first_of(error: ConfigError) -> str:
+    more = len(error.problems) - 1
+    return printable(error.problems[0].what) + (f" (and {more} more)" if more else "")
 
 
 def show_outcome(outcome: Outcome, trust: Trust) -> None:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.cli.console import new_console
@@ -24,7 +25,9 @@ from alrun.config.hydra_node import UNUSED
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Interrupted, Problem
 from alrun.core.process import Process
-from alrun.runner.jobs import Job, job_of
+from alrun.report.objective import Objective
+from alrun.runner.jobs import Job, Rehearsal, job_of, rehearsal
+from alrun.runner.run import Experiment
 from alrun.runner.worker import end_with
 
 if TYPE_CHECKING:
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from alrun.config.compose import Sweep
-    from alrun.runner.outcome import Outcome
 
 __all__ = ["launch", "progress"]
 
@@ -55,23 +57,26 @@ def progress(total: int) -> Iterator[Any]:
         yield lambda: bar.advance(task)
 
 
-def launch(composer: Composer, trust: Trust, sweep: Sweep, jobs: list[Job]) -> None:
-    """Run the ``jobs`` that are not finished; a sweeper that finds its jobs itself has ``jobs`` hold those instead.
+def launch(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) -> Iterator[str]:
+    """Run the jobs that are not finished; a sweeper that finds its jobs itself has ``found.jobs`` hold those instead.
+
+    Returns:
+        What there is to say of it afterwards, line by line.
 
     Raises:
         ConfigError: The launcher or the sweeper is not installed, or refuses its arguments.
+        LockedError: Another process runs the same search.
         Stopped: A signal ended it.
     """
+    if found.space is not None:
+        return _search(composer, trust, sweep, found)
+    jobs = found.jobs
     unfinished = [(number, job.words) for number, job in enumerate(jobs) if not job.finished]
     basic = sweep.hydra["sweeper"]["_target_"] == BASIC_SWEEPER
     if basic and not unfinished:
-        return
+        return iter(())
     loader = JobLoader(composer, sweep)
-    given: dict[str, Any] = {
-        "hydra_context": _context(loader),
-        "task_function": SweepJob(composer, trust, objective=not basic),
-        "config": hydra_config(sweep.hydra, []),
-    }
+    given = _given(loader, sweep, SweepJob(composer, trust, raises=not basic))
     from hydra.core.plugins import Plugins
 
     plugins = Plugins.instance()
@@ -81,11 +86,49 @@ def launch(composer: Composer, trust: Trust, sweep: Sweep, jobs: list[Job]) -> N
             with _noting(plugins, lambda words: jobs.append(job_of(composer.compose(loader.words_of(words)), trust))):
                 sweeper = plugins.instantiate_sweeper(**given)
             sweeper.sweep(arguments=list(loader.task_words))
-            return
+            return iter(())
         launcher = plugins.instantiate_launcher(**given)
     for batch in _batches(unfinished, sweep.hydra):
         for answer in launcher.launch([list(words) for _, words in batch], initial_job_idx=batch[0][0]):
             _raise_error_of(answer)
+    return iter(())
+
+
+def _given(loader: JobLoader, sweep: Sweep, job: SweepJob) -> dict[str, Any]:
+    return {"hydra_context": _context(loader), "task_function": job, "config": hydra_config(sweep.hydra, [])}
+
+
+def _search(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) -> Iterator[str]:
+    """Have a study choose the jobs."""
+    from hydra.core.plugins import Plugins
+
+    from alrun.cli.optuna_study import OptunaStudy
+    from alrun.runner.search import better, searched
+
+    (base,), space = found.jobs, found.space
+    assert space is not None  # noqa: S101 - the caller has seen to it
+    experiment = Experiment(composer.compose(base.words), trust)
+    study = OptunaStudy(
+        sweep.hydra["sweeper"], space, searched(experiment), base.directory.path.parent, better(experiment)
+    )
+    given = _given(JobLoader(composer, sweep), sweep, SweepJob(composer, trust, raises=False))
+    with _said_in_alruns_words(sweep.hydra):
+        launcher = Plugins.instance().instantiate_launcher(**given)
+    rehearse = rehearsal()
+
+    def run(jobs: Sequence[Sequence[str]], first: int) -> list[float | None]:
+        return [answer.return_value for answer in launcher.launch(jobs, initial_job_idx=first)]
+
+    def fits(job: Job) -> None:
+        if not job.finished:
+            rehearse(Experiment(composer.compose(job.words), trust))
+
+    found.jobs.clear()
+    try:
+        study.run(run, lambda words: job_of(composer.compose(words), trust), fits)
+    finally:
+        found.jobs.extend(study.jobs)
+    return study.told()
 
 
 @contextmanager
@@ -164,6 +207,7 @@ class JobLoader(ConfigLoaderImpl):
         """Load jobs of ``sweep`` through ``composer``."""
         super().__init__(search_path(composer.config_dir))
         self._composer = composer
+        self._searched = sweep.hydra if sweep.space is not None else None
         single = [word for word in sweep.given if not word.lstrip("+~").startswith("hydra")]
         self.task_words = single
         self._hydra_words = [word for word in sweep.given if word not in single]
@@ -174,6 +218,8 @@ class JobLoader(ConfigLoaderImpl):
         Raises:
             ConfigError: With everything that is wrong with it.
         """
+        if self._searched is not None:
+            return hydra_config(self._searched, sweep_overrides)
         words = self.words_of(sweep_overrides)
         return hydra_config(self._composer.compose(words).hydra, words)
 
@@ -185,25 +231,23 @@ class JobLoader(ConfigLoaderImpl):
 class SweepJob:
     """What Hydra calls for each job of a sweep, here or in a worker process; one that fails does not end the others."""
 
-    def __init__(self, composer: Composer, trust: Trust, *, objective: bool) -> None:
-        """Run jobs under ``trust``; with ``objective``, for a sweeper that wants to know how good each was."""
+    def __init__(self, composer: Composer, trust: Trust, *, raises: bool) -> None:
+        """Run jobs under ``trust``; with ``raises``, for a sweeper that takes an error for the end of a job."""
         self._composer = composer
         self._trust = trust
-        self._objective = objective
+        self._raises = raises
         self._sweep = Process.at(os.getpid())
 
     def __call__(self, config: DictConfig) -> float | None:
         """Run one job; an interrupt ends the sweep, whose end ends its workers.
 
         Returns:
-            The objective, where the sweeper wants one.
+            The objective; ``None`` where the job failed or there is none.
 
         Raises:
-            AlrunError: The job failed, and the sweeper waits for its objective.
+            AlrunError: The job failed, and the sweeper waits for that.
         """
         end_with(self._sweep)
-        from alrun.runner.run import Experiment
-
         try:
             experiment = Experiment(self._composer.compose(json.loads(config[WORDS])), self._trust)
             outcome = experiment.run(listeners(experiment))
@@ -211,22 +255,18 @@ class SweepJob:
                 raise Stopped(outcome.error.signum)
             if outcome.error is not None:
                 raise outcome.error
-            return objective_of(outcome) if self._objective else None
+            return self._objective(experiment.config.get("objective"), outcome.directory)
         except AlrunError as error:
             sys.stderr.write(problem_text(error))
-            if self._objective:
+            if self._raises:
                 raise
             return None
 
-
-def objective_of(outcome: Outcome) -> float:
-    """Return the last value of the first metric that the run has recorded.
-
-    Raises:
-        ConfigError: It has recorded none.
-    """
-    values = (value for name, value in outcome.info["metrics"].items() if not name.startswith("count_"))
-    value = next((float(value) for value in values if value is not None), None)
-    if value is None:
-        raise ConfigError(Problem("the run has no metric to optimize", "metrology", "metrology=classification"))
-    return value
+    def _objective(self, text: str | None, directory: Path) -> float | None:
+        """Return the objective of a finished run; a sweeper that asks for none need not find any."""
+        try:
+            return Objective.parse(text).of(directory)
+        except ConfigError:
+            if text is None and not self._raises:
+                return None
+            raise

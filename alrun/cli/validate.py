@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from alrun.cli.flags import parse_flags
-from alrun.cli.show import shortened
+from alrun.cli.show import shortened, skipped_text
 from alrun.config.compose import Composer
 from alrun.config.environment import resolve
 from alrun.config.targets import Trust
@@ -39,7 +40,9 @@ def run(argv: list[str], trust: Trust) -> int:
     words = arguments.overrides
     several = arguments.multirun or composer.is_sweep(words)
     sweep = composer.compose_sweep(words) if several else composer.compose_single(words)
-    for job in rehearsed(sweep, trust):
+    found = rehearsed(sweep, trust)
+    sys.stderr.write(skipped_text(found.skipped))
+    for job in found.jobs:
         for line in (*job.notes, f"ok: {shortened(job.directory.path)}"):
             print(printable(line))  # noqa: T201 - likewise
     for line in () if several else set_knobs(resolve(composer.compose(words).config).described):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from alrun.config.compat import ConfigLoaderImpl
+    from alrun.config.space import Space
 
 __all__ = ["Composed", "Composer", "Sweep", "choices_of", "resolved"]
 
@@ -55,12 +56,16 @@ class Sweep:
         given: The words that they come from.
         hydra: Hydra's own node for the sweep as a whole.
         compose: Returns the config of one job from its words; it is good until the next is asked for.
+        globbed: Those of the words that no one typed: options that a pattern matches.
+        space: What is searched, where not every combination is a job.
     """
 
     words: Sequence[tuple[str, ...]]
     given: Sequence[str]
     hydra: Mapping[str, Any]
     compose: Callable[[tuple[str, ...]], Composed]
+    globbed: frozenset[str] = frozenset()
+    space: Space | None = None
 
 
 def choices_of(config: DictConfig, hydra: Mapping[str, Any]) -> dict[str, str]:

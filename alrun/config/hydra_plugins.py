@@ -14,8 +14,10 @@ from alrun.config.compat import BASIC_LAUNCHER, BASIC_SWEEPER
 from alrun.config.shapes import Check, each, either, flag, integer, keys, number, one_of, text, worded
 from alrun.core.errors import Problem
 
-__all__ = ["plugin_problems"]
+__all__ = ["OPTUNA", "SAMPLERS", "plugin_problems"]
 
+#: alrun's own sweeper; Hydra is not asked to build it.
+OPTUNA = "alrun.cli.optuna_study.OptunaStudy"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 HINT = "this could run other programs: set it in the environment in which alrun is started"
 #: One value of a batch script's header; a line break would begin a command.
@@ -24,15 +26,17 @@ SCALAR = either(number, flag, worded)
 #: Words of the command line, by key, as Hydra's sweepers take them.
 PARAMS = each(either(worded, number, flag, each(SCALAR)), key=r"[+~]{0,2}[\w./@:-]{1,200}")
 COUNTS = dict.fromkeys(("num_cpus", "num_gpus", "memory", "object_store_memory", "max_calls", "max_retries"), integer)
-SAMPLERS = (
-    "TPESampler",
-    "RandomSampler",
-    "CmaEsSampler",
-    "NSGAIISampler",
-    "MOTPESampler",
-    "QMCSampler",
-    "BruteForceSampler",
-)
+#: Samplers of Optuna. CmaEsSampler keeps pickles in the study; grids and sequences go on where another process left
+#: them by chance alone.
+SAMPLERS = {
+    f"optuna.samplers.{name}": {"_target_", "seed", *options}
+    for name, options in {
+        "TPESampler": ("n_startup_trials", "n_ei_candidates", "multivariate", "group", "constant_liar"),
+        "GPSampler": ("n_startup_trials", "deterministic_objective"),
+        "NSGAIISampler": ("population_size", "mutation_prob", "crossover_prob", "swapping_prob"),
+        "RandomSampler": (),
+    }.items()
+}
 MAIL = ("mail-user", "mail-type", "nodelist", "reservation", "clusters", "licenses", "hint", "mem-bind", "nice")
 
 
@@ -111,13 +115,41 @@ def _ray() -> Mapping[str, Check]:
 
 
 def _optuna() -> Mapping[str, Check]:
+    return {
+        "sampler": _sampler,
+        "direction": one_of("minimize", "maximize"),
+        "study_name": WORD,
+        "n_trials": _count,
+        "n_jobs": _count,
+        "max_failure_rate": number,
+        "params": PARAMS,
+    }
+
+
+def _sampler(value: Any, where: str) -> Iterator[Problem]:
+    """Yield what is wrong with the sampler of a study."""
+    target = value.get("_target_") if isinstance(value, Mapping) else None
+    if target not in SAMPLERS:
+        known = ", ".join(SAMPLERS)
+        yield Problem(f"_target_ {target!r} is none of the samplers {known}", where, "hydra/sweeper/sampler=tpe")
+        return
+    options = dict.fromkeys(SAMPLERS[target], either(number, flag))
+    yield from keys({**options, "_target_": one_of(target), "seed": integer}, "hydra/sweeper/sampler=tpe")(value, where)
+
+
+def _count(value: Any, where: str) -> Iterator[Problem]:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        yield Problem(f"{value!r} is not a whole number from 1 on", where, f"{where}=20")
+
+
+def _hydras_optuna() -> Mapping[str, Check]:
+    """Return the check of Hydra's own plugin, which asks for Optuna 2."""
     options = {key: either(number, flag) for key in ("seed", "n_startup_trials", "n_ei_candidates", "population_size")}
     options |= dict.fromkeys(("consider_prior", "consider_endpoints", "consider_magic_clip", "multivariate"), flag)
-    options |= {"prior_weight": number, "restart_strategy": one_of("ipop", "bipop"), "sigma0": number, "scramble": flag}
-    sampler = {"_target_": one_of(*(f"optuna.samplers.{name}" for name in SAMPLERS)), **options}
+    options |= {"prior_weight": number}
     direction = one_of("minimize", "maximize")
     return {
-        "sampler": keys(sampler, HINT),
+        "sampler": keys({"_target_": one_of(*SAMPLERS, "optuna.samplers.MOTPESampler"), **options}, HINT),
         "direction": either(direction, each(direction)),
         "study_name": WORD,
         "n_trials": integer,
@@ -182,7 +214,8 @@ def plugin_problems(kind: str, node: Any, inside: Check) -> Iterator[Problem]:
     }
     sweepers = {
         BASIC_SWEEPER: {"max_batch_size": integer, "params": PARAMS},
-        "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper": _optuna(),
+        OPTUNA: _optuna(),
+        "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper": _hydras_optuna(),
         "hydra_plugins.hydra_ax_sweeper.ax_sweeper.AxSweeper": _ax(),
         "hydra_plugins.hydra_nevergrad_sweeper.nevergrad_sweeper.NevergradSweeper": _nevergrad(),
     }

@@ -94,6 +94,8 @@ def _problems(where: str, value: Any, knob: Knob) -> Iterator[Problem]:
 def _example(knob: Knob) -> str:
     if knob.default is not None:
         return written(knob.default)
+    if knob.kind is str and knob.hint and not knob.choices:
+        return knob.hint.partition("=")[2]
     return knob.choices[0] if knob.choices else str(max(knob.minimum or 0, 10))
 
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from alrun.config.compat import child, is_none, written
 from alrun.config.stored import FORMER
 from alrun.core.errors import Problem
+from alrun.core.knobs import Knob, iterate_terms
+from alrun.core.knobs import written as written_knob
+from alrun.core.settings import Config
 from alrun.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Choices", "ParsedOverride", "key_problems", "parse_overrides"]
 
 OPEN_ROOTS = ("hydra",)
+_KNOBS = {key: term for key, term in iterate_terms(Config) if isinstance(term, Knob)}
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,13 @@ class ParsedOverride:
     def is_sweep(self) -> bool:
         """Whether it stands for several values."""
         return bool(self.parsed.is_sweep_override())
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether it stands for all options that a pattern matches."""
+        from hydra.core.override_parser.types import ValueType
+
+        return self.parsed.value_type is ValueType.GLOB_CHOICE_SWEEP
 
     @property
     def is_added(self) -> bool:
@@ -117,7 +128,11 @@ class Choices:
         key = override.key
         if listed and override.parsed.is_sweep_override() and not override.parsed.is_discrete_sweep():
             what = f"{override.text} is not a list of values"
-            yield Problem(what, "command line", f"{key}=range(0,3), {key}=choice(a,b) or {key}=a,b")
+            hint = f"{key}=range(0,3), {key}=choice(a,b) or {key}=a,b; hydra/sweeper=optuna searches intervals"
+            yield Problem(what, "command line", hint)
+        elif override.parsed.is_delete() and key in _KNOBS:
+            default = written_knob(_KNOBS[key].default)
+            yield Problem("a knob has a value, and cannot be deleted", key, f"{key}={default}")
         elif key == "hydra.searchpath":
             yield Problem("hydra.searchpath is not supported", "command line", "--config-dir DIR adds config groups")
         elif ".." in key or key.startswith("/"):
@@ -163,6 +178,11 @@ def key_problems(override: ParsedOverride, config: DictConfig) -> list[Problem]:
         return []
     node: Any = config
     for depth, name in enumerate(path):
+        if _length(node) is not None and not (name.isdecimal() and int(name) < (_length(node) or 0)):
+            place = ".".join(path[:depth])
+            what = f"{place} is a list of {_length(node)}, whose items are {place}.0, {place}.1 …"
+            items = ",".join(str(written(child(node, number))) for number in range(len(node)))
+            return [Problem(what, override.key, f"{place}=[{items}]")]
         valid = _keys(node)
         if valid is None or name in valid:
             node = _child(node, name)
@@ -185,7 +205,15 @@ def _keys(node: Any) -> list[str] | None:
     return [str(key) for key in node] if isinstance(node, DictConfig) and not is_none(node) else None
 
 
+def _length(node: Any) -> int | None:
+    from omegaconf import ListConfig
+
+    return len(node) if isinstance(node, ListConfig) and not is_none(node) else None
+
+
 def _child(node: Any, name: str) -> Any:
+    if _length(node) is not None:
+        return child(node, int(name))
     return child(node, name) if _keys(node) is not None else None
 
 

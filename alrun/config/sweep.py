@@ -8,7 +8,9 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from alrun.config.compat import BASIC_SWEEPER
+from alrun.config.hydra_plugins import OPTUNA
 from alrun.config.inplace import Combination, moves
+from alrun.config.space import space_of
 from alrun.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,10 +37,12 @@ class Expansion:
         self._given = words
         self.hydra = self._node(words)
         sweeper = self.hydra.get("sweeper") or {}
-        self._basic = sweeper.get("_target_", BASIC_SWEEPER) == BASIC_SWEEPER
-        params = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()] if self._basic else []
-        parsed = composer.parsed([*params, *words], listed=self._basic)
-        if not self._basic:
+        target = sweeper.get("_target_", BASIC_SWEEPER)
+        self._searches = target == OPTUNA
+        read = target == BASIC_SWEEPER or self._searches
+        params = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()] if read else []
+        parsed = composer.parsed([*params, *words], listed=target == BASIC_SWEEPER)
+        if not read:
             parsed = [override for override in parsed if not override.is_sweep]
         self._overrides = list({str(override.parsed.get_key_element()): override for override in parsed}.values())
         self._values = [override.values() for override in self._overrides]
@@ -48,7 +52,11 @@ class Expansion:
         """Return the jobs."""
         from alrun.config.compose import Sweep
 
-        return Sweep(list(product(*self._values)), self._given, self.hydra, self._compose)
+        if self._searches:
+            return Sweep([], self._given, self.hydra, self._composer.compose, space=space_of(self._overrides))
+        globbed = (override.values() for override in self._overrides if override.is_glob)
+        words = frozenset(word for found in globbed for word in found)
+        return Sweep(list(product(*self._values)), self._given, self.hydra, self._compose, words)
 
     def _node(self, words: Sequence[str]) -> Mapping[str, Any]:
         """Return Hydra's own node as the words that have one value make it; what is wrong is said of the jobs."""

@@ -177,6 +177,14 @@ class Config(Settings):
     )
     fresh: bool = knob(False, "Set aside an existing run of this experiment, and start over.", effect=Effect.ONCE)
     repair: bool = knob(False, "Check a finished run, and compute again what is damaged.", effect=Effect.ONCE)
+    objective: str | None = knob(
+        None,
+        "What a sweeper optimizes: final:accuracy, auc:accuracy (mean height of the curve), best:accuracy; any metric.",
+        pattern=r"((final|auc|best):)?[^\s:]{1,200}",
+        wrong="is not an objective",
+        hint="objective=auc:accuracy",
+        effect=Effect.SHOW,
+    )
     progress: bool = knob(
         True, "Live display on a terminal, plain lines elsewhere; false for no output.", effect=Effect.SHOW
     )

@@ -30,7 +30,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from optimizer_problems(config, components.learner)
     yield from _size_problems(components, config)
     yield from name_problems(components)
-    yield from _monitor_problems(components)
+    yield from _monitor_problems(components, config.get("objective"))
     yield from unmet_problems(
         components.strategies.query,
         stochastic=components.inference.stochastic,
@@ -50,8 +50,8 @@ def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterato
             yield Problem(f"the pool holds {rows} rows, fewer than {config[key]}", key, f"at most {key}={rows}")
 
 
-def _monitor_problems(components: Components) -> Iterator[Problem]:
-    """Yield monitors of stopping criteria that nothing records, or that several strategies record."""
+def _monitor_problems(components: Components, objective: str | None) -> Iterator[Problem]:
+    """Yield metrics that criteria watch, or a sweeper optimises, and that nothing records, or several strategies do."""
     strategies = components.strategies
     declared = {name: declared_metrics(strategy) for name, strategy in strategies.metrology.items()}
     if any(metrics is None for metrics in declared.values()):
@@ -60,13 +60,17 @@ def _monitor_problems(components: Components) -> Iterator[Problem]:
     recorders = metric_recorders(pairs)
     several = ambiguous_metrics(recorders)
     valid = {*recorders, *(qualified(*pair) for pair in pairs)} - several.keys()
-    for name, criterion in strategies.stopping.items():
-        monitor, where = monitor_of(criterion), f"stopping.{name}.monitor"
+    summary, _, metric = (objective or "").rpartition(":")
+    watched = [
+        (monitor_of(criterion), f"stopping.{name}.monitor", f"stopping.{name}.monitor=")
+        for name, criterion in strategies.stopping.items()
+    ]
+    for monitor, where, typed in [*watched, (metric or None, "objective", f"objective={summary or 'final'}:")]:
         if monitor in several:
             what = f"several metrology strategies record {monitor!r}: {', '.join(recorders[monitor])}"
-            yield Problem(what, where, f"{where}={several[monitor][0]}")
+            yield Problem(what, where, f"{typed}{several[monitor][0]}")
         elif monitor is not None and monitor not in valid:
-            hint = did_you_mean(str(monitor), valid, prefix=f"{where}=")
+            hint = did_you_mean(str(monitor), valid, prefix=typed)
             yield Problem(f"no metrology strategy records {monitor!r}", where, hint)
 
 

@@ -134,6 +134,14 @@ class Experiment:
             builder.components()
             return builder.notes()
 
+    def components(self) -> Components:
+        """Build everything, and return it.
+
+        Raises:
+            ConfigError: With everything that is wrong.
+        """
+        return self._built()[0]
+
     def finished(self) -> Outcome | None:
         """Return the outcome of a run that has done all this already and still shows it, or ``None``."""
         if self.config["fresh"] or self.config.get("repair") or not self.directory.exists:
