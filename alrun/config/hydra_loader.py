@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,7 +158,11 @@ def _hydra_problem(error: Exception) -> Problem:
     if cause is not None and "Unsupported interpolation type" in str(cause):
         return problem_of(cause) if isinstance(cause, Exception) else Problem(str(cause))
     lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return Problem(lines[0], "", lines[1] if len(lines) > 1 else "")
+    merged = re.fullmatch(r"(?s)Error merging override (\+*)([^=]+)=(.*)", str(error).strip())
+    if merged is not None:
+        what = f"{merged[3].strip()} cannot take the place of what is there: a list, a mapping or one value"
+        return Problem(what, merged[2], f"alrun --cfg job shows what {merged[2]} is")
+    return Problem(lines[0], "", lines[1] if len(lines) > 1 else "alrun --cfg job shows the config")
 
 
 def _resolved_node(config: DictConfig) -> HydraNode:

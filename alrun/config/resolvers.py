@@ -24,6 +24,8 @@ OFFERED = ("oc.env", "oc.select", "oc.dict.keys", "oc.dict.values", "alrun.env")
 OF_HYDRA = ("now", "hydra", "python_version")
 _SWAPPING = threading.RLock()
 _UNSUPPORTED = re.compile(r"Unsupported interpolation type (.*)")
+_RAISED = re.compile(r"\w+ raised while resolving interpolation: \"?(.*?)\"?")
+_VARIABLE = re.compile(r"Environment variable '(\w+)' not found")
 
 
 @contextmanager
@@ -70,4 +72,11 @@ def problem_of(error: Exception, where: str = "") -> Problem:
         return Problem(
             f"the resolver {name[1]!r} is not allowed in configs", key, f"write the value; allowed: {offered}"
         )
-    return Problem(text, key, f"{key}=…" if "mandatory" in text else "")
+    raised = _RAISED.fullmatch(text)
+    variable = _VARIABLE.fullmatch(raised[1] if raised else text)
+    if variable:
+        hint = f"export {variable[1]}=… before alrun is started, or ${{oc.env:{variable[1]},default}}"
+        return Problem(f"there is no environment variable {variable[1]!r}", key, hint)
+    if raised or "nterpolation" in text:
+        return Problem(raised[1] if raised else text, key, "write the value; alrun --cfg job shows all keys")
+    return Problem(text, key, f"{key}=…" if "mandatory" in text else "alrun --cfg job shows the config as it is")
