@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TextIO
 
 from alrun.callbacks.progress_state import RunState, seconds_left
 from alrun.core.callback import Callback
@@ -17,6 +19,7 @@ from alrun.core.events import (
     RunStarted,
 )
 from alrun.core.phases import ActiveLearningPhase
+from alrun.core.prompts import prompts
 from alrun.core.types import LabelStatus
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ class LiveDisplay(Callback):
     """Shows step, phase, its progress, labels spent of the budget, last metrics and the time left.
 
     Events only change a few plain values; a thread of rich's draws them, at most ``refreshes`` times a second. The
-    display goes when the run ends.
+    display goes when the run ends, and while the run asks something at the terminal: until an answer is given, or else
+    until something happens.
     """
 
     refreshes = 4
@@ -41,6 +45,8 @@ class LiveDisplay(Callback):
         self._state = RunState()
         self._started = self._step_started = time.monotonic()
         self._live: Live | None = None
+        self._listening = ExitStack()
+        self._streams: tuple[TextIO, TextIO] | None = None
 
     def on_run_started(self, event: RunStarted) -> None:
         """Start drawing."""
@@ -52,9 +58,11 @@ class LiveDisplay(Callback):
         rate = self.refreshes
         self._live = Live(get_renderable=self.render, console=self._console, refresh_per_second=rate, transient=True)
         self._live.start()
+        self._listening.enter_context(prompts().told(self._on_prompt))
 
     def on_phase_started(self, event: PhaseStarted) -> None:
         """Turn to the phase."""
+        self._draw()
         state = self._state
         state.step, state.phase, state.done, state.total, state.note = event.step, event.phase, 0, 0, ""
 
@@ -70,6 +78,7 @@ class LiveDisplay(Callback):
 
     def on_label_received(self, event: LabelReceived) -> None:
         """Count labels as they arrive."""
+        self._draw()
         self._state.labels += event.annotation.status == LabelStatus.LABELLED
 
     def on_phase_finished(self, event: PhaseFinished) -> None:
@@ -86,9 +95,22 @@ class LiveDisplay(Callback):
 
     def on_run_finished(self, event: RunFinished) -> None:
         """Take the display away."""
+        self._listening.close()
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _on_prompt(self, begins: bool) -> None:
+        if begins and self._live is not None:
+            # The display puts the streams back, and input() goes on with those that it has found without owning them.
+            self._streams = sys.stdout, sys.stderr
+            self._live.stop()
+        elif not begins:
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._live is not None and not self._live.is_started:
+            self._live.start()
 
     def render(self) -> RenderableType:
         """Return the display as it is now."""

@@ -8,6 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from alrun.core.errors import Interrupted
+from alrun.core.prompts import prompts
 
 __all__ = ["SignalGuard"]
 
@@ -17,8 +18,8 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 class SignalGuard:
     """Turns a first signal into ``Interrupted`` at the next safe point; a second one ends the process at once.
 
-    Where there were handlers before, as a sweep has them, the second signal is theirs. Outside the main thread signals
-    cannot be handled and the guard only passes through.
+    Where there were handlers before, as a sweep has them, the second signal is theirs. A prompt, which may wait for
+    ever, is ended by the first. Outside the main thread signals cannot be handled and the guard only passes through.
     """
 
     def __init__(self) -> None:
@@ -36,9 +37,12 @@ class SignalGuard:
         for number, handler in self._previous.items():
             own = callable(handler) and handler is not signal.default_int_handler
             signal.signal(number, handler if own else signal.SIG_DFL)
+        if prompts().waits(frame):
+            raise KeyboardInterrupt
 
     def __enter__(self) -> Self:
         """Install the handlers."""
+        prompts()
         if threading.current_thread() is threading.main_thread():
             self._previous = {number: signal.signal(number, self._receive) for number in HANDLED}
         return self
@@ -46,6 +50,8 @@ class SignalGuard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Put the previous handlers back."""
+        """Put the previous handlers back; an interrupted prompt becomes ``Interrupted``."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self.check()
