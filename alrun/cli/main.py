@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -39,10 +38,7 @@ CONFIG_DIR = ("--config-dir", "-cd")
 SHOWS = frozenset(
     ("-h", "--help", "--version", "-sc", "--shell-completion", "--hydra-help", "-c", "--cfg", "-i", "--info")
 )
-#: Environment variable that prints the traceback of an unexpected error.
-TRACEBACK = "ALRUN_TRACEBACK"
 MOST_TRACEBACK = 10_000
-HINTS = dict.fromkeys((errno.EMFILE, errno.ENFILE), "\n    → ulimit -n 4096 allows more")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,23 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _unforeseen(error: Exception) -> int:
-    """Report an unexpected error in a few lines; the traceback is printed on request.
+    """Report an unexpected error in a few lines; the traceback is printed on request."""
+    from alrun.cli.unforeseen import TRACEBACK, told
 
-    What the system refuses (memory, open files, names, permissions) is told as such. Anything else is a fault of alrun
-    or of a trusted package, and told as that.
-    """
-    if isinstance(error, MemoryError):
-        told = AlrunError("not enough memory\n    → process fewer runs, or smaller files, at once")
-    elif isinstance(error, OSError) and error.errno is not None:
-        place = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
-        told = AlrunError(f"{error.strerror}{place}{HINTS.get(error.errno, '')}")
-    else:
-        what = f"{type(error).__name__}: {error}".strip()
-        told = AlrunError(f"{what}\n    → this is a bug: please report it with the traceback that {TRACEBACK}=1 prints")
+    said = told(error)
     if os.environ.get(TRACEBACK):
         sys.stderr.write(f"{printable_block(format_exc(), MOST_TRACEBACK)}\n")
-    sys.stderr.write(problem_text(told))
-    return told.exit_code
+    sys.stderr.write(problem_text(said))
+    return said.exit_code
 
 
 def _dispatch(words: list[str], trust: Trust) -> int:
@@ -94,7 +81,7 @@ def _dispatch(words: list[str], trust: Trust) -> int:
     if "--version" in words and words[0] not in COMMANDS:
         sys.stdout.write(f"alrun {__version__}\n")
         return 0
-    if sys.stderr.isatty() and not SHOWS & set(words) and COMMANDS.get(words[0] if words else "", True):
+    if sys.stderr.isatty() and not SHOWS & set(words) and not _is_quick(words):
         sys.stderr.write("starting …\n")
         sys.stderr.flush()
     if not words or "=" in words[0] or words[0][0] in "-+~":
@@ -107,6 +94,11 @@ def _dispatch(words: list[str], trust: Trust) -> int:
         raise ConfigError(Problem(f"there is no command {name!r}", "", hint))
     run: Callable[..., int] = import_module(f"alrun.cli.{name}").run
     return run(words[1:], trust) if COMMANDS[name] else run(words[1:])
+
+
+def _is_quick(words: list[str]) -> bool:
+    """Return whether the command answers without long imports."""
+    return bool(words) and (words[0] in ("new", "status") or (words[0] == "ls" and "--targets" not in words))
 
 
 def _command_first(words: list[str]) -> list[str]:

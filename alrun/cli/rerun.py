@@ -43,7 +43,7 @@ def run(argv: list[str], trust: Trust) -> int:
         print(USAGE, end="")  # noqa: T201 - a command talks to its user
         return 0
     origin = opened(words[0])
-    composed = stored(origin, words[1:])
+    composed = stored(origin, words[1:], trust)
     experiment = Experiment(composed, trust, place=origin.path)
     if experiment.identity != origin.info()["identity"]:
         experiment = Experiment(composed, trust, place=origin.path.parent / experiment.derived.name)

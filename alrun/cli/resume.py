@@ -11,6 +11,7 @@ from alrun.cli.show import show_outcome
 from alrun.config.compose import Composed
 from alrun.config.identity import ONCE
 from alrun.config.overrides import ParsedOverride, key_problems, parse_overrides
+from alrun.config.replaced import drop_other_options
 from alrun.config.stored import parse_config
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem, StoreError
@@ -42,7 +43,7 @@ def run(argv: list[str], trust: Trust) -> int:
         print(USAGE, end="")  # noqa: T201 - a command talks to its user
         return 0
     directory = opened(argv[0])
-    experiment = Experiment(stored(directory, argv[1:]), trust, place=directory.path)
+    experiment = Experiment(stored(directory, argv[1:], trust), trust, place=directory.path)
     outcome = experiment.run(listeners(experiment))
     show_outcome(outcome, trust)
     return outcome.exit_code
@@ -61,8 +62,8 @@ def opened(word: str) -> RunDirectory:
     return directory
 
 
-def stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
-    """Return the config of a run, with ``words`` set in it.
+def stored(directory: RunDirectory, words: Sequence[str], trust: Trust) -> Composed:
+    """Return the config of a run, with ``words`` set in it; ``trust`` is for classes that they name.
 
     Raises:
         ConfigError: It cannot be read, or a word does more than set a key.
@@ -87,6 +88,7 @@ def stored(directory: RunDirectory, words: Sequence[str]) -> Composed:
         raise ConfigError(problems)
     for override in overrides:
         OmegaConf.update(config, override.key, override.parsed.value(), force_add=override.is_added)
+    drop_other_options(config, overrides, trust)
     choices = {group: ",".join(option) if isinstance(option, list) else option for group, option in choices.items()}
     return Composed(config, choices, folder=folder)
 
@@ -97,7 +99,7 @@ def _not_a_value(override: ParsedOverride) -> list[Problem]:
         return [Problem(f"{override.text} gives several values", "", "resume continues one run")]
     if override.parsed.is_delete():
         return [Problem(f"{override.text} removes a key", "", "resume continues a run as it is")]
-    if override.key in GROUPS:
+    if override.key in GROUPS and not override.named_class:
         hint = f"that is another run: alrun {override.text}"
         return [Problem(f"{override.text} chooses an option", "", hint)]
     return []

@@ -46,12 +46,12 @@ def show_outcome(outcome: Outcome, trust: Trust) -> None:
 
     console = new_console()
     place = shlex.quote(shortened(outcome.directory))
-    again = " ".join([f"alrun resume {place}", *(f"--trust {package}" for package in trust.packages)])
+    again = _again(place, trust)
     if outcome.info.get("metrics"):
         console.print(_metrics_table(outcome.info))
     if outcome.error is not None:
         new_console(stderr=True).print(problem_text(outcome.error).rstrip(), soft_wrap=True)
-        console.print(f"continue: {again}", soft_wrap=True)
+        console.print(f"continue: {again.removesuffix(', with')}", soft_wrap=True)
         return
     state = "already finished" if outcome.answered else "finished"
     console.print(f"{state}: {printable(outcome.info.get('reason') or '')}", soft_wrap=True)
@@ -60,6 +60,13 @@ def show_outcome(outcome: Outcome, trust: Trust) -> None:
     if further:
         console.print(f"continue: {again} {further}", soft_wrap=True)
     console.print(f"report:   alrun report {place}", soft_wrap=True)
+
+
+def _again(place: str, trust: Trust) -> str:
+    """Return the command that goes on; what a program itself defines, only that program can go on with."""
+    if "__main__" in trust.packages:
+        return "the same program again, with"
+    return " ".join([f"alrun resume {place}", *(f"--trust {package}" for package in trust.packages)])
 
 
 def _further(info: Mapping[str, Any]) -> str:

@@ -170,7 +170,10 @@ class Composer:
         for override in overrides:
             problems += choices.problems(override, listed=listed)
         if problems:
-            raise ConfigError(problems + self._further(overrides, problems))
+            sound = {override.text for override in overrides if not list(choices.problems(override, listed=listed))}
+            refused = {word.partition("=")[0].lstrip("+") for word in words if word not in sound}
+            further = self._further(overrides, problems)
+            raise ConfigError(problems + [problem for problem in further if problem.where not in refused])
         return overrides
 
     def is_group(self, override: ParsedOverride) -> bool:

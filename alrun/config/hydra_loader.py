@@ -44,7 +44,9 @@ def search_path(config_dir: Path | None) -> ConfigSearchPath:
     if config_dir is None:
         return path
     if not config_dir.is_dir():
-        raise ConfigError(Problem("no such folder", f"--config-dir {config_dir}", "--config-dir DIR"))
+        raise ConfigError(
+            Problem("no such folder", f"--config-dir {config_dir}", "create it, or leave --config-dir out")
+        )
     for name in (CONFIG_NAME, defaults.NAME):
         if (config_dir / f"{name}.yaml").exists():
             what = f"{name}.yaml would replace alrun's own"
@@ -153,10 +155,17 @@ def _composed(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
         raise ConfigError(_hydra_problem(error)) from error
 
 
+#: An option that is to be added to the defaults, which hold the group already.
+TWICE = re.compile(r"Multiple values for (\w+)\. To override a value use 'override \w+: (\S+)'")
+
+
 def _hydra_problem(error: Exception) -> Problem:
     cause = error.__cause__ or error.__context__
     if cause is not None and "Unsupported interpolation type" in str(cause):
         return problem_of(cause) if isinstance(cause, Exception) else Problem(str(cause))
+    twice = TWICE.match(str(error))
+    if twice:
+        return Problem(f"{twice[1]} is chosen already", "", f"{twice[1]}={twice[2]}, without +")
     lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     merged = re.fullmatch(r"(?s)Error merging override (\+*)([^=]+)=(.*)", str(error).strip())
     if merged is not None:

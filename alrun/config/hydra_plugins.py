@@ -223,7 +223,8 @@ def plugin_problems(kind: str, node: Any, inside: Check) -> Iterator[Problem]:
     where = f"hydra.{kind}"
     target = node.get("_target_") if isinstance(node, Mapping) else None
     if not isinstance(target, str) or target not in known:
-        hint = f"hydra/{kind}=basic, or another {kind} that alrun knows: joblib, submitit_slurm …"
+        others = {"launcher": "joblib, submitit_slurm …", "sweeper": "optuna, ax …"}[kind]
+        hint = f"hydra/{kind}=basic, or another {kind} that alrun knows: {others}"
         yield Problem(f"_target_ {target!r} is not Hydra's own", f"{where}._target_", hint)
         return
     yield from keys({"_target_": one_of(target), **known[target]}, HINT)(node, where)

@@ -71,7 +71,7 @@ def _part_problems(where: str, value: Any, part: Part) -> Iterator[Problem]:
         if part.several:
             yield Problem(f"'{key}' has no _target_", "", f"see: alrun ls {group}")
         elif part.null:
-            hint = f"++{key}={{_target_: my_pkg.{key.rpartition('.')[2]}, _partial_: true}}"
+            hint = f"'++{key}={{_target_: my_pkg.{key.rpartition('.')[2]}, _partial_: true}}'"
             yield Problem(f"{node!r} names nothing to build", key, hint)
         else:
             yield Problem(f"'{key}' names nothing to build", "", f"choose one: alrun ls {group}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.config.compat import child, is_none, written
+from alrun.config.quoting import as_text, hint_for_unreadable
 from alrun.config.stored import FORMER
 from alrun.core.errors import Problem
-from alrun.core.knobs import Knob, iterate_terms
+from alrun.core.knobs import Knob, iterate_terms, terms
 from alrun.core.knobs import written as written_knob
 from alrun.core.settings import Config
 from alrun.core.suggest import did_you_mean
@@ -61,6 +63,21 @@ class ParsedOverride:
         """Whether it begins with ``+``."""
         return bool(self.parsed.is_add() or self.parsed.is_force_add())
 
+    @property
+    def named_class(self) -> str:
+        """The ``_target_`` of a mapping; empty for any other value."""
+        value = None if self.parsed.is_delete() or self.is_sweep else self.parsed.value()
+        target = value.get("_target_") if isinstance(value, dict) else None
+        return target if isinstance(target, str) else ""
+
+    @property
+    def splits_a_path(self) -> bool:
+        """Whether its values are what commas part the name of a file into."""
+        path = self.text.partition("=")[2]
+        if not self.is_sweep or "," not in path or not _exists(path):
+            return False
+        return not all(_exists(value.partition("=")[2]) for value in self.values())
+
     def values(self) -> list[str]:
         """Return one override a value of a sweep; the word itself where there is no sweep."""
         if not self.is_sweep or not self.parsed.is_discrete_sweep():
@@ -90,9 +107,15 @@ def parse_overrides(
         if readable:
             parsed.append(override)
         else:
-            hint = "write key=value; quote special characters"
-            problems.append(Problem(f"cannot read {word!r}", "command line", hint))
+            problems.append(Problem(f"cannot read {word!r}", "command line", hint_for_unreadable(word, parser)))
     return parsed, problems
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 class Choices:
@@ -126,9 +149,12 @@ class Choices:
             listed: Whether a sweep must be a list of values, as Hydra's basic sweeper needs it.
         """
         key = override.key
-        if listed and override.parsed.is_sweep_override() and not override.parsed.is_discrete_sweep():
+        if override.splits_a_path:
+            what = f"{override.text} has several values, and as a whole is the name of a file"
+            yield Problem(what, "", as_text(override.text))
+        elif listed and override.parsed.is_sweep_override() and not override.parsed.is_discrete_sweep():
             what = f"{override.text} is not a list of values"
-            hint = f"{key}=range(0,3), {key}=choice(a,b) or {key}=a,b; hydra/sweeper=optuna searches intervals"
+            hint = f"'{key}=range(0,3)', '{key}=choice(a,b)' or {key}=a,b; hydra/sweeper=optuna searches intervals"
             yield Problem(what, "command line", hint)
         elif override.parsed.is_delete() and key in _KNOBS:
             default = written_knob(_KNOBS[key].default)
@@ -145,6 +171,11 @@ class Choices:
 
     def _option_problems(self, override: ParsedOverride) -> Iterator[Problem]:
         key, valid = override.key, self.options(override.key)
+        if override.named_class:
+            several = getattr(terms(Config).get(key), "several", False)
+            place = f"+{key}.mine" if several else key
+            yield Problem("a mapping is no option", key, f"{place}._target_={override.named_class}")
+            return
         for chosen in _chosen(override):
             if chosen is None:
                 hint = f"{key}=… is one of: {', '.join(valid)}; or {key}=[] for none, in groups that take several"

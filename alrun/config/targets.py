@@ -18,6 +18,9 @@ __all__ = ["NAME", "Trust", "below", "is_public"]
 
 ENTRY_POINTS = "alrun.plugins"
 NAME = re.compile(r"\w+(\.\w+)+")
+#: The program that calls alrun, whose own classes may be trusted as those of a module.
+SCRIPT = "__main__."
+ELSEWHERE = "start the program that defines it, or move it to a module of its own"
 OWN = "name a class that the trusted package itself defines"
 #: What can do anything: trusted class by class, never as a whole.
 WHOLLY = frozenset(
@@ -50,9 +53,8 @@ class Trust:
 
     def names(self, target: str) -> bool:
         """Return whether ``target`` may be imported; a double underscore leads into a class, never to one."""
-        return (
-            bool(NAME.fullmatch(target)) and "__" not in target and (target in self._all or below(target, self._whole))
-        )
+        inside = "__" not in target.removeprefix(SCRIPT)
+        return bool(NAME.fullmatch(target)) and inside and (target in self._all or below(target, self._whole))
 
     def load(self, target: str, where: str) -> Any:
         """Import what the trusted name ``target`` stands for.
@@ -67,7 +69,8 @@ class Trust:
         for position, name in enumerate(names):
             owner = ".".join([module.__name__, *names[:position]])
             if not hasattr(value, name):
-                return Problem(f"{owner} has no {name!r}", where, self._nearest(name, value, owner))
+                near = self._nearest(name, value, owner) or ELSEWHERE * (owner == "__main__")
+                return Problem(f"{owner} has no {name!r}", where, near)
             value = getattr(value, name)
             if isinstance(value, ModuleType):
                 return Problem(
@@ -121,4 +124,7 @@ def _deepest_module(target: str) -> tuple[ModuleType | Problem, list[str]]:
                 return Problem(f"importing {name} failed: {error}", hint="install what it needs"), []
         except ImportError as error:
             return Problem(f"importing {name} failed: {error}", hint="install what it needs"), []
+        except Exception as error:  # whatever a module does while it is imported
+            what = f"importing {name} failed: {type(error).__name__}: {error}"
+            return Problem(what, hint=f"python -c 'import {name}' says where"), []
     return Problem(f"there is no module for {target!r}", hint=f"is {parts[0]} installed, or in this folder?"), []

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from alrun.core.errors import DataError, Problem
 from alrun.core.suggest import nearest
-from alrun.data.kinds import Kind, as_numbers, kind_of, listed_as, odd_values, texts
+from alrun.data.column_names import listed_as, reads_as
+from alrun.data.kinds import Kind, as_numbers, kind_of, odd_values, texts
 from alrun.data.origins import centered
 from alrun.data.problems import fail
 
@@ -148,9 +149,9 @@ def _check_names(frame: pd.DataFrame, named: dict[str, Sequence[str]]) -> None:
             before = role_of.get(name)
             if name not in frame.columns:
                 close = nearest(name, frame.columns, 3) or list(frame.columns[:8])
-                problems.append(
-                    Problem(f"the table has no column {name!r}", f"data.{role}", f"there is {', '.join(close)}")
-                )
+                same = [column for column in frame.columns if reads_as(column, name)]
+                hint = f"as text: {listed_as(role, same[0])}" if same else f"there is {', '.join(close)}"
+                problems.append(Problem(f"the table has no column {name!r}", f"data.{role}", hint))
             elif before is not None and (before, role) != ("target", "categorical"):
                 what = f"column {name!r} is named in data.{before} and in data.{role}"
                 problems.append(Problem(what, f"data.{role}", "name it only once"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from alrun.core.errors import DataError, Problem
+from alrun.data.column_names import listed_as
 from alrun.data.problems import fail
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ class FileOptions:
         """Return what pandas is told of missing values."""
         if self.na_values is None:
             return {}
+        for value in self.na_values:
+            if value is None or isinstance(value, bool):
+                word = "null" if value is None else str(value).lower()
+                raise fail(f"{word} is read as no text", "data.na_values", listed_as("na_values", word))
         return {"keep_default_na": False, "na_values": ["", *map(str, self.na_values)]}
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from alrun.core.errors import Problem
+from alrun.data.column_names import listed_as
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Kind", "as_numbers", "kind_of", "listed_as", "odd_values", "texts"]
+__all__ = ["Kind", "as_numbers", "kind_of", "odd_values", "texts"]
 
 _DATE = (
     r"\d{4}([-/.])\d{1,2}\1\d{1,2}([T ]\d{1,2}:\d{2}.*)?$|\d{1,2}([-/.])\d{1,2}\3\d{2,4}( .*)?$|\d{4}-\d{2}-\d{2}T.*$"
@@ -186,11 +187,6 @@ def _without(name: str, is_target: bool, as_text: bool = True) -> str:
     if is_target:
         return f"correct it in the file, or leave the row out; {as_it_is}" if as_text else "choose another data.target"
     return f"correct it in the file; {as_it_is}; " * as_text + f"{listed_as('drop', name)} leaves it out"
-
-
-def listed_as(key: str, name: str) -> str:
-    """Return the override that lists a column, as it is typed in a shell."""
-    return f"data.{key}=[{name}]" if name.isidentifier() else f"\"data.{key}=['{name}']\""
 
 
 def _vector_problems(column: pd.Series[Any], name: str, where: str, is_target: bool) -> Iterator[Problem]:

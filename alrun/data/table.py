@@ -91,7 +91,8 @@ class Table(ArraySource):
         frame, where = table.frame, str(file)
         targets = _listed(target)
         if not targets:
-            raise fail("no column is named", "data.target", f"one of {', '.join(map(str, frame.columns))}")
+            names = list(map(str, frame.columns))
+            raise fail("no column is named", "data.target", f"data.target={names[-1]}, of {', '.join(names)}")
         numeric, categorical = (names if names is None else _listed(names) for names in (numeric, categorical))
         columns = choose_columns(frame, targets, numeric, categorical, _listed(drop), where)
         values, described = _targets(table, targets, wanted, columns, categorical or (), where)

@@ -54,7 +54,9 @@ class BatchLabels(LabelStrategy):
         """
         problems = []
         if batch_size < 1:
-            problems.append(Problem(f"batch_size must be at least 1, not {batch_size}", "label.batch_size", "e.g. 64"))
+            problems.append(
+                Problem(f"batch_size must be at least 1, not {batch_size}", "label.batch_size", "label.batch_size=64")
+            )
         if not cost >= 0:
             problems.append(Problem(f"the cost must be at least 0, not {cost}", "label.cost", "label.cost=1"))
         if problems:

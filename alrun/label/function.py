@@ -56,7 +56,7 @@ class Function(BatchLabels):
         """Remember the function and what it is called."""
         super().__init__(batch_size, cost)
         if not callable(function):
-            hint = "say label.function._target_=my_pkg.my_function"
+            hint = "label.function._target_=my_pkg.my_function"
             raise ConfigError(Problem(f"{function!r} is not callable", "label.function", hint))
         raise_any(count_problems("label.retries", retries, "label.retries=1", least=0))
         self.function = function

@@ -73,11 +73,11 @@ class NoisyOracle(Oracle):
         """Check the noise against the task, as far as that is known."""
         super().__init__(cost, batch_size)
         if not 0 <= flip_rate <= 1:
-            raise ConfigError(Problem(f"{flip_rate} is not a probability", "label.flip_rate", "a number from 0 to 1"))
+            raise ConfigError(Problem(f"{flip_rate} is not a probability", "label.flip_rate", "label.flip_rate=0.1"))
         if sigma is not None and not sigma >= 0:
-            raise ConfigError(Problem(f"{sigma} is not a standard deviation", "label.sigma", "zero or more"))
+            raise ConfigError(Problem(f"{sigma} is not a standard deviation", "label.sigma", "label.sigma=0.1"))
         if sigma is None and spec is not None and spec.task is Task.REGRESSION:
-            raise ConfigError(Problem("sigma is needed for a regression", "label.sigma", "say label.sigma=0.1"))
+            raise ConfigError(Problem("sigma is needed for a regression", "label.sigma", "label.sigma=0.1"))
         if confusion is not None and spec is not None and spec.tasks:
             raise ConfigError(Problem("not defined for several tasks", "label.confusion", "label.flip_rate=0.1"))
         classes = spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else None

@@ -85,7 +85,9 @@ class Adversarial(Learner):
             dropout_problems("learner.dropout", dropout),
             choice_problems("learner.activation", activation, ACTIVATIONS),
             number_problems("learner.adversarial_weight", adversarial_weight, "learner.adversarial_weight=0.001"),
-            number_problems("learner.gradient_penalty_weight", gradient_penalty_weight, "0.02"),
+            number_problems(
+                "learner.gradient_penalty_weight", gradient_penalty_weight, "learner.gradient_penalty_weight=0.02"
+            ),
         )
         super().__init__(spec, optimizer, problems=problems)
         self.automatic_optimization = False
@@ -182,7 +184,7 @@ def _width(module: nn.Module, inputs: Tensor, name: str) -> int:
         return int(output.flatten(1).shape[1])
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
         what = f"does not take inputs of shape {tuple(inputs.shape[1:])}: {str(error).splitlines()[0]}"
-        raise_any([Problem(what, f"learner.{name}", "leave it null for a fitting default")])
+        raise_any([Problem(what, f"learner.{name}", f"learner.{name}=null makes one that fits")])
         raise
 
 
@@ -190,4 +192,4 @@ def _check_width(module: nn.Module, size: int, wanted: int, name: str) -> None:
     width = _width(module, torch.zeros(1, size), name)
     if width != wanted:
         what = f"gives {width} outputs per row, but {wanted} are needed"
-        raise_any([Problem(what, f"learner.{name}", "leave it null for a fitting default")])
+        raise_any([Problem(what, f"learner.{name}", f"learner.{name}=null makes one that fits")])

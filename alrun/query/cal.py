@@ -35,7 +35,9 @@ class Cal(BatchQuery):
     def __init__(self, max_samples: int, neighbours: int = 10, features: FeatureKind | None = None) -> None:
         super().__init__(max_samples)
         if neighbours < 1:
-            raise ConfigError(Problem(f"{neighbours} is less than 1", "query.cal.neighbours", "neighbours=10"))
+            raise ConfigError(
+                Problem(f"{neighbours} is less than 1", "query.cal.neighbours", "query.cal.neighbours=10")
+            )
         self.neighbours = neighbours
         self.features: FeatureKind = Embedding() if features is None else features
 

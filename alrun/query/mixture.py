@@ -41,7 +41,7 @@ class Mixture(Wrapper):
         super().__init__(max_samples, strategies, spec)
         given, where = dict(shares or {}), "query.mixture.shares"
         problems = [
-            Problem(f"there is no strategy {name!r}", where, f"one of {', '.join(self.strategies)}")
+            Problem(f"there is no strategy {name!r}", where, f"one of: {', '.join(self.strategies)}")
             for name in given
             if name not in self.strategies
         ]
@@ -49,7 +49,7 @@ class Mixture(Wrapper):
         for name, share in self.shares.items():
             problems += number_problems(f"{where}.{name}", share, f"{where}={{{name}: 1}}")
         if not problems and not any(self.shares.values()):
-            problems = [Problem("all shares are 0", where)]
+            problems = [Problem("all shares are 0", where, f"{where}={{{next(iter(self.strategies))}: 1}}")]
         raise_any(problems)
 
     def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:

@@ -156,6 +156,6 @@ def _weight_problems(weights: Mapping[str, float], names: list[str] | None) -> l
     problems = []
     for name, value in weights.items():
         if names is not None and name not in names:
-            problems.append(Problem(f"there is no task {name!r}", where, f"one of {', '.join(names)}"))
+            problems.append(Problem(f"there is no task {name!r}", where, f"one of: {', '.join(names)}"))
         problems += number_problems(f"{where}.{name}", value, f"{where}.{name}=1")
     return problems

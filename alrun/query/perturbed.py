@@ -38,7 +38,7 @@ class PerturbedBald(ScoreQuery):
 
     def __init__(self, max_samples: int, coldness: float = 1.0) -> None:
         super().__init__(max_samples)
-        raise_any(number_problems("query.*.coldness", coldness, "1, as in the paper"))
+        raise_any(number_problems("query.*.coldness", coldness, "query.*.coldness=1, as in the paper"))
         self.coldness = coldness
 
     def bald(self, prediction: Prediction) -> Tensor:

@@ -45,9 +45,13 @@ class ProbCover(BatchQuery):
     ) -> None:
         super().__init__(max_samples)
         if radius is not None and not radius >= 0:
-            raise ConfigError(Problem(f"invalid radius: {radius!r}", "query.*.radius", "null for an estimate"))
+            raise ConfigError(
+                Problem(f"invalid radius: {radius!r}", "query.*.radius", "query.*.radius=null estimates it")
+            )
         if not 0 < purity < 1:
-            raise ConfigError(Problem(f"purity must be between 0 and 1, not {purity!r}", "query.*.purity", "0.95"))
+            raise ConfigError(
+                Problem(f"purity must be between 0 and 1, not {purity!r}", "query.*.purity", "query.*.purity=0.95")
+            )
         self.features: FeatureKind = Embedding() if features is None else features
         self.multi_task = False
         self.radius = radius
@@ -64,5 +68,5 @@ class ProbCover(BatchQuery):
     def _classes(self) -> int:
         spec = self.driver.spec
         if spec is None:
-            raise ConfigError(Problem("the number of classes is unknown", "query.*.radius", "give one"))
+            raise ConfigError(Problem("the number of classes is unknown", "query.*.radius", "query.*.radius=0.5"))
         return int(spec.num_outputs)

@@ -40,7 +40,9 @@ class WeightedKMeans(BatchQuery):
     def __init__(self, max_samples: int, features: FeatureKind | None = None, prefilter: int = 10) -> None:
         super().__init__(max_samples)
         if prefilter < 1:
-            raise ConfigError(Problem(f"{prefilter!r} is too few rows per pick", "query.*.prefilter", "10"))
+            raise ConfigError(
+                Problem(f"{prefilter!r} is too few rows per pick", "query.*.prefilter", "query.*.prefilter=10")
+            )
         self.features: FeatureKind = Embedding() if features is None else features
         self.prefilter = prefilter
 

@@ -76,7 +76,7 @@ def find_runs(paths: Iterable[Path]) -> list[Run]:
     """
     paths = list(paths)
     problems = [
-        Problem("no such directory", str(path), "give a run, or a directory that contains runs: alrun status DIR")
+        Problem("no such directory", str(path), "alrun status DIR, or a first run: alrun query=entropy")
         for path in paths
         if not _is_folder(path)
     ]

@@ -7,6 +7,7 @@ from inspect import signature
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.learners import custom_method, representative
 from alrun.core.metrics import ambiguous_metrics, metric_recorders, qualified
 from alrun.core.needs import (
     declared_metrics,
@@ -41,6 +42,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from _calibration_problems(components, config)
     yield from _learner_problems(components)
     yield from _answer_problems(components.learner)
+    yield from _training_problems(components)
 
 
 def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -122,6 +124,19 @@ def _answer_problems(learner: Any) -> Iterator[Problem]:
         yield Problem(what, "learner", "write inference_step(self, inputs), which returns the outputs")
     except ValueError:
         return
+
+
+def _training_problems(components: Components) -> Iterator[Problem]:
+    """Yield what training lacks: without this check it would fail after the labels of the cold start are paid for."""
+    learner, settings = representative(components.learner), components.training
+    if settings.optimizer is None and not hasattr(learner, "configure_optimizers"):
+        hint = "'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
+        yield Problem(f"{_name(learner)} has no configure_optimizers", "training.optimizer", hint)
+    call = type(settings.loop).__call__
+    steps = str(getattr(call, "__module__", "")).startswith("alrun.")
+    if steps and settings.train_step_fn is None and custom_method(learner, "training_step") is None:
+        hint = "'training.train_step_fn={_target_: my_pkg.train_step, _partial_: true}'"
+        yield Problem(f"{_name(learner)} has no training_step", "training.train_step_fn", hint)
 
 
 def _name(value: Any) -> str:

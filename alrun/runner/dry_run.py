@@ -27,7 +27,7 @@ def optimizer_problems(config: Mapping[str, Any], learner: Any = None) -> Iterat
             continue
         if target.__name__ in getattr(learner, "unfit_optimizers", ()):
             what = f"{target.__name__} does not treat weights independently: it would mix the {type(learner).__name__}"
-            yield Problem(what, where, "torch.optim.Adam, AdamW or SGD")
+            yield Problem(what, where, f"{where}._target_=torch.optim.Adam, or torch.optim.SGD")
             continue
         weight = [nn.Parameter(zeros(1))]
         sgd = optim.SGD(weight, lr=0.1, momentum=0.9)

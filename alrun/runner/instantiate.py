@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from alrun.core.errors import ConfigError, Problem
 
 __all__ = ["instantiate"]
 
+#: What a class says for its own key, which the config alone knows.
+ANY = "query.*"
 #: The exceptions of their constructors are of many kinds.
 LIBRARIES = ("torch", "torchmetrics", "lightning")
 REFUSALS: Mapping[bool, tuple[type[Exception], ...]] = {True: (Exception,), False: (TypeError, ValueError)}
@@ -42,10 +45,20 @@ def instantiate(node: Node, place: Path, offered: Mapping[str, Any] | None = Non
     library = str(getattr(node.target, "__module__", "")).split(".")[0] in LIBRARIES
     try:
         return node.target(*positional, **arguments)
-    except ConfigError:
-        raise
+    except ConfigError as error:
+        raise type(error)([_under_its_key(problem, node.where) for problem in error.problems]) from error
     except REFUSALS[library] as error:
         raise ConfigError(Problem(f"{node.name} refused it: {error}", node.where)) from error
+
+
+def _under_its_key(problem: Problem, key: str) -> Problem:
+    """Return ``problem`` with the key of the node in place of the ``query.*`` of a class that does not know its own."""
+    rest = problem.where.removeprefix(ANY)
+    if rest == problem.where:
+        return problem
+    inside = next((part for part in (".features", ".selector") if key.endswith(part) and rest.startswith(part)), "")
+    strategy = key.removesuffix(inside)
+    return replace(problem, where=f"{strategy}{rest}", hint=problem.hint.replace(ANY, strategy))
 
 
 def _built(value: Any, place: Path) -> Any:

@@ -39,7 +39,9 @@ class Limits:
             hint = "training.max_epochs=null, or training.max_train_steps=null"
             problems.append(Problem("max_epochs and max_train_steps exclude each other", "training", hint))
         if self.max_epochs is None and self.max_train_steps is None:
-            problems.append(Problem("neither max_epochs nor max_train_steps is given", "training", "max_epochs=50"))
+            problems.append(
+                Problem("neither max_epochs nor max_train_steps is given", "training", "training.max_epochs=50")
+            )
         if problems:
             raise ConfigError(problems)
 

@@ -43,7 +43,9 @@ class Monitor:
             hint = "training.loop.patience=10, or null to never stop early"
             problems.append(Problem(f"{self.patience} is less than 1", "training.loop.patience", hint))
         if not self.min_delta >= 0:
-            problems.append(Problem(f"{self.min_delta} is negative", "training.loop.min_delta", "0.0"))
+            problems.append(
+                Problem(f"{self.min_delta} is negative", "training.loop.min_delta", "training.loop.min_delta=0")
+            )
         raise_any(problems)
 
     @property

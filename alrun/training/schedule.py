@@ -41,7 +41,9 @@ class Schedule:
     def _check(self) -> None:
         raise_any(choice_problems("learner.scheduler.interval", self.interval, ("epoch", "step")))
         if self.plateau and self.interval == "step":
-            raise ConfigError(Problem("a plateau scheduler goes by epochs", "learner.scheduler", "interval: epoch"))
+            raise ConfigError(
+                Problem("a plateau scheduler goes by epochs", "learner.scheduler", "learner.scheduler.interval=epoch")
+            )
 
     def after_batch(self, index: int) -> None:
         """Step after batch ``index`` (0-based, within the epoch)."""

@@ -57,7 +57,7 @@ def check_callbacks(callbacks: Sequence[Any]) -> None:
     """Raise ``ConfigError`` for entries that are no Lightning callbacks."""
     from lightning.pytorch import Callback
 
-    hint = "training.loop.callbacks=[{_target_: lightning.pytorch.callbacks.DeviceStatsMonitor}]"
+    hint = "'training.loop.callbacks=[{_target_: lightning.pytorch.callbacks.DeviceStatsMonitor}]'"
     problems = [
         Problem(f"{callback!r} is not a Lightning callback", f"training.loop.callbacks[{number}]", hint)
         for number, callback in enumerate(callbacks)

@@ -31,7 +31,8 @@ class Posterior:
 
     def __init__(self, of: FeatureKind, sigma: float = 0.1) -> None:
         if not sigma > 0:
-            raise ConfigError(Problem(f"{sigma!r} is not a positive number", "query.*.features.sigma", "0.1"))
+            where = "query.*.features.sigma"
+            raise ConfigError(Problem(f"{sigma!r} is not a positive number", where, f"{where}=0.1"))
         self.of = of
         self.sigma = sigma
         self.needs_model: bool = of.needs_model

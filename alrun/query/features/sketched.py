@@ -49,7 +49,7 @@ class SketchedGradient:
     multi_task: bool = False
 
     def __init__(self, width: int = 512) -> None:
-        raise_any(count_problems("query.*.features.width", width, "512"))
+        raise_any(count_problems("query.*.features.width", width, "query.*.features.width=512"))
         self.width = width
         self._sketches: dict[tuple[Seeds, str, int], Tensor] = {}
 

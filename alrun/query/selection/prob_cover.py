@@ -39,7 +39,7 @@ def prob_cover(features: Tensor | Features, labeled: Tensor, n: int, radius: flo
         ConfigError: The radius is negative or no number.
     """
     if not radius >= 0:
-        raise ConfigError(Problem(f"invalid radius: {radius!r}", "query.*.radius", "null for an estimate"))
+        raise ConfigError(Problem(f"invalid radius: {radius!r}", "query.*.radius", "query.*.radius=null estimates it"))
     rows = as_features(features)
     rows = rows.centered() if isinstance(rows, Dense) else rows
     n = min(n, len(rows) - len(labeled))

@@ -36,7 +36,9 @@ def purity_radius(
     """
     if classes < 2 or not 0 < purity < 1:
         what = f"a radius cannot be estimated for {classes} classes and purity {purity}"
-        raise ConfigError(Problem(what, "query.*.radius", "give a radius, or classes >= 2 and purity=0.95"))
+        raise ConfigError(
+            Problem(what, "query.*.radius", "query.*.radius=0.5, or classes >= 2 and query.*.purity=0.95")
+        )
     rows = as_features(features)
     rows = rows.centered() if isinstance(rows, Dense) else rows
     generator = generator or torch.Generator().manual_seed(0)

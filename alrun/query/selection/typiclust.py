@@ -56,7 +56,8 @@ def typiclust(
     """
     for name, value in (("neighbors", neighbors), ("max_clusters", max_clusters)):
         if value < 1:
-            raise ConfigError(Problem(f"{name} must be at least 1, not {value!r}", f"query.*.selector.{name}", "20"))
+            where = f"query.*.selector.{name}"
+            raise ConfigError(Problem(f"{name} must be at least 1, not {value!r}", where, f"{where}=20"))
     rows = as_features(features)
     n = min(n, len(rows) - len(labeled))
     if n <= 0:
