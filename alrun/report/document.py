@@ -15,6 +15,7 @@ from alrun.report.charts.learning import learning_curves
 from alrun.report.charts.picks import class_balance, pick_overlap
 from alrun.report.charts.standings import critical_differences, mean_ranks, penalty_matrix
 from alrun.report.checklist import checklist
+from alrun.report.costs import against_cost
 from alrun.report.load import Records
 from alrun.report.page.section import Section, TextTable, text_table
 from alrun.report.picked import class_shares, overlap
@@ -80,7 +81,7 @@ def sections(material: Material) -> list[Section]:
     study = material.study
     found = [
         Section("areas", "Results", _results(study), [_summary(study)]),
-        Section("curves", "Learning curves", charts=_by_condition(study, learning_curves, "curves")),
+        _curves(material),
         _differences(study),
         _standings(material),
         _picked(material),
@@ -112,6 +113,13 @@ def _summary(study: Study) -> TextTable:
         f"{study.metric} ({direction[study.higher_is_better]}): mean [95 % interval] over seeds; p-values with Holm."
     )
     return text_table(summary.readable(study), caption)
+
+
+def _curves(material: Material) -> Section:
+    charts = _by_condition(material.study, learning_curves, "curves")
+    costly = against_cost(material.study, material.picks)
+    charts += _by_condition(costly, learning_curves, "cost") if costly else []
+    return Section("curves", "Learning curves", charts=charts)
 
 
 def _by_condition(study: Study, chart: Any, name: str) -> list[Chart]:

@@ -34,7 +34,7 @@ class Study:
         baseline: Name of the baseline strategy; empty without one.
         differing: The columns of ``CHOICES`` in which conditions differ.
         strategies: All strategies, the baseline first, the others by name.
-        points: Each run's own curve: ``seed``, ``labels``, ``value``.
+        points: Each run's own curve: ``run`` (its directory), ``seed``, ``labels``, ``value``.
         ceilings: Runs on all labels, which have one point beyond the others' curves: ``seed``, ``labels``, ``value``.
         curves: ``labels``, ``n`` (seeds), ``mean``, ``low``, ``high`` (95 % interval).
         areas: ``n``, ``from``, ``to`` (labels), ``area`` and ``final``, each with ``_low`` and ``_high``.
@@ -45,6 +45,7 @@ class Study:
         penalties: ``better``, ``worse``, ``penalty``, ``penalty_holm``: see ``statistics.penalty``.
         critical: Ranks over data sets, ``rank``, ``difference``, ``p``, ``cliques``; no rows for few data sets.
         missing: Seeds that other strategies of the condition have: ``seed``.
+        axis: What curves are against; the column of points and curves is ``labels`` whatever it is.
     """
 
     metric: str
@@ -62,6 +63,7 @@ class Study:
     penalties: pd.DataFrame
     critical: pd.DataFrame
     missing: pd.DataFrame
+    axis: str = "labels"
 
     @property
     def conditions(self) -> list[str]:
@@ -76,7 +78,8 @@ def study_metric(records: Records, metric: str, baseline: str) -> Study:
     better = bool(directions.iloc[0]) if len(directions) else None
     is_ceiling = _ceilings(chosen)
     differing = [name for name in CONDITION if chosen.loc[~is_ceiling, name].nunique() > 1]
-    points = _points(chosen[~is_ceiling], differing)
+    places = [str(run.path) for run in records.runs]
+    points = _points(chosen[~is_ceiling], differing, places)
     ceilings = _matched(chosen[is_ceiling], chosen[~is_ceiling], differing)
     areas = comparisons.areas(points)
     by_seed = comparisons.areas_by_seed(points)
@@ -111,11 +114,12 @@ def _ceilings(chosen: pd.DataFrame) -> pd.Series[bool]:
     return single & (labels > longest)
 
 
-def _points(chosen: pd.DataFrame, differing: Sequence[str]) -> pd.DataFrame:
-    """Return condition, strategy, seed, labels and value of each record."""
-    columns = {"condition": _condition(chosen, differing), "strategy": chosen["query"].astype(str)}
+def _points(chosen: pd.DataFrame, differing: Sequence[str], places: Sequence[str]) -> pd.DataFrame:
+    """Return condition, strategy, run, seed, labels and value of each record."""
+    run = chosen["run"].map(dict(enumerate(places)))
+    columns = {"condition": _condition(chosen, differing), "strategy": chosen["query"].astype(str), "run": run}
     table = chosen[["seed", "labels", "value"]].assign(**columns)
-    return table[[*KEYS, "seed", "labels", "value"]].sort_values([*KEYS, "seed", "labels"], ignore_index=True)
+    return table[[*KEYS, "run", "seed", "labels", "value"]].sort_values([*KEYS, "seed", "labels"], ignore_index=True)
 
 
 def _condition(chosen: pd.DataFrame, differing: Sequence[str]) -> pd.Series[str]:

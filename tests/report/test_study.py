@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from alrun.report.costs import against_cost
 from alrun.report.load import load_records
 from alrun.report.runs import find_runs
 from alrun.report.study import Study, study_metric
@@ -113,3 +114,24 @@ def test_one_strategy_alone_and_runs_without_a_common_range(write_run: WriteRun)
     assert apart.areas.empty
     assert apart.ranks.empty
     assert isinstance(apart.penalties, pd.DataFrame)
+
+
+def test_curves_against_cost_where_labels_differ_in_price(write_run: WriteRun) -> None:
+    write_study(write_run)
+    study = studied()
+    rows = [
+        {"run": run, "step": step, "label": "1", "cost": 2.0 + ("entropy" in run)}
+        for run in set(study.points["run"])
+        for step in range(3)
+        for _ in range(20)
+    ]
+    found = against_cost(study, pd.DataFrame(rows))
+    assert found is not None
+    assert found.axis == "cost"
+    ends = found.curves.groupby("strategy")["labels"].agg(["min", "max"])
+    assert ends.to_numpy().tolist() == [[60, 120]] * 3, "from the dearest first labels to the cheapest last"
+    entropy = found.curves[found.curves["strategy"] == "entropy"].set_index("labels")["mean"]
+    assert entropy[120] == pytest.approx(0.7 + 0.0104, abs=1e-3), "120 paid are 40 labels at 3 each"
+    even = pd.DataFrame(rows).assign(cost=1.0)
+    assert against_cost(study, even) is None
+    assert against_cost(study, even.assign(cost=float("nan"))) is None

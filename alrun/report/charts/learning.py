@@ -14,10 +14,10 @@ __all__ = ["learning_curves"]
 def learning_curves(study: Study, condition: str, name: str) -> Chart:
     """Return the learning curves of one condition; single seeds show where the parameter ``seeds`` is true."""
     curves = study.curves[study.curves["condition"] == condition].drop(columns="condition")
-    points = study.points[study.points["condition"] == condition].drop(columns="condition")
+    points = study.points[study.points["condition"] == condition].drop(columns=["condition", "run"])
     ceiling = study.ceilings[study.ceilings["condition"] == condition]["value"]
     color = strategy_color(study.strategies, study.baseline)
-    x = {"field": "labels", "type": "quantitative", "title": "labels", "scale": {"zero": False, "nice": False}}
+    x = {"field": "labels", "type": "quantitative", "title": study.axis, "scale": {"zero": False, "nice": False}}
     layers: list[Spec] = [_band(x, color), _seeds(x, color, points), *_mean(study, x, color)]
     if len(ceiling):
         layers.append(_ceiling(float(ceiling.mean())))
@@ -25,12 +25,14 @@ def learning_curves(study: Study, condition: str, name: str) -> Chart:
     spec["params"].append({"name": "seeds", "value": False})
     n = sorted(set(curves["n"]))
     seeds = f"{n[0]}" if len(n) == 1 else f"{n[0]} to {n[-1]}" if n else "no"
+    against = "the number of labels" if study.axis == "labels" else f"the {study.axis}"
     caption = (
-        f"Mean {study.metric} over {seeds} seeds against the number of labels; bands are 95 % intervals of the mean."
+        f"Mean {study.metric} over {seeds} seeds against {against}; bands are 95 % intervals of the mean."
         + (f" {study.baseline} is the baseline." if study.baseline else "")
         + (" The dashed line is the learner trained on all labels." if len(ceiling) else "")
     )
-    return Chart(name, f"{study.metric}{_arrow(study)}: learning curves", caption, spec, curves)
+    title = "learning curves" if study.axis == "labels" else f"learning curves against {study.axis}"
+    return Chart(name, f"{study.metric}{_arrow(study)}: {title}", caption, spec, curves)
 
 
 def _arrow(study: Study) -> str:
@@ -58,7 +60,7 @@ def _seeds(x: Spec, color: Spec, points: Any) -> Spec:
 
 def _mean(study: Study, x: Spec, color: Spec) -> list[Spec]:
     shown = tooltip(
-        ("strategy", "strategy", ""), ("labels", "labels", "d"), ("mean", study.metric, ".4f"),
+        ("strategy", "strategy", ""), ("labels", study.axis, ".6~g"), ("mean", study.metric, ".4f"),
         ("low", "95 % from", ".4f"), ("high", "to", ".4f"), ("n", "seeds", "d"),
     )  # fmt: skip
     encoding = {"x": x, "y": _y("mean", study.metric), "color": color}
