@@ -70,7 +70,7 @@ def commands(text: str) -> Iterator[list[str]]:
 
 def test_the_commands_in_its_sentences_do_what_they_are_said_to(alrun: Alrun, tmp_path: Path) -> None:
     small = ("data=moons", "data.n_samples=500", "learner.hidden=[8]", "training.max_epochs=1", "progress=false")
-    sized = ("initial_size=10", "query_size=190", "budget=200")
+    sized = ("initial_size=10", "query_size=190", "budget=200", "name=paired")
     assert alrun(*small, *sized).code == 0
     (run,) = runs(tmp_path)
     typed = [[str(run) if word == "DIR" else word for word in words] for words in commands(TEXT)]
