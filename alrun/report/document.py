@@ -20,7 +20,7 @@ from alrun.report.load import Records
 from alrun.report.page.section import Section, TextTable, text_table
 from alrun.report.picked import class_shares, overlap
 from alrun.report.runs import Run
-from alrun.report.study import Study, study_metric
+from alrun.report.study import Study, metric_ranks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ class Material:
 
     Attributes:
         study: The metric that is compared.
-        others: Studies of the other metrics.
+        others: ``Study.ranks`` of each other metric.
         runs: The runs, as many as ``configs``.
         configs: Keys of each run's config, dotted.
         left_out: Runs that are no part of it: unfinished or unreadable.
@@ -47,7 +47,7 @@ class Material:
     """
 
     study: Study
-    others: Sequence[Study]
+    others: Mapping[str, pd.DataFrame]
     runs: Sequence[Run]
     configs: Sequence[Mapping[str, Any]]
     left_out: Sequence[Run]
@@ -63,10 +63,10 @@ def gather(records: Records, study: Study, runs: Sequence[Run]) -> Material:
     damaged: list[str] = []
     compared = {run.path for run in records.runs}
     names = sorted(name for name in records.metrics if not name.startswith("count_"))
-    others = [study_metric(records, name, study.baseline) for name in names if name != study.metric]
+    others = {name: metric_ranks(records, name) for name in names if name != study.metric}
     return Material(
         study=study,
-        others=[other for other in others if other.higher_is_better is not None],
+        others=others,
         runs=records.runs,
         configs=records.configs,
         left_out=[run for run in runs if run.path not in compared],
@@ -155,10 +155,10 @@ def _agreement(material: Material) -> list[TextTable]:
     from alrun.report.statistics.ranks import kendall_tau
 
     rows = []
-    for other in material.others:
-        ranks = material.study.ranks.merge(other.ranks, on="strategy")
+    for metric, theirs in material.others.items():
+        ranks = material.study.ranks.merge(theirs, on="strategy")
         if len(ranks) > 1:
-            rows.append([other.metric, str(len(ranks)), f"{kendall_tau(ranks['rank_x'], ranks['rank_y']):+.2f}"])
+            rows.append([metric, str(len(ranks)), f"{kendall_tau(ranks['rank_x'], ranks['rank_y']):+.2f}"])
     caption = f"Agreement of the ranks under {material.study.metric} with those under other metrics (Kendall's tau)."
     return [TextTable(caption, ["metric", "strategies", "tau"], rows)] if rows else []
 

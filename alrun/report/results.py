@@ -8,7 +8,7 @@ config group (that of ``label`` as ``label_strategy``), ``variant`` (other keys 
 from __future__ import annotations
 
 import glob
-import io
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -95,12 +95,19 @@ def read_timing(run: Run) -> pd.DataFrame:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
         content = b"step,phase,seconds\n"
-    lines = [line.split(",") for line in content.decode(errors="replace").splitlines()[1:]]
-    whole = [line for line in lines if len(line) == 3]
-    table = pd.read_csv(io.StringIO("\n".join(",".join(line) for line in whole)), names=["step", "phase", "seconds"])
-    numbers = table[["step", "seconds"]].apply(pd.to_numeric, errors="coerce")
-    kept = table.assign(**numbers).replace(float("inf"), float("nan")).dropna()
-    return kept.astype({"step": "int64", "phase": "str", "seconds": "float64"}).reset_index(drop=True)
+    rows = [row for line in content.decode(errors="replace").splitlines()[1:] if (row := _timed(line))]
+    table = pd.DataFrame(rows, columns=["step", "phase", "seconds"])
+    return table.astype({"step": "int64", "phase": "str", "seconds": "float64"})
+
+
+def _timed(line: str) -> tuple[int, str, float] | None:
+    step, _, rest = line.partition(",")
+    phase, _, seconds = rest.partition(",")
+    try:
+        row = int(step), phase, float(seconds)
+    except ValueError:
+        return None
+    return row if math.isfinite(row[2]) and abs(row[0]) < 1 << 63 else None
 
 
 def found_runs(*patterns: Pattern) -> list[Run]:

@@ -16,7 +16,7 @@ from alrun.report.load import CHOICES, Records
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Study", "study_metric"]
+__all__ = ["Study", "metric_ranks", "study_metric"]
 
 CONDITION = tuple(name for name in CHOICES if name != "query")
 KEYS = ("condition", "strategy")
@@ -103,6 +103,18 @@ def study_metric(records: Records, metric: str, baseline: str) -> Study:
         critical=comparisons.critical(_with_data(ranked, chosen, differing) if sign else ranked.iloc[:0]),
         missing=_missing(points),
     )
+
+
+def metric_ranks(records: Records, metric: str) -> pd.DataFrame:
+    """Return ``Study.ranks`` of ``metric`` alone; no rows where neither direction is better."""
+    chosen = curves.select_metric(records.frame(metric), metric)
+    directions = chosen["higher_is_better"].dropna()
+    kept = chosen[~_ceilings(chosen)]
+    differing = [name for name in CONDITION if kept[name].nunique() > 1]
+    by_seed = comparisons.areas_by_seed(_points(kept, differing, [str(run.path) for run in records.runs]))
+    if not len(directions):
+        return comparisons.ranks(by_seed.iloc[:0])
+    return comparisons.ranks(by_seed.assign(area=by_seed["area"] * (1 if directions.iloc[0] else -1)))
 
 
 def _ceilings(chosen: pd.DataFrame) -> pd.Series[bool]:

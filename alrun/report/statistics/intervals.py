@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ BOOTSTRAP_FROM = 10
 RESAMPLES = 9999
 
 
+@lru_cache(maxsize=8)
 def resampled_counts(n: int, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.float64]:
     """Return how often each of ``n`` values is drawn in each bootstrap sample, ``[resamples, n]``; rows sum to ``n``.
 
-    The same numbers give the same samples, so a report is the same whenever it is made.
+    The same numbers give the same samples, so a report is the same whenever it is made; the array is read-only.
 
     >>> resampled_counts(4, resamples=100).sum(axis=1).min()
     np.float64(4.0)
@@ -28,7 +30,9 @@ def resampled_counts(n: int, resamples: int = RESAMPLES, seed: int = 0) -> NDArr
 
     drawn = np.random.default_rng(seed).integers(0, n, size=(resamples, n))
     rows = np.arange(resamples)[:, None] * n
-    return np.bincount((drawn + rows).ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)
+    counts = np.bincount((drawn + rows).ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)
+    counts.setflags(write=False)
+    return counts
 
 
 def mean_interval(values: ArrayLike, level: float = LEVEL) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
