@@ -205,7 +205,7 @@ def _runs(material: Material) -> Section:
         [printable(str(run.path)), run.status, str(run.labels), str(run.budget), printable(run.reason)]
         for run in [*material.runs, *material.left_out]
     ]
-    caption = f"{len(material.runs)} runs are compared, {len(material.left_out)} are left out."
+    caption = f"Runs compared: {len(material.runs)}; left out: {len(material.left_out)}."
     table = TextTable(caption, ["directory", "status", "labels", "budget", "why it ended"], rows)
     return Section("runs", "Runs", [printable(f"Damaged: {why}") for why in material.damaged], [table])
 

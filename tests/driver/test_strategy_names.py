@@ -175,14 +175,14 @@ def test_names_that_the_records_have_for_another_use_are_refused(alrun: Alrun) -
     more = "{_target_: alrun.query.random.Random, max_samples: 5}"
     told = alrun(*SMALL, "validation_from_budget=true", "data.validation_size=0.2", f"+query.validation={more}")
     assert told.code == 2
-    assert "the name 'validation' is taken" in told.err
+    assert "the name 'validation' is reserved" in told.err
     told = alrun(*SMALL, "++metrology.training={_target_: alrun.metrology.classification.Classification}")
     assert told.code == 2
-    assert "the name 'training' is taken" in told.err
+    assert "the name 'training' is reserved" in told.err
 
 
 def test_such_names_are_refused_from_python_too(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"query\.validation: the name 'validation' is taken"):
+    with pytest.raises(ConfigError, match=r"query\.validation: the name 'validation' is reserved"):
         run(tmp_path / "sold", query={"validation": Random(4)}, sell_validation=True)
-    with pytest.raises(ConfigError, match=r"metrology\.training: the name 'training' is taken"):
+    with pytest.raises(ConfigError, match=r"metrology\.training: the name 'training' is reserved"):
         run(tmp_path / "logged", metrology={"training": Classification()})
