@@ -13,10 +13,12 @@ from alrun.report.charts.durations import phase_seconds, phase_times
 from alrun.report.charts.effects import area_differences, savings_curves
 from alrun.report.charts.learning import learning_curves
 from alrun.report.charts.picks import class_balance, pick_overlap
+from alrun.report.charts.quality import class_recall, reliability_diagram
 from alrun.report.charts.standings import critical_differences, mean_ranks, penalty_matrix
 from alrun.report.checklist import checklist
 from alrun.report.costs import against_cost
 from alrun.report.load import Records
+from alrun.report.measured import class_recalls, reliability_curves
 from alrun.report.page.section import Section, TextTable, text_table
 from alrun.report.picked import class_shares, overlap
 from alrun.report.runs import Run
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Material", "gather", "sections"]
 
+#: How metrics begin that are parts of one.
+PARTS = ("count_", "recall_", "confidence_", "correct_", "share_")
 #: Numbers of labels at which classes of picks are shown.
 MOST_COUNTS = 40
 
@@ -41,6 +45,7 @@ class Material:
         runs: The runs, as many as ``configs``.
         configs: Keys of each run's config, dotted.
         left_out: Runs that are no part of it: unfinished or unreadable.
+        records: All records, with the columns ``query`` and ``seed``.
         picks: All acquisitions, with the columns ``run``, ``query`` and ``seed``.
         timing: Seconds of all phases, with the columns ``run`` and ``query``.
         damaged: Why tables of picks or timing cannot be read.
@@ -51,6 +56,7 @@ class Material:
     runs: Sequence[Run]
     configs: Sequence[Mapping[str, Any]]
     left_out: Sequence[Run]
+    records: pd.DataFrame
     picks: pd.DataFrame
     timing: pd.DataFrame
     damaged: Sequence[str]
@@ -58,11 +64,11 @@ class Material:
 
 def gather(records: Records, study: Study, runs: Sequence[Run]) -> Material:
     """Return the material of a report on ``records``; ``study`` is of its metric, ``runs`` are all that were found."""
-    from alrun.report.results import picks_of, timing_of
+    from alrun.report.results import picks_of, records_of, timing_of
 
     damaged: list[str] = []
     compared = {run.path for run in records.runs}
-    names = sorted(name for name in records.metrics if not name.startswith("count_"))
+    names = sorted(name for name in records.metrics if not name.startswith(PARTS))
     others = {name: metric_ranks(records, name) for name in names if name != study.metric}
     return Material(
         study=study,
@@ -70,6 +76,7 @@ def gather(records: Records, study: Study, runs: Sequence[Run]) -> Material:
         runs=records.runs,
         configs=records.configs,
         left_out=[run for run in runs if run.path not in compared],
+        records=records_of(records.runs),
         picks=picks_of(records.runs, damaged),
         timing=timing_of(records.runs, damaged),
         damaged=damaged,
@@ -84,6 +91,7 @@ def sections(material: Material) -> list[Section]:
         _curves(material),
         _differences(study),
         _standings(material),
+        _quality(material),
         _picked(material),
         _time(material),
         _believable(material),
@@ -161,6 +169,15 @@ def _agreement(material: Material) -> list[TextTable]:
             rows.append([metric, str(len(ranks)), f"{kendall_tau(ranks['rank_x'], ranks['rank_y']):+.2f}"])
     caption = f"Agreement of the ranks under {material.study.metric} with those under other metrics (Kendall's tau)."
     return [TextTable(caption, ["metric", "strategies", "tau"], rows)] if rows else []
+
+
+def _quality(material: Material) -> Section:
+    """Return reliability and recalls, as far as the runs have recorded them."""
+    study = material.study
+    curves, recalls = reliability_curves(material.records), class_recalls(material.records)
+    charts = [reliability_diagram(curves, study, "reliability")] if len(curves) else []
+    charts += [class_recall(recalls, study.strategies, "recall")] if len(recalls) else []
+    return Section("quality", "Calibration and classes", charts=charts)
 
 
 def _picked(material: Material) -> Section:

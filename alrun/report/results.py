@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["found_runs", "labels", "picks", "picks_of", "records", "runs", "timing", "timing_of"]
+__all__ = ["found_runs", "labels", "picks", "picks_of", "records", "records_of", "runs", "timing", "timing_of"]
 
 Pattern = str | os.PathLike[str]
 
@@ -47,7 +47,7 @@ def runs(*patterns: Pattern) -> pd.DataFrame:
 
 def records(*patterns: Pattern) -> pd.DataFrame:
     """Return all records: ``step``, ``labels``, ``strategy``, ``split``, ``metric``, ``value`` and its direction."""
-    return _gathered(found_runs(*patterns), lambda run: read_records(run.path / RECORDS, COLUMNS))
+    return records_of(found_runs(*patterns))
 
 
 def picks(*patterns: Pattern) -> pd.DataFrame:
@@ -70,6 +70,11 @@ def labels(*patterns: Pattern) -> pd.DataFrame:
 def timing(*patterns: Pattern) -> pd.DataFrame:
     """Return the seconds of each phase: ``step``, ``phase``, ``seconds``."""
     return timing_of(found_runs(*patterns))
+
+
+def records_of(found: Sequence[Run]) -> pd.DataFrame:
+    """Return the records of the runs ``found``, as ``records`` does."""
+    return _gathered(found, lambda run: read_records(run.path / RECORDS, COLUMNS))
 
 
 def picks_of(found: Sequence[Run], damaged: list[str] | None = None) -> pd.DataFrame:

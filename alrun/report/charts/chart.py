@@ -11,7 +11,7 @@ from alrun.report.charts.style import Spec, chart_config
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Chart", "interval_layers", "rows", "shown_strategies", "specification", "tooltip"]
+__all__ = ["Chart", "interval_layers", "rows", "shown_strategies", "specification", "tooltip", "with_slider"]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
@@ -81,3 +81,10 @@ def interval_layers(x: Spec, center: str, shared: Spec, shown: list[Spec]) -> li
         {"transform": [shown_strategies()], "mark": {"type": "rule", "strokeWidth": 2, "aria": False}, "encoding": bar},
         {"transform": [shown_strategies()], "mark": {"type": "point", "size": 70}, "encoding": dot},
     ]
+
+
+def with_slider(spec: Spec, data: pd.DataFrame) -> list[int]:
+    """Add the parameter ``labels`` to ``spec``, at its last value; return all of its values."""
+    counts = sorted(int(n) for n in set(data["labels"]))
+    spec["params"].append({"name": "labels", "value": counts[-1]})
+    return counts

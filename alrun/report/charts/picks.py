@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alrun.report.charts.chart import Chart, shown_strategies, specification, tooltip
+from alrun.report.charts.chart import Chart, shown_strategies, specification, tooltip, with_slider
 from alrun.report.charts.style import Spec
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ __all__ = ["class_balance", "pick_overlap"]
 def class_balance(shares: pd.DataFrame, strategies: Sequence[str], baseline: str, name: str) -> Chart:
     """Return the share of each class among the labels, less what is expected; a slider goes through the labels."""
     data = shares.assign(excess=shares["share"] - shares["expected"])
-    counts = sorted(int(n) for n in set(data["labels"]))
     shown = tooltip(
         ("strategy", "strategy", ""), ("class", "class", ""), ("share", "among the labels", ".1%"),
         ("expected", "expected", ".1%"), ("labels", "labels", "d"),
@@ -36,7 +35,7 @@ def class_balance(shares: pd.DataFrame, strategies: Sequence[str], baseline: str
     spec = specification(
         data, strategies, transform=chosen, mark="rect", encoding=encoding, height=26 * len(strategies)
     )
-    spec["params"].append({"name": "labels", "value": counts[-1]})
+    counts = with_slider(spec, data)
     caption = (
         f"How much more often than {expected} each class is among the labels so far, mean over seeds; blue is more "
         "often, brown less often."
