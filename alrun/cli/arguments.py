@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
 
-__all__ = ["command", "parse"]
+__all__ = ["add_json", "command", "parse", "print_json"]
 
 
 def command(name: str, description: str) -> argparse.ArgumentParser:
@@ -28,3 +33,23 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespac
     if rest:
         raise ConfigError([Problem(f"unknown argument {argument!r}", hint=hint) for argument in rest])
     return arguments
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the flag ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as JSON: paths as text, numbers that are not finite as null."""
+    sys.stdout.write(f"{json.dumps(_plain(value), indent=1)}\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int | str | None) else str(value)

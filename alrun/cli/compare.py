@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from alrun.cli.arguments import command, parse
+from alrun.cli.arguments import add_json, command, parse, print_json
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.showing import printable
 from alrun.core.suggest import did_you_mean
@@ -39,8 +37,7 @@ def run(argv: list[str]) -> int:
     worse = _worse(found, [_limit(text) for text in arguments.fail_below])
     settings = differing_settings(first, second)
     if arguments.json:
-        rows = [{name: _finite(value) for name, value in asdict(contrast).items()} for contrast in found]
-        sys.stdout.write(f"{json.dumps({'settings': settings, 'metrics': rows, 'worse': worse}, indent=1)}\n")
+        print_json({"settings": settings, "metrics": [asdict(contrast) for contrast in found], "worse": worse})
     else:
         _print(new_console(), settings, found, worse)
     return 1 if worse else 0
@@ -53,7 +50,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("second", metavar="B", help="what to compare it with")
     help_text = "exit with 1 if B's final value of METRIC is better than A's by less than LIMIT, e.g. accuracy:-0.005"
     add("--fail-below", action="append", default=[], metavar="METRIC:LIMIT", help=help_text)
-    add("--json", action="store_true", help="print JSON")
+    add_json(parser)
     return parse(parser, argv)
 
 
@@ -85,10 +82,6 @@ def _worse(found: Sequence[Contrast], limits: Sequence[tuple[str, float]]) -> li
             hint = did_you_mean(name, known, most=None)
             raise ConfigError(Problem(f"no metric {name!r} in both", "--fail-below", hint))
     return [name for name, limit in limits if not known[name].gain >= limit]
-
-
-def _finite(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _print(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from alrun.cli.arguments import command, parse
+from alrun.cli.arguments import add_json, command, parse, print_json
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.knobs import Knob, iterate_terms, written
 from alrun.core.settings import Config
@@ -21,6 +21,7 @@ __all__ = ["Option", "knobs", "option_files", "read_header", "read_options", "ru
 # The files of `hydra/` configure Hydra itself.
 HIDDEN = frozenset({"hydra"})
 KNOBS = "knobs"
+COLUMNS = ("group", "name", "description", "command")
 
 
 class Option(NamedTuple):
@@ -45,6 +46,7 @@ def run(argv: list[str]) -> int:
     parser.add_argument("group", nargs="?", metavar="GROUP", help="show only this group, e.g. query, training or knobs")
     parser.add_argument("--targets", action="store_true", help="list what each _target_ may name without --trust")
     parser.add_argument("--config-dir", type=Path, metavar="DIR", help="also list the options in DIR")
+    add_json(parser)
     arguments = parse(parser, argv)
     folders = [conf_dir(), *([arguments.config_dir] if arguments.config_dir else [])]
     if not folders[-1].is_dir():
@@ -58,12 +60,15 @@ def run(argv: list[str]) -> int:
     if arguments.targets:
         sys.stdout.writelines(f"{line}\n" for line in target_lines(arguments.group))
         return 0
-    console = new_console()
-    for group in [arguments.group] if arguments.group else groups:
-        if group in groups:
-            console.print(option_table(group, groups[group]), "")
+    shown = {group: groups[group] for group in ([arguments.group] if arguments.group else groups) if group in groups}
     if found := knobs(arguments.group):
-        console.print(option_table(KNOBS, found), "")
+        shown[KNOBS] = found
+    if arguments.json:
+        print_json([{name: getattr(one, name) for name in COLUMNS} for options in shown.values() for one in options])
+        return 0
+    console = new_console()
+    for group, options in shown.items():
+        console.print(option_table(group, options), "")
     return 0
 
 

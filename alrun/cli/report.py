@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alrun.cli.arguments import command, parse
+from alrun.cli.arguments import add_json, command, parse
 from alrun.core.errors import ConfigError, Problem, StoreError
 from alrun.core.showing import exported, printable
 from alrun.report.runs import Run, find_runs
@@ -78,7 +78,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     add("--figures", type=Path, metavar="DIR", help="write every figure as SVG, PNG and PDF, for one and two columns")
     add("--tables", type=Path, metavar="DIR", help="write every table as CSV, Markdown and LaTeX")
     add("--paper", type=Path, metavar="DIR", help="write protocol, tables, figures and references in LaTeX")
-    add("--json", action="store_true", help="print all numbers as JSON in place of the table")
+    add_json(parser)
     add("--all", action="store_true", help="include unfinished runs")
     arguments = parse(parser, argv)
     arguments.directories = arguments.directories or [Path("outputs")]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alrun.cli.arguments import command, parse
+from alrun.cli.arguments import add_json, command, parse, print_json
 from alrun.core.showing import printable
 from alrun.report.runs import Run, find_runs
 
@@ -32,8 +33,13 @@ def run(argv: list[str]) -> int:
     parser = command("status", "Show the state of each run: step, phase, labels, last metric, status.")
     help_text = "a run, or a directory that contains runs (default: outputs)"
     parser.add_argument("directory", nargs="?", type=Path, default=Path("outputs"), metavar="DIR", help=help_text)
-    directory = parse(parser, argv).directory
+    add_json(parser)
+    arguments = parse(parser, argv)
+    directory = arguments.directory
     runs = find_runs([directory])
+    if arguments.json:
+        print_json([{one.name: getattr(run, one.name) for one in fields(run)} for run in runs])
+        return 0
     console = new_console()
     if not runs:
         console.print(f"no runs below {directory}; start one: alrun query=entropy")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alrun.cli.arguments import command, parse
+from alrun.cli.arguments import add_json, command, parse, print_json
 from alrun.cli.show import shortened
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.showing import printable
@@ -36,8 +37,13 @@ def run(argv: list[str]) -> int:
     parser = command("verify", "Check all hashes of runs and the invariants of the ledger; show what can be recovered.")
     help_text = "runs, or directories that contain runs (default: outputs)"
     parser.add_argument("directories", nargs="*", type=Path, metavar="DIR", help=help_text)
+    add_json(parser)
+    arguments = parse(parser, argv)
+    verdicts = [verify(path) for path in _found(arguments.directories or [Path("outputs")])]
+    if arguments.json:
+        print_json([asdict(verdict) | {"holds": verdict.holds} for verdict in verdicts])
+        return 0 if all(verdict.holds for verdict in verdicts) else 1
     console = new_console()
-    verdicts = [verify(path) for path in _found(parse(parser, argv).directories or [Path("outputs")])]
     for verdict in verdicts:
         show(verdict, console)
     failed = sum(not verdict.holds for verdict in verdicts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -315,6 +316,8 @@ def test_the_command(copied: Callable[..., Path], tmp_path: Path, capsys: pytest
     said = capsys.readouterr().out
     assert f"{bad}: damaged" in said
     assert "2 runs: 1 sound, 1 damaged" in said
+    assert main(["verify", str(sound), str(bad), "--json"]) == 1
+    assert {Path(one["path"]): one["holds"] for one in json.loads(capsys.readouterr().out)} == {sound: True, bad: False}
     (tmp_path / "empty").mkdir()
     for place, what in ((tmp_path / "empty", "no runs here"), (tmp_path / "nowhere", "no such directory")):
         assert main(["verify", str(place)]) == 2

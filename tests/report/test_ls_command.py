@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -70,3 +71,9 @@ def test_options_of_the_users_own_folder_come_too_and_do_not_hide_alruns(
 def test_bad_requests_are_refused(argv: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         run(argv)
+
+
+def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["stopping", "--json"]) == 0
+    found = {(one["group"], one["name"]): one for one in json.loads(capsys.readouterr().out)}
+    assert found["stopping", "budget"]["command"] == "alrun budget=200"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,13 @@ def test_loads_nothing_heavy(write_run: WriteRun) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_as_json(write_run: WriteRun, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = write_run("one", {20: 0.5}, metrics={"accuracy": 0.5, "nll": None})
+    (write_run("broken") / "run.json").write_text("{")
+    assert run(["outputs", "--json"]) == 0
+    broken, one = json.loads(capsys.readouterr().out)
+    assert broken["status"] == "unreadable"
+    assert one["path"] == str(directory.relative_to(Path.cwd()))
+    assert (one["status"], one["labels"], one["metrics"]) == ("finished", 20, {"accuracy": 0.5})
