@@ -59,8 +59,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.fixture
-def alrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Alrun:
-    """``alrun(*words)`` in an empty working directory, in this process."""
+def alrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Alrun]:
+    """``alrun(*words)`` in an empty working directory, in this process, which forgets the modules of that directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
 
@@ -71,7 +71,10 @@ def alrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         code = main(list(words))
         return Answer(code, *capsys.readouterr())
 
-    return run
+    yield run
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    for name in [name for name, file in files.items() if file and Path(file).is_relative_to(tmp_path)]:
+        del sys.modules[name]
 
 
 @pytest.fixture(scope="session")
