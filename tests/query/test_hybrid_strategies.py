@@ -114,7 +114,7 @@ def test_rows_that_are_queued_count_as_labelled_with_their_prediction(tmp_path: 
 
 
 def test_what_they_refuse() -> None:
-    with pytest.raises(ConfigError, match="softmax, binary"):
+    with pytest.raises(ConfigError, match="binary, softmax"):
         Bait(3, fisher="exact")
     with pytest.raises(ConfigError, match="neighbours"):
         Cal(3, neighbours=0)
