@@ -202,7 +202,7 @@ def _time(material: Material) -> Section:
         return Section("time", "Time and cost")
     seconds = phase_seconds(material.timing)
     whole = material.picks.groupby(["query", "run"])["cost"].sum()
-    table = whole.groupby("query").mean().rename("cost per run").rename_axis("strategy").reset_index()
+    table = whole.groupby("query").mean().rename_axis("strategy").reset_index(name="cost per run")
     return Section(
         "time", "Time and cost", tables=[text_table(table, "Cost of the labels bought.")],
         charts=[phase_times(seconds, material.study.strategies, "time")],

@@ -39,8 +39,8 @@ def reliability_curves(records: pd.DataFrame) -> pd.DataFrame:
     wide = found.pivot_table(index=["query", "labels", "bin", "seed"], columns="kind", values="value").dropna()
     weighted = wide.assign(confidence=wide["confidence"] * wide["share"], correct=wide["correct"] * wide["share"])
     pooled = weighted.groupby(level=["query", "labels", "bin"]).sum()
-    counts = wide.reset_index().groupby(["query", "labels"])["seed"].nunique().rename("seeds")
-    rates = pooled.reset_index().merge(counts.reset_index(), on=["query", "labels"])
+    counts = wide.reset_index().groupby(["query", "labels"])["seed"].nunique().reset_index(name="seeds")
+    rates = pooled.reset_index().merge(counts, on=["query", "labels"])
     shares = rates.assign(
         confidence=rates["confidence"] / rates["share"],
         correct=rates["correct"] / rates["share"],

@@ -32,7 +32,8 @@ def class_shares(picks: pd.DataFrame, baseline: str) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     counts = given.pivot_table(index=["query", "seed", "step"], columns="label", values="index", aggfunc="size")
     whole = counts.reindex(columns=classes).fillna(0).groupby(level=["query", "seed"]).cumsum()
-    labels = whole.sum(axis=1).rename("labels").astype("int64")
+    labels = whole.sum(axis=1).astype("int64")
+    labels.name = "labels"
     shares = whole.div(labels, axis=0).set_index(labels, append=True).groupby(level=["query", "labels"]).mean()
     long = shares.reset_index().melt(["query", "labels"], var_name="class", value_name="share")
     long = long.rename(columns={"query": "strategy"}).sort_values(["strategy", "labels"], kind="stable")
