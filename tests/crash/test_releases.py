@@ -97,7 +97,7 @@ def test_every_part_that_changes_results_counts(finished: Callable[..., Path], m
                 patch.setattr(holder, "__algorithm__", 4, raising=False)
                 now = 6 if holder is MetrologyPhase else 4
                 with pytest.raises(
-                    IdentityMismatch, match=rf"{key}: .* algorithm [13], this alrun has algorithm {now}"
+                    IdentityMismatch, match=rf"{key}: .* algorithm [13]; this alrun has algorithm {now}"
                 ):
                     run(place)
     assert (place / "run.json").read_bytes() == before

@@ -152,7 +152,7 @@ def test_faults_of_the_base_are_named() -> None:
         (Moons, {"n_samples": 3}, "too few"),
         (Moons, {"noise": -0.1}, "noise"),
         (Function, {"simulator": "brannin"}, "data.simulator=branin"),
-        (Function, {"design": "grid"}, "data.design=sobol"),
+        (Function, {"design": "grid"}, "one of: lhs, sobol"),
         (Function, {"n_samples": 0}, "too few"),
     ],
 )

@@ -140,8 +140,8 @@ def test_names_are_those_of_the_file(tmp_path: Path) -> None:
     source = Table(written(tmp_path, ",b,kind, \n" + rows), "kind")
     assert source.spec.input_shape == (1,)
     assert {note for note in source.notes if "left out" in note} == {
-        "column 'column 0': left out (it has no name)",
-        "column 'column 3': left out (it has no name)",
+        "column 'column 0': left out (a column without a name)",
+        "column 'column 3': left out (a column without a name)",
     }
     longer = written(tmp_path, "a,b,kind\n" + rows)
     assert "cannot be read as a table" in refused(longer)

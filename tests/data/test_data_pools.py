@@ -248,7 +248,7 @@ def test_regression_labels_come_as_numbers_lists_or_tensors(targets: int) -> Non
     assert pool.indices.tolist() == [0, 1, 2, -1]
     with pytest.raises(StrategyError, match="not finite"):
         pool.append(Annotation(4, [float("nan")] * targets))
-    with pytest.raises(StrategyError, match="values a label"):
+    with pytest.raises(StrategyError, match="values per label"):
         pool.append(Annotation(4, [0.0] * (targets + 1)))
 
 
