@@ -37,9 +37,18 @@ def told(error: Exception) -> AlrunError:
 
 def _library_text(library: str, error: Exception) -> str:
     what = f"{library} is installed, and does not load: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    if library in _required():
-        return f"{what}\n    → pip install --force-reinstall {library}"
-    return f"{what}\n    → pip uninstall {library}, which alrun can do without, or install one that fits"
+    names = _distributions(library)
+    needed = sorted({name.lower() for name in names} & _required())
+    if needed:
+        return f"{what}\n    → pip install --force-reinstall {needed[0]}"
+    return f"{what}\n    → pip uninstall {names[0]}, which alrun can do without, or install one that fits"
+
+
+def _distributions(library: str) -> list[str]:
+    """Return what pip calls the package that is imported as ``library``, e.g. ``hydra-core`` of ``hydra``."""
+    from importlib.metadata import packages_distributions
+
+    return packages_distributions().get(library) or [library]
 
 
 def _does_not_load(error: Exception) -> str:

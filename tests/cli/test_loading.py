@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import SMALL, Alrun, Warm, cold, info, only_run  # type: ignore[import-not-found]
 
+from alrun.cli.unforeseen import told
+
 BROKEN = "raise RuntimeError('operator torchvision::nms does not exist')\n"
 
 
@@ -77,3 +79,12 @@ def test_a_class_of_the_program_itself_is_built_where_that_is_trusted(warm: Warm
     elsewhere = warm.run(tmp_path, "resume", str(only_run(tmp_path)), "budget=40", "--trust", "__main__")
     assert elsewhere.code == 2
     assert "start the program that defines it" in elsewhere.err
+
+
+@pytest.mark.parametrize(("module", "name"), [("hydra", "hydra-core"), ("sklearn", "scikit-learn"), ("torch", "torch")])
+def test_a_library_that_alrun_needs_is_to_be_installed_again(module: str, name: str) -> None:
+    error = ImportError("cannot import name 'x'")
+    code = compile("raise error", module, "exec")
+    with pytest.raises(ImportError) as raised:
+        exec(code, {"__name__": module, "error": error})  # noqa: S102
+    assert f"pip install --force-reinstall {name}" in str(told(raised.value))
