@@ -196,8 +196,9 @@ def _write_document(records: Records, runs: Sequence[Run], arguments: argparse.N
         _write_all(arguments.tables, table_files(study), console)
     if not (arguments.html or arguments.figures or arguments.paper):
         return
-    from alrun.report.document import gather, sections
+    from alrun.report.document import sections
     from alrun.report.figures import converter, render
+    from alrun.report.material import gather
     from alrun.report.paper.paper import paper_files
 
     converter()

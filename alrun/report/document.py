@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alrun.core.showing import printable
 from alrun.report import summary
@@ -17,70 +15,16 @@ from alrun.report.charts.quality import class_recall, reliability_diagram
 from alrun.report.charts.standings import critical_differences, mean_ranks, penalty_matrix
 from alrun.report.checklist import checklist
 from alrun.report.costs import against_cost
-from alrun.report.load import Records
+from alrun.report.material import Material
 from alrun.report.measured import class_recalls, reliability_curves
 from alrun.report.page.section import Section, TextTable, text_table
 from alrun.report.picked import class_shares, overlap
-from alrun.report.runs import Run
-from alrun.report.study import Study, metric_ranks
+from alrun.report.study import Study
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["sections"]
 
-__all__ = ["Material", "gather", "sections"]
-
-#: How metrics begin that are parts of one.
-PARTS = ("count_", "recall_", "confidence_", "correct_", "share_")
 #: Numbers of labels at which classes of picks are shown.
 MOST_COUNTS = 40
-
-
-@dataclass(frozen=True)
-class Material:
-    """All that a report is made from.
-
-    Attributes:
-        study: The metric that is compared.
-        others: ``Study.ranks`` of each other metric.
-        runs: The runs, as many as ``configs``.
-        configs: Keys of each run's config, dotted.
-        left_out: Runs that are no part of it: unfinished or unreadable.
-        records: All records, with the columns ``query`` and ``seed``.
-        picks: All acquisitions, with the columns ``run``, ``query`` and ``seed``.
-        timing: Seconds of all phases, with the columns ``run`` and ``query``.
-        damaged: Why tables of picks or timing cannot be read.
-    """
-
-    study: Study
-    others: Mapping[str, pd.DataFrame]
-    runs: Sequence[Run]
-    configs: Sequence[Mapping[str, Any]]
-    left_out: Sequence[Run]
-    records: pd.DataFrame
-    picks: pd.DataFrame
-    timing: pd.DataFrame
-    damaged: Sequence[str]
-
-
-def gather(records: Records, study: Study, runs: Sequence[Run]) -> Material:
-    """Return the material of a report on ``records``; ``study`` is of its metric, ``runs`` are all that were found."""
-    from alrun.report.results import picks_of, records_of, timing_of
-
-    damaged: list[str] = []
-    compared = {run.path for run in records.runs}
-    names = sorted(name for name in records.metrics if not name.startswith(PARTS))
-    others = {name: metric_ranks(records, name) for name in names if name != study.metric}
-    return Material(
-        study=study,
-        others=others,
-        runs=records.runs,
-        configs=records.configs,
-        left_out=[run for run in runs if run.path not in compared],
-        records=records_of(records.runs),
-        picks=picks_of(records.runs, damaged),
-        timing=timing_of(records.runs, damaged),
-        damaged=damaged,
-    )
 
 
 def sections(material: Material) -> list[Section]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from alrun.report import summary
 from alrun.report.checklist import MET, checklist
-from alrun.report.document import Material
 from alrun.report.figures import render
 from alrun.report.formats import escaped_latex, latex_table
+from alrun.report.material import Material
 from alrun.report.page.section import Section
 from alrun.report.paper.references import cite_key, references
 
