@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -100,3 +100,9 @@ def writer(folder: Path) -> WriteRun:
 @pytest.fixture
 def write_run(tmp_path: Path) -> WriteRun:
     return writer(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def run_writer() -> Callable[[Path], WriteRun]:
+    """``writer``, for fixtures that several tests share."""
+    return writer

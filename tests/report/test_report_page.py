@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,12 +30,10 @@ QUERIES = ("random", "entropy", HOSTILE)
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def study(tmp_path_factory: pytest.TempPathFactory, run_writer: Callable[[Path], WriteRun]) -> Iterator[Path]:
     """Three strategies, one with a hostile name, of two seeds; the report on them is written once."""
-    from tests.report.conftest import writer
-
     folder = tmp_path_factory.mktemp("study")
-    write: WriteRun = writer(folder)
+    write = run_writer(folder)
     for number, query in enumerate(QUERIES):
         for seed in (0, 1):
             curve = {20: 0.5, 40: 0.6 + 0.1 * number + 0.01 * seed, 60: 0.8 + 0.02 * seed}
