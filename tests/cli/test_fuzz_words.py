@@ -83,7 +83,7 @@ FAULTS = (
         "~seed=0",
         "~learner",
     ),
-    *("~nothing", "~query.entropy", "~metrology", "+seed=1", "++seed=1", "+nothing=1", "++learner.nothing=1"),
+    *("~nothing", "~query.entropy", "~metrology", "+seed=1", "+nothing=1", "++learner.nothing=1"),
     *("learner=", "learner=null", "learner=mlp,linear", "learner=[mlp]", "learner={a:1}", "learner=1", "query=[]"),
     *("query=[entropy,entropy]", "query=entropy.yaml", "query=../query/entropy", "query=/entropy", "/query=entropy"),
     *("seed=${budget}", "seed=${nothing}", "seed=${", "seed=${oc.env:NOT_THERE}", "seed='${budget}'", "seed=${a:b}"),
