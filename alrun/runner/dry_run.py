@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,16 @@ def optimizer_problems(config: Mapping[str, Any], learner: Any = None) -> Iterat
                 sgd.step()
                 built.step()
         except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
-            yield Problem(f"{target.__name__} refused it: {error}", where)
+            yield Problem(f"{target.__name__} refused it: {error}", where, _defaults_hint(target, where, str(error)))
+
+
+def _defaults_hint(target: Any, where: str, error: str) -> str:
+    """Return the default of the argument that ``error`` names, as an override; else all defaults."""
+    known = {name: one.default for name, one in signature(target).parameters.items() if one.default is not one.empty}
+    named = [name for name in known if name in error and isinstance(known[name], int | float)]
+    if named:
+        return f"++{where}.{named[0]}={known[named[0]]}"
+    return f"its defaults: {', '.join(f'{name}={value}' for name, value in known.items())}"
 
 
 def device_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
