@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from alrun.report.curves import area
+from alrun.report import curves
 from alrun.report.grids import grids
 
 if TYPE_CHECKING:
@@ -43,28 +43,23 @@ def mean_curves(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def areas_by_seed(points: pd.DataFrame) -> pd.DataFrame:
-    """Return ``seed``, ``from``, ``to``, ``area``, ``final`` of each run.
+    """Return ``seed``, ``from``, ``to``, ``area``, ``final`` of each run: see ``curves.areas``.
 
-    The area is the mean height of the curve over the labels that all curves of the condition cover, as
-    ``curves.area`` computes it; ``final`` is the height at their end.
+    Runs of a condition whose curves cover no common labels have no rows.
     """
-    rows: list[dict[str, Any]] = []
-    for grid in grids(points):
-        for strategy, curves in zip(grid.strategies, grid.values, strict=True):
-            for seed, curve in zip(grid.seeds, curves, strict=True):
-                if len(curve) and curve[0] == curve[0]:
-                    low, high = grid.labels[0], grid.labels[-1]
-                    row = {"from": int(low), "to": int(high), "area": area(grid.labels, curve, low, high)}
-                    rows.append(_key(grid.condition, strategy) | {"seed": seed, **row, "final": float(curve[-1])})
-    return _table(rows, "seed", "from", "to", "area", "final")
+    if points.empty:
+        return _table([], "seed", "from", "to", "area", "final")
+    named = {"auc": "area", "low": "from", "high": "to"}
+    found = curves.areas(points, KEYS, compared="strategy").rename(columns=named).dropna(subset=["area"])
+    return found[[*KEYS, "seed", "from", "to", "area", "final"]].reset_index(drop=True)
 
 
-def areas(points: pd.DataFrame) -> pd.DataFrame:
+def areas(by_seed: pd.DataFrame) -> pd.DataFrame:
     """Return mean and 95 % interval of ``area`` and ``final`` over seeds, with ``n``, ``from`` and ``to``."""
     from alrun.report.statistics.intervals import mean_interval
 
     rows: list[dict[str, Any]] = []
-    for (condition, strategy), group in areas_by_seed(points).groupby(list(KEYS), sort=False):
+    for (condition, strategy), group in by_seed.groupby(list(KEYS), sort=False):
         row: dict[str, Any] = {"n": len(group), "from": group["from"].iloc[0], "to": group["to"].iloc[0]}
         for name in ("area", "final"):
             low, high = mean_interval(group[name].to_numpy())

@@ -93,7 +93,7 @@ def _points(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
             what = f"the {name} holds {runs.max()} runs of seed {runs.idxmax()}"
             raise ConfigError(Problem(what, hint="name one strategy's runs alone, e.g. outputs/default/*-random-*"))
         kept = frame.loc[frame["seed"].isin(common), ["seed", "labels", "value"]]
-        parts.append(kept.assign(condition="", strategy=name))
+        parts.append(kept.assign(condition="", strategy=name, run=name + kept["seed"].astype(str)))
     return pd.concat(parts).sort_values(["strategy", "seed", "labels"], ignore_index=True)
 
 

@@ -64,8 +64,9 @@ def area(labels: ArrayLike, values: ArrayLike, low: float, high: float) -> float
 def areas(records: pd.DataFrame, by: Sequence[str], compared: str = "query") -> pd.DataFrame:
     """Return the area under the learning curve of every run: ``by``, ``run``, ``seed``, ``auc``, ``low``, ``high``.
 
-    Runs that differ in column ``compared`` and the seed alone are measured over the range of labels that all of them
-    cover, so that a longer run is not compared by labels that the others never had; ``NaN`` where they share none.
+    ``final`` is the height of the curve at ``high``. Runs that differ in column ``compared`` and the seed alone are
+    measured over the range of labels that all of them cover, so that a longer run is not compared by labels that the
+    others never had; ``NaN`` where they share none.
     """
     import numpy as np
 
@@ -83,7 +84,8 @@ def areas(records: pd.DataFrame, by: Sequence[str], compared: str = "query") -> 
     labels, values = parts
     curves: dict[int, tuple[Any, Any]] = dict(zip(runs.tolist(), zip(labels, values, strict=True), strict=True))
     rows = zip(ends["run"], ends["low"], ends["high"], strict=True)
-    return ends.assign(auc=[area(*curves[run], low, high) for run, low, high in rows])
+    found = [(area(*curves[run], low, high), np.interp(high, *curves[run])) for run, low, high in rows]
+    return ends.assign(auc=[one for one, _ in found], final=[float(one) for _, one in found])
 
 
 def paired_differences(table: pd.DataFrame, by: Sequence[str], baseline: str, compared: str = "query") -> pd.DataFrame:
@@ -92,13 +94,10 @@ def paired_differences(table: pd.DataFrame, by: Sequence[str], baseline: str, co
     Columns: ``by``, ``n`` (pairs), ``mean``, ``se``, and ``p``, the two-sided p-value of the paired t-test (Student
     1908; ``NaN`` for one pair). The baseline itself is not among the rows.
     """
-    import numpy as np
-    from scipy.special import stdtr  # type: ignore[import-untyped]
+    from alrun.report.statistics.paired import p_value
 
     block = [column for column in by if column != compared]
     base = table.loc[table[compared] == baseline, [*block, "seed", "auc"]].rename(columns={"auc": "base"})
     pairs = table[table[compared] != baseline].merge(base, on=[*block, "seed"])
     found = summary(pairs.assign(difference=pairs["auc"] - pairs["base"]), by, "difference")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.abs(found["mean"].to_numpy() / found["se"].to_numpy())
-    return found.assign(p=2 * stdtr(found["n"].to_numpy() - 1, -statistic))
+    return found.assign(p=p_value(found["mean"].to_numpy(), found["se"].to_numpy(), found["n"].to_numpy()))

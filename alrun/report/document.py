@@ -52,6 +52,8 @@ def _results(study: Study) -> list[str]:
             f"The runs differ in {', '.join(study.differing)}: they are {len(study.conditions)} experiments, and "
             "strategies are compared within each of them alone."
         )
+    if study.undefined:
+        texts.append(f"Left out: {study.undefined} recorded values of {study.metric} that are not finite.")
     if len(study.missing):
         rows = study.missing.to_dict("records")
         shown = ", ".join(f"{row['strategy']} seed {row['seed']}" for row in rows[:20])

@@ -45,6 +45,7 @@ class Study:
         penalties: ``better``, ``worse``, ``penalty``, ``penalty_holm``: see ``statistics.penalty``.
         critical: Ranks over data sets, ``rank``, ``difference``, ``p``, ``cliques``; no rows for few data sets.
         missing: Seeds that other strategies of the condition have: ``seed``.
+        undefined: Number of recorded values that are left out, since they are not finite.
         axis: What curves are against; the column of points and curves is ``labels`` whatever it is.
     """
 
@@ -63,6 +64,7 @@ class Study:
     penalties: pd.DataFrame
     critical: pd.DataFrame
     missing: pd.DataFrame
+    undefined: int
     axis: str = "labels"
 
     @property
@@ -71,50 +73,78 @@ class Study:
         return list(dict.fromkeys(self.points["condition"]))
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """The records of one metric, divided into curves and ceilings; ``undefined`` counts values left out."""
+
+    better: bool | None
+    undefined: int
+    differing: list[str]
+    points: pd.DataFrame
+    ceilings: pd.DataFrame
+
+    @property
+    def sign(self) -> float:
+        """What makes higher better; 0 where neither direction is."""
+        return {True: 1.0, False: -1.0, None: 0.0}[self.better]
+
+
 def study_metric(records: Records, metric: str, baseline: str) -> Study:
     """Return the study of ``metric``, one of ``records.metrics``; ``baseline`` is a query strategy, or empty."""
-    chosen = curves.select_metric(records.frame(metric), metric)
-    directions = chosen["higher_is_better"].dropna()
-    better = bool(directions.iloc[0]) if len(directions) else None
-    is_ceiling = _ceilings(chosen)
-    differing = [name for name in CONDITION if chosen.loc[~is_ceiling, name].nunique() > 1]
-    places = [str(run.path) for run in records.runs]
-    points = _points(chosen[~is_ceiling], differing, places)
-    ceilings = _matched(chosen[is_ceiling], chosen[~is_ceiling], differing)
-    areas = comparisons.areas(points)
-    by_seed = comparisons.areas_by_seed(points)
-    sign = {True: 1.0, False: -1.0, None: 0.0}[better]
-    oriented = points.assign(value=points["value"] * sign)
-    ranked = by_seed.assign(area=by_seed["area"] * sign)
-    return Study(
-        metric=metric,
-        higher_is_better=better,
-        baseline=baseline,
-        differing=differing,
-        strategies=_ordered(points["strategy"], baseline),
-        points=points,
-        ceilings=ceilings,
-        curves=comparisons.mean_curves(points),
-        areas=areas,
-        ranks=comparisons.ranks(ranked if sign else ranked.iloc[:0]),
-        differences=comparisons.differences(by_seed, baseline),
-        savings=comparisons.savings(oriented if sign else oriented.iloc[:0], baseline, sign),
-        penalties=comparisons.penalties(oriented if sign else oriented.iloc[:0]),
-        critical=comparisons.critical(_with_data(ranked, chosen, differing) if sign else ranked.iloc[:0]),
-        missing=_missing(points),
-    )
+    import numpy as np
+
+    found = _measured(records, metric)
+    points, sign = found.points, found.sign
+    # Differences and squares of very large values are infinite, and then undefined in what is computed of them.
+    with np.errstate(over="ignore", invalid="ignore"):
+        by_seed = comparisons.areas_by_seed(points)
+        oriented = points.assign(value=points["value"] * sign) if sign else points.iloc[:0]
+        ranked = by_seed.assign(area=by_seed["area"] * sign) if sign else by_seed.iloc[:0]
+        of_data = ranked if found.differing == ["data"] else ranked.iloc[:0]
+        return Study(
+            metric=metric,
+            higher_is_better=found.better,
+            baseline=baseline,
+            differing=found.differing,
+            strategies=_ordered(points["strategy"], baseline),
+            points=points,
+            ceilings=found.ceilings,
+            curves=comparisons.mean_curves(points),
+            areas=comparisons.areas(by_seed),
+            ranks=comparisons.ranks(ranked),
+            differences=comparisons.differences(by_seed, baseline),
+            savings=comparisons.savings(oriented, baseline, sign),
+            penalties=comparisons.penalties(oriented),
+            critical=comparisons.critical(of_data),
+            missing=_missing(points),
+            undefined=found.undefined,
+        )
 
 
 def metric_ranks(records: Records, metric: str) -> pd.DataFrame:
     """Return ``Study.ranks`` of ``metric`` alone; no rows where neither direction is better."""
-    chosen = curves.select_metric(records.frame(metric), metric)
+    found = _measured(records, metric)
+    by_seed = comparisons.areas_by_seed(found.points)
+    ranked = by_seed.assign(area=by_seed["area"] * found.sign)
+    return comparisons.ranks(ranked if found.sign else ranked.iloc[:0])
+
+
+def _measured(records: Records, metric: str) -> _Measured:
+    import numpy as np
+
+    every = curves.select_metric(records.frame(metric), metric)
+    chosen = every[np.isfinite(every["value"].to_numpy(np.float64))]
     directions = chosen["higher_is_better"].dropna()
-    kept = chosen[~_ceilings(chosen)]
+    is_ceiling = _ceilings(chosen)
+    kept = chosen[~is_ceiling]
     differing = [name for name in CONDITION if kept[name].nunique() > 1]
-    by_seed = comparisons.areas_by_seed(_points(kept, differing, [str(run.path) for run in records.runs]))
-    if not len(directions):
-        return comparisons.ranks(by_seed.iloc[:0])
-    return comparisons.ranks(by_seed.assign(area=by_seed["area"] * (1 if directions.iloc[0] else -1)))
+    return _Measured(
+        better=bool(directions.iloc[0]) if len(directions) else None,
+        undefined=len(every) - len(chosen),
+        differing=differing,
+        points=_points(kept, differing, [str(run.path) for run in records.runs]),
+        ceilings=_matched(chosen[is_ceiling], kept, differing),
+    )
 
 
 def _ceilings(chosen: pd.DataFrame) -> pd.Series[bool]:
@@ -150,11 +180,6 @@ def _matched(ceilings: pd.DataFrame, others: pd.DataFrame, differing: Sequence[s
 
 def _ordered(strategies: pd.Series[str], baseline: str) -> list[str]:
     return sorted({str(name) for name in strategies}, key=lambda name: (name != baseline, name))
-
-
-def _with_data(ranked: pd.DataFrame, chosen: pd.DataFrame, differing: Sequence[str]) -> pd.DataFrame:
-    """Return ``ranked`` if each condition is a data set of its own, else no rows: other conditions are no samples."""
-    return ranked if list(differing) == ["data"] and chosen["data"].nunique() > 1 else ranked.iloc[:0]
 
 
 def _missing(points: pd.DataFrame) -> pd.DataFrame:

@@ -42,7 +42,7 @@ def readable(study: Study) -> pd.DataFrame:
 
     rows = [_row(row, study) for row in numbers(study).to_dict("records")]
     table = pd.DataFrame(rows)
-    return table.drop(columns="condition") if len(study.conditions) < 2 else table
+    return table.drop(columns="condition") if rows and len(study.conditions) < 2 else table
 
 
 def _row(row: Mapping[Any, Any], study: Study) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from alrun.report import summary
 from alrun.report.costs import against_cost
 from alrun.report.load import load_records
 from alrun.report.runs import find_runs
@@ -135,3 +136,22 @@ def test_curves_against_cost_where_labels_differ_in_price(write_run: WriteRun) -
     even = pd.DataFrame(rows).assign(cost=1.0)
     assert against_cost(study, even) is None
     assert against_cost(study, even.assign(cost=float("nan"))) is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e300])
+def test_values_that_cannot_be_computed_with_are_left_out_and_said(write_run: WriteRun, value: float) -> None:
+    write_study(write_run)
+    write_run("diverged", {20: 0.5, 40: value, 60: 0.8}, seed=3, choices={"query": "entropy"})
+    study = studied()
+    assert study.undefined == (abs(value) != 1e300)
+    entropy = study.curves[study.curves["strategy"] == "entropy"].set_index("labels")["n"]
+    assert entropy.to_dict() == {20: 4, 40: 4 - study.undefined, 60: 4}
+    assert study.differences.set_index("strategy")["n"].to_dict() == {"entropy": 3, "badge": 3}
+
+
+def test_nothing_but_undefined_values(write_run: WriteRun) -> None:
+    write_run("a", {20: float("nan")})
+    study = studied(baseline="")
+    assert study.undefined == 1
+    assert study.areas.empty
+    assert summary.readable(study).empty

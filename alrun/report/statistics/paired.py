@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["PairedTest", "holm", "paired_test", "power"]
+__all__ = ["PairedTest", "holm", "p_value", "paired_test", "power"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,6 @@ def paired_test(differences: ArrayLike) -> PairedTest:
     0.0742
     """
     import numpy as np
-    from scipy.special import stdtr  # type: ignore[import-untyped]
 
     from alrun.report.statistics.intervals import mean_interval
 
@@ -54,11 +53,30 @@ def paired_test(differences: ArrayLike) -> PairedTest:
         return PairedTest(0, *[float("nan")] * 6)
     mean = float(data.mean())
     low, high = (float(end) for end in mean_interval(data))
-    deviation = float(data.std(ddof=1)) if n > 1 else float("nan")
+    deviation = np.float64(data.std(ddof=1) if n > 1 else np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        effect = float(np.float64(mean) / deviation)
-    p_of_t = float(2 * stdtr(n - 1, -abs(effect) * np.sqrt(n))) if n > 1 else float("nan")
-    return PairedTest(n, mean, low, high, effect, p_of_t, _wilcoxon(data))
+        effect = float(mean / deviation)
+    return PairedTest(n, mean, low, high, effect, float(p_value(mean, deviation / np.sqrt(n), n)), _wilcoxon(data))
+
+
+def p_value(mean: ArrayLike, error: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
+    """Return the two-sided p-value of Student's t-test, elementwise; ``NaN`` under two values.
+
+    Args:
+        mean: Means of differences.
+        error: Their standard errors, s / √n with ``ddof=1``; 0 of constant differences, whose p-value is 0.
+        n: Numbers of differences.
+
+    >>> p_value([0.2], [0.0577350269], [3]).round(4)
+    array([0.0742])
+    """
+    import numpy as np
+    from scipy.special import stdtr  # type: ignore[import-untyped]
+
+    freedom = np.asarray(n) - 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = 2 * stdtr(freedom, -np.abs(np.asarray(mean) / np.asarray(error)))
+    return np.where(freedom > 0, found, np.nan)
 
 
 def _wilcoxon(differences: NDArray[np.float64]) -> float:

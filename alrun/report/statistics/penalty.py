@@ -40,9 +40,8 @@ def penalty_matrix(
 def _beaten(values: NDArray[np.float64], alpha: float, *, corrected: bool) -> NDArray[np.float64]:
     """Return 1 where row is significantly better than column, ``[S, S, L]``."""
     import numpy as np
-    from scipy.special import stdtr  # type: ignore[import-untyped]
 
-    from alrun.report.statistics.paired import holm
+    from alrun.report.statistics.paired import holm, p_value
 
     differences = values[:, None] - values[None]
     n = np.isfinite(differences).sum(axis=2)
@@ -50,7 +49,7 @@ def _beaten(values: NDArray[np.float64], alpha: float, *, corrected: bool) -> ND
     squares = np.nansum((differences - mean[:, :, None]) ** 2, axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(squares / (n - 1) / n)
-        p = np.where(n > 1, 2 * stdtr(n - 1, -np.abs(mean) / error), np.nan)
+    p = p_value(mean, error, n)
     if corrected:
         rows, columns = np.triu_indices(len(values), 1)
         for at in range(values.shape[-1]):
