@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alrun.core.showing import printable
+from alrun.report.material import Material
+from alrun.report.paper.references import cite_key
 from alrun.report.runs import Run
 from alrun.report.statistics.paired import power
 from alrun.report.study import Study
@@ -36,15 +39,17 @@ class Check:
     section: str
 
 
-def checklist(study: Study, runs: Sequence[Run], configs: Sequence[Mapping[str, Any]]) -> list[Check]:
-    """Return all points; ``configs`` are those of ``runs``, keys dotted, as ``variants.read_configs`` returns them."""
+def checklist(material: Material) -> list[Check]:
+    """Return all points."""
+    study, runs, configs = material.study, material.runs, material.configs
     facts = [_seeds(study), _paired(study), _baseline(study), _ceiling(study)]
     axes = [
         _several("query sizes", _values(configs, "query_size")),
         _several("sizes of the first labels", _values(configs, "initial_size")),
         _several("data sets", {run.choices.get("data", "") for run in runs}),
     ]
-    return [*facts, *axes, _first_labels(runs), _tuned(), _alike(runs), _corrected(study), _timed(), _budget(runs)]
+    tests = [_corrected(study), _timed(material), _implementations(study)]
+    return [*facts, *axes, _first_labels(runs), _tuned(), _alike(runs), *tests, _finished(runs)]
 
 
 def _seeds(study: Study) -> Check:
@@ -104,14 +109,27 @@ def _alike(runs: Sequence[Run]) -> Check:
 
 def _corrected(study: Study) -> Check:
     tests = len(study.differences)
-    return Check("tests corrected for being several", MET, f"Holm over {tests} strategies", "differences")
+    undefined = int(study.differences[["t_holm", "wilcoxon_holm"]].isna().any(axis=1).sum()) if tests else 0
+    state = MET if tests and not undefined else IN_PART if tests else NOT_MET
+    lacking = f", of which {undefined} have too few or equal pairs" if undefined else ""
+    found = f"Holm over {tests} comparisons with the baseline{lacking}" if tests else "no test was made"
+    return Check("tests corrected for being several", state, found, "differences")
 
 
-def _timed() -> Check:
-    return Check("selection time reported", MET, "seconds of each phase", "time")
+def _timed(material: Material) -> Check:
+    known = set(material.timing["run"]) if len(material.timing) else set()
+    timed, every = len(known), len(material.runs)
+    state = MET if timed == every else IN_PART if timed else NOT_MET
+    return Check("selection time reported", state, f"seconds of each phase of {timed} of {every} runs", "time")
 
 
-def _budget(runs: Sequence[Run]) -> Check:
+def _implementations(study: Study) -> Check:
+    cited = {name: cite_key(name) for name in study.strategies if name != study.baseline}
+    found = ", ".join(f"{printable(name)} ({key or 'no reference known'})" for name, key in cited.items())
+    return Check("each strategy with its paper", MET if all(cited.values()) else IN_PART, found, "methods")
+
+
+def _finished(runs: Sequence[Run]) -> Check:
     ended = sum(run.status == "finished" for run in runs)
     state = MET if ended == len(runs) else IN_PART
     return Check("all runs finished", state, f"{ended} of {len(runs)}", "runs")

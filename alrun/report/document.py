@@ -13,7 +13,7 @@ from alrun.report.charts.learning import learning_curves
 from alrun.report.charts.picks import class_balance, pick_overlap
 from alrun.report.charts.quality import class_recall, reliability_diagram
 from alrun.report.charts.standings import critical_differences, mean_ranks, penalty_matrix
-from alrun.report.checklist import checklist
+from alrun.report.checklist import MET, checklist
 from alrun.report.costs import against_cost
 from alrun.report.material import Material
 from alrun.report.measured import class_recalls, reliability_curves
@@ -156,10 +156,11 @@ def _time(material: Material) -> Section:
 
 
 def _believable(material: Material) -> Section:
-    checks = checklist(material.study, material.runs, material.configs)
+    checks = checklist(material)
     rows = [[check.name, check.state, check.found] for check in checks]
-    met = sum(check.state == "met" for check in checks)
-    table = TextTable(f"{met} of {len(checks)} points are met.", ["point", "state", "found"], rows)
+    met = sum(check.state == MET for check in checks)
+    marks = [(check.section, check.state.replace(" ", "-")) for check in checks]
+    table = TextTable(f"{met} of {len(checks)} points are met.", ["point", "state", "found"], rows, marks)
     return Section("believe", "Can it be believed?", tables=[table])
 
 

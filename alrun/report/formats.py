@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.showing import exported, printable
 from alrun.report import summary
-from alrun.report.charts.chart import rows
 from alrun.report.study import Study
 
 if TYPE_CHECKING:
@@ -36,8 +35,18 @@ def study_json(study: Study) -> str:
     """Return the whole study as JSON: ``metric``, ``baseline`` … and each table as a list of rows."""
     facts = {"metric": study.metric, "higher_is_better": study.higher_is_better, "baseline": study.baseline}
     known = facts | {"strategies": list(study.strategies), "conditions": study.conditions}
-    tables = {name: rows(getattr(study, name)) for name in ("points", *TABLES)}
+    tables = {name: _rows(getattr(study, name)) for name in ("points", *TABLES)}
     return json.dumps(known | tables, indent=1)
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of ``table`` with all digits, ``None`` where a number is undefined."""
+    import math
+
+    return [
+        {str(key): None if isinstance(cell, float) and not math.isfinite(cell) else cell for key, cell in row.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 def _csv(table: pd.DataFrame) -> str:

@@ -48,6 +48,7 @@ def page(title: str, subtitle: str, sections: Sequence[Section], study: Study) -
         title=title,
         subtitle=subtitle,
         sections=[_shown(section) for section in sections],
+        anchors=[section.anchor for section in sections],
         colors=list(colors.items()),
         style=Markup(_file("page.css") + "\n".join(swatches)),  # noqa: S704 - our own file and colors
         script_hashes=Markup(" ".join(map(_hash, (library, script)))),  # noqa: S704 - digests

@@ -24,11 +24,13 @@ class TextTable:
         caption: What it holds.
         header: Names of the columns.
         rows: Cells, row by row; the first of each names the row.
+        marks: Of each row, the section that its name links to and the class that it is drawn in; empty for plain rows.
     """
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    marks: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)

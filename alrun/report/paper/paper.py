@@ -114,7 +114,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _limitations(material: Material) -> str:
-    checks = checklist(material.study, material.runs, material.configs)
+    checks = checklist(material)
     opened = [check for check in checks if check.state != MET]
     if not opened:
         return "None of the points is open.\n"
