@@ -11,14 +11,13 @@ import hashlib
 import json
 import math
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alrun.cli.optuna_library import damages, distribution, quiet, sampler
 from alrun.cli.show import problem_text, shortened
-from alrun.config.space import Dimension, Space
+from alrun.config.space import Space
 from alrun.core.errors import ConfigError, Problem, StoreError
 from alrun.core.showing import printable
 from alrun.runner.jobs import Job
@@ -73,12 +72,12 @@ class OptunaStudy:
         self._options = options
         self._space = space
         self._direction: Any = direction
-        self._distributions = {key: _distribution(one) for key, one in space.dimensions.items()}
+        self._distributions = {key: distribution(one) for key, one in space.dimensions.items()}
         described = json.dumps([direction, searched, *map(repr, space.dimensions.values())], sort_keys=True)
         self._searched = hashlib.sha256(described.encode()).hexdigest()
         self._place = folder / FOLDER
         self.jobs: list[Job] = []
-        self._sampler(0)
+        sampler(options["sampler"], 0)
 
     @property
     def file(self) -> Path:
@@ -98,13 +97,13 @@ class OptunaStudy:
             LockedError: Another process runs the study.
             StoreError: The file cannot be read.
         """
-        with RunLock(self._place), _quiet():
+        with RunLock(self._place), quiet():
             RunDirectory(self._place).refuse_links()
             try:
                 study = self._opened()
                 self._finish(study, launch, job_of)
                 self._search(study, launch, job_of, fits)
-            except _damages() as error:
+            except damages() as error:
                 what = f"{self.file} cannot be used: {str(error).splitlines()[0]}"
                 raise StoreError(
                     f"{what}\n    → move it away; the runs beside it are kept, and answer at once"
@@ -112,7 +111,7 @@ class OptunaStudy:
 
     def told(self) -> Iterator[str]:
         """Yield what the study has come to, in lines."""
-        with _quiet():
+        with quiet():
             study = self._opened()
             done = [trial for trial in study.trials if trial.value is not None]
             if done:
@@ -138,25 +137,6 @@ class OptunaStudy:
             what = f"the study {study.study_name!r} searches something else, or with other settings"
             raise ConfigError(Problem(what, "hydra.sweeper.study_name", "hydra.sweeper.study_name=null"))
         return study
-
-    def _sampler(self, number: int) -> Any:
-        """Return the sampler for the trial ``number``; it draws what it would have drawn in a process that went on."""
-        try:
-            import optuna
-        except ImportError as error:
-            what = "Optuna is not installed"
-            raise ConfigError(Problem(what, "hydra/sweeper=optuna", "pip install 'alrun[optuna]'")) from error
-        import numpy as np
-
-        name, options = self._options["sampler"]["_target_"], dict(self._options["sampler"])
-        seed = (options.pop("seed", None) or 0, number)
-        own = int(np.random.SeedSequence(seed).generate_state(1)[0])
-        kind = getattr(optuna.samplers, name.rpartition(".")[2])
-        try:
-            with _quiet():
-                return kind(seed=own, **{key: value for key, value in options.items() if key != "_target_"})
-        except (TypeError, ValueError) as error:
-            raise ConfigError(Problem(f"{name} refused it: {error}", "hydra.sweeper.sampler")) from error
 
     def _words(self, trial: FrozenTrial) -> tuple[str, ...] | None:
         """Return the words of a trial; ``None`` where it was never wholly chosen, or by another search."""
@@ -227,7 +207,7 @@ class OptunaStudy:
             sys.stderr.write(f"note: {skipped} trials in a row fit nothing; the search ends\n")
 
     def _asked(self, study: optuna.Study) -> tuple[int, tuple[str, ...]]:
-        study.sampler = self._sampler(len(study.trials))
+        study.sampler = sampler(self._options["sampler"], len(study.trials))
         trial = study.ask(self._distributions)
         words = self._space.job(trial.params)
         trial.set_user_attr(WORDS, list(words))
@@ -242,25 +222,6 @@ class OptunaStudy:
         if too_many:
             sys.stderr.write(f"note: {states.count(TrialState.FAIL)} of {done} trials have failed; the search ends\n")
         return too_many
-
-
-def _distribution(one: Dimension) -> Any:
-    try:
-        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-    except ImportError:
-        return None  # said when the sampler is made
-
-    numbers = one.numbers or one.interval
-    if numbers is None:
-        return CategoricalDistribution(one.options)
-    kind: Any = IntDistribution if all(isinstance(number, int) for number in numbers) else FloatDistribution
-    step = numbers[1] - numbers[0] if len(one.numbers) > 1 else None
-    steps = {"step": step} if step is not None else {}
-    try:
-        with _quiet():
-            return kind(numbers[0], numbers[-1], log=one.is_log, **steps)
-    except ValueError as error:
-        raise ConfigError(Problem(f"{one.key}: {error}", "command line", f"{one.key}=interval(0.0,0.5)")) from error
 
 
 def _tell(study: optuna.Study, number: int, value: float | None) -> None:
@@ -282,25 +243,3 @@ def _skip(study: optuna.Study, number: int, space: Space, error: ConfigError) ->
     params = study.trials[number].params
     words = " ".join(space.dimensions[key].word(value) for key, value in params.items())
     sys.stderr.write(f"note: skipped {printable(words)}\n{problem_text(error)}")
-
-
-def _damages() -> tuple[type[Exception], ...]:
-    from optuna.exceptions import OptunaError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    return (OptunaError, SQLAlchemyError)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Have Optuna log nothing, and warn of nothing."""
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)

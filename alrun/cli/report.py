@@ -45,14 +45,17 @@ def run(argv: list[str]) -> int:
     copies = len(readable.runs) - len(records.runs)
     if copies:
         console.print(f"{copies} copies of other runs left out", style="yellow")
-    if arguments.json:
-        sys.stdout.write(f"{study_json(_study(records, arguments))}\n")
+    written = arguments.html or arguments.figures or arguments.tables or arguments.paper
+    study = _study(records, arguments) if written or arguments.json else None
+    if study and arguments.json:
+        sys.stdout.write(f"{study_json(study)}\n")
     else:
         comparison = _compare(records, arguments)
         console.print(comparison_table(comparison, _shown(comparison), console.width))
         _print_notes(console, comparison, len(records.runs))
         _write_curves(comparison, arguments, console)
-    _write_document(records, runs, arguments, console)
+    if study and written:
+        _write_document(study, records, runs, arguments, console)
     return 0
 
 
@@ -185,13 +188,12 @@ def _write_curves(comparison: Comparison, arguments: argparse.Namespace, console
         console.print(f"written: {path}", style="dim", soft_wrap=True)
 
 
-def _write_document(records: Records, runs: Sequence[Run], arguments: argparse.Namespace, console: Console) -> None:
+def _write_document(
+    study: Study, records: Records, runs: Sequence[Run], arguments: argparse.Namespace, console: Console
+) -> None:
     """Write tables, figures and page, as far as they are asked for."""
     from alrun.report.formats import table_files
 
-    if not (arguments.html or arguments.figures or arguments.tables or arguments.paper):
-        return
-    study = _study(records, arguments)
     if arguments.tables:
         _write_all(arguments.tables, table_files(study), console)
     if not (arguments.html or arguments.figures or arguments.paper):

@@ -76,7 +76,7 @@ def launch(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) -> 
     if basic and not unfinished:
         return iter(())
     loader = JobLoader(composer, sweep)
-    given = _given(loader, sweep, SweepJob(composer, trust, raises=not basic))
+    given = _given(loader, sweep, SweepJob(composer, trust, raises=not basic, answers=not basic))
     from hydra.core.plugins import Plugins
 
     plugins = Plugins.instance()
@@ -111,7 +111,7 @@ def _search(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) ->
     study = OptunaStudy(
         sweep.hydra["sweeper"], space, searched(experiment), base.directory.path.parent, better(experiment)
     )
-    given = _given(JobLoader(composer, sweep), sweep, SweepJob(composer, trust, raises=False))
+    given = _given(JobLoader(composer, sweep), sweep, SweepJob(composer, trust, raises=False, answers=True))
     with _said_in_alruns_words(sweep.hydra):
         launcher = Plugins.instance().instantiate_launcher(**given)
     rehearse = rehearsal()
@@ -231,11 +231,19 @@ class JobLoader(ConfigLoaderImpl):
 class SweepJob:
     """What Hydra calls for each job of a sweep, here or in a worker process; one that fails does not end the others."""
 
-    def __init__(self, composer: Composer, trust: Trust, *, raises: bool) -> None:
-        """Run jobs under ``trust``; with ``raises``, for a sweeper that takes an error for the end of a job."""
+    def __init__(self, composer: Composer, trust: Trust, *, raises: bool, answers: bool) -> None:
+        """Run jobs.
+
+        Args:
+            composer: Composes them.
+            trust: The allowlist.
+            raises: The sweeper takes an error for the end of a job.
+            answers: The sweeper looks at what a job returns.
+        """
         self._composer = composer
         self._trust = trust
         self._raises = raises
+        self._answers = answers
         self._sweep = Process.at(os.getpid())
 
     def __call__(self, config: DictConfig) -> float | None:
@@ -263,10 +271,5 @@ class SweepJob:
             return None
 
     def _objective(self, text: str | None, directory: Path) -> float | None:
-        """Return the objective of a finished run; a sweeper that asks for none need not find any."""
-        try:
-            return Objective.parse(text).of(directory)
-        except ConfigError:
-            if text is None and not self._raises:
-                return None
-            raise
+        """Return the objective of a finished run; ``None`` where nobody asks for one."""
+        return Objective.parse(text).of(directory) if text or self._answers else None

@@ -5,31 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from alrun.core.outputs import probabilities, task_outputs
-from alrun.core.types import Prediction, Task, TaskSpec
+from alrun.core.types import Task, TaskSpec
 from alrun.metrology.base import Metrology
+from alrun.metrology.probabilities import measured_classes, task_specs
 from alrun.metrology.tasks import by_task, task_metrics
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torchmetrics import Metric
 
-__all__ = ["Classification", "ClassificationMeters", "classification_metrics", "predictive_probabilities"]
+__all__ = ["Classification", "ClassificationMeters", "classification_metrics"]
 
 _METRICS: Mapping[str, bool | None] = {"accuracy": True, "macro_f1": True, "nll": False, "brier": False, "ece": False}
-
-
-def predictive_probabilities(prediction: Prediction) -> Tensor:
-    """Return class probabilities ``[B, C]`` ``float64``; the mean over the ``K`` samples of a stochastic prediction."""
-    return _probabilities(prediction.outputs, prediction.stochastic)
-
-
-def _probabilities(outputs: Tensor, stochastic: bool) -> Tensor:
-    values = probabilities(outputs.detach().cpu().double())
-    if stochastic:
-        values = values.mean(dim=0)
-    # Rounding may exceed one, which torchmetrics would take for logits.
-    return values.clamp(0.0, 1.0)
 
 
 def _meters(num_classes: int) -> dict[str, Metric]:
@@ -118,13 +105,11 @@ class Classification(Metrology):
             StrategyError: The learner's outputs are not finite.
         """
         split, pool = self.measured_pool()
-        if pool.spec.tasks:
-            self.record(split, self._of_tasks(pool))
-            return
-        meters = self._fresh("", pool.spec.num_outputs)
-        for prediction, targets in self.predictions(pool):
-            meters.update(predictive_probabilities(prediction), targets)
-        self.record(split, meters.compute())
+        meters = {name: self._fresh(name, classes) for name, classes in task_specs(pool.spec).items()}
+        for name, predicted, classes in measured_classes(self.predictions(pool), pool.spec):
+            meters[name].update(predicted, classes)
+        found = {name.removeprefix("/"): meter.compute() for name, meter in meters.items()}
+        self.record(split, by_task(found) if pool.spec.tasks else found[""])
 
     def _fresh(self, name: str, num_classes: int) -> ClassificationMeters:
         """Return the meters of a task, empty; they are made once, which takes longer than to use them."""
@@ -132,12 +117,3 @@ class Classification(Metrology):
             self._meters[name] = ClassificationMeters(num_classes)
         self._meters[name].reset()
         return self._meters[name]
-
-    def _of_tasks(self, pool: Any) -> dict[str, float]:
-        """Measure all tasks in one pass."""
-        meters = {part.name: self._fresh(part.name, part.num_outputs) for part in pool.spec.tasks}
-        for prediction, targets in self.predictions(pool):
-            outputs = task_outputs(prediction.outputs, pool.spec)
-            for meter, logits, classes in zip(meters.values(), outputs, targets.unbind(dim=1), strict=True):
-                meter.update(_probabilities(logits, prediction.stochastic), classes)
-        return by_task({name: meter.compute() for name, meter in meters.items()})

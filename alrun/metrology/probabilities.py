@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from alrun.core.outputs import task_outputs
+from alrun.core.outputs import probabilities, task_outputs
 from alrun.core.types import Prediction, TaskSpec
-from alrun.metrology.classification import predictive_probabilities
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["measured_classes", "task_specs"]
+__all__ = ["measured_classes", "predictive_probabilities", "task_specs"]
+
+
+def predictive_probabilities(prediction: Prediction) -> Tensor:
+    """Return class probabilities ``[B, C]`` ``float64``; the mean over the ``K`` samples of a stochastic prediction."""
+    values = probabilities(prediction.outputs.detach().cpu().double())
+    if prediction.stochastic:
+        values = values.mean(dim=0)
+    # Rounding may exceed one, which torchmetrics would take for logits.
+    return values.clamp(0.0, 1.0)
 
 
 def task_specs(spec: TaskSpec) -> dict[str, int]:

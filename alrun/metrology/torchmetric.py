@@ -13,7 +13,7 @@ from alrun.core.errors import ConfigError, Problem
 from alrun.core.outputs import task_outputs
 from alrun.core.types import Prediction, Task, TaskPart, TaskSpec
 from alrun.metrology.base import Metrology
-from alrun.metrology.classification import predictive_probabilities
+from alrun.metrology.probabilities import predictive_probabilities
 from alrun.metrology.regression import predictive_moments
 from alrun.metrology.tasks import by_task, task_metrics
 from alrun.pool.labels import from_zero

@@ -42,8 +42,12 @@ def optimizer_problems(config: Mapping[str, Any], learner: Any = None) -> Iterat
 
 
 def _defaults_hint(target: Any, where: str, error: str) -> str:
-    """Return the default of the argument that ``error`` names, as an override; else all defaults."""
-    known = {name: one.default for name, one in signature(target).parameters.items() if one.default is not one.empty}
+    """Return the default of the argument that ``error`` names, as an override; else all defaults, as far as known."""
+    try:
+        options = signature(target).parameters
+    except (TypeError, ValueError):
+        return ""
+    known = {name: one.default for name, one in options.items() if one.default is not one.empty}
     named = [name for name in known if name in error and isinstance(known[name], int | float)]
     if named:
         return f"++{where}.{named[0]}={known[named[0]]}"

@@ -160,6 +160,7 @@ OTHERS: dict[str, list[str]] = {
     "predictive": ["inference=laplace", "inference.predictive=probits"],
     "wall clock": ["stopping=wall_clock", "stopping.wall_clock.minutes=0"],
     "measure": ["data=digits_multitask", "learner=multitask", "query=multitask", "query.multitask.measure=entropi"],
+    "option that an optimizer refuses": ["+learner.optimizer.weight_decay=-1"],
     "class without training": ["--trust", "own_net", "learner._target_=own_net.Net"],
     "class that is not trusted": ["query=random", "query.random._target_=own_net.Mine"],
 }

@@ -249,13 +249,16 @@ def test_a_study_is_one_process_at_a_time_and_is_read_as_data(alrun: Alrun, tmp_
         assert len(file.execute("SELECT study_name FROM studies").fetchall()) == 2
 
 
-def test_every_other_sweeper_gets_the_same_objective(alrun: Alrun, tmp_path: Path) -> None:
+def test_every_other_sweeper_gets_the_same_objective(
+    alrun: Alrun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A job returns its objective to whoever launched it; one that has none says so to who waits for it."""
     composer = Composer(Trust())
 
-    def value(*words: str, raises: bool = True) -> float | None:
+    def value(*words: str, raises: bool = True, answers: bool = True) -> float | None:
         given = [*FEW, *words]
-        return SweepJob(composer, Trust(), raises=raises)(hydra_config(composer.compose(given).hydra, given))
+        job = SweepJob(composer, Trust(), raises=raises, answers=answers)
+        return job(hydra_config(composer.compose(given).hydra, given))
 
     final = value("objective=accuracy")
     (run,) = runs(tmp_path)
@@ -265,6 +268,11 @@ def test_every_other_sweeper_gets_the_same_objective(alrun: Alrun, tmp_path: Pat
     assert value("objective=best:nll") == records(run, "nll")["value"].min()
     assert value("objective=auc:classification/accuracy") == pytest.approx(auc(run), abs=1e-12)
     assert value("objective=auc:nll") == pytest.approx(auc(run, "nll"), abs=1e-12)
+    assert value(raises=False, answers=False) is None
+    assert value("objective=accuracy", raises=False, answers=False) == final
+    capsys.readouterr()
+    assert value("objective=auc:acuracy", raises=False) is None
+    assert "'acuracy'" in capsys.readouterr().err
     assert len(runs(tmp_path)) == 1
     assert Objective.parse("auc:accuracy").of(run) == pytest.approx(auc(run), abs=1e-12)
     with pytest.raises(ConfigError, match="'acuracy'"):

@@ -13,7 +13,8 @@ from alrun.core.types import Prediction
 from alrun.data.digits import Digits
 from alrun.data.moons import Moons
 from alrun.inference.mc_dropout import MCDropout
-from alrun.metrology.classification import Classification, classification_metrics, predictive_probabilities
+from alrun.metrology.classification import Classification, classification_metrics
+from alrun.metrology.probabilities import predictive_probabilities
 
 if TYPE_CHECKING:
     from tests.metrology.conftest import MakeDriver

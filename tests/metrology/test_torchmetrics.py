@@ -21,7 +21,7 @@ from alrun.data.digits_multitask import DigitsMultitask
 from alrun.data.moons import Moons
 from alrun.data.source import ArraySource
 from alrun.inference.mc_dropout import MCDropout
-from alrun.metrology.classification import predictive_probabilities
+from alrun.metrology.probabilities import predictive_probabilities
 from alrun.metrology.regression import predictive_moments
 from alrun.metrology.torchmetric import TorchMetric, columns
 
