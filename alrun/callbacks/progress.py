@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TextIO
 
-from alrun.callbacks.progress_state import RunState, seconds_left
+from alrun.callbacks.progress_state import JobCount, RunState, seconds_left
 from alrun.core.callback import Callback
 from alrun.core.events import (
     EpochFinished,
@@ -30,7 +30,7 @@ __all__ = ["LiveDisplay"]
 
 
 class LiveDisplay(Callback):
-    """Shows step, phase, its progress, labels spent of the budget, last metrics and the time left.
+    """Shows step, phases and their seconds, progress, labels spent of the budget, metrics, their curve, the time left.
 
     Events only change a few plain values; a thread of rich's draws them, at most ``refreshes`` times a second. The
     display goes when the run ends, and while the run asks something at the terminal: until an answer is given, or else
@@ -39,9 +39,10 @@ class LiveDisplay(Callback):
 
     refreshes = 4
 
-    def __init__(self, console: Console) -> None:
-        """Draw on ``console``."""
+    def __init__(self, console: Console, jobs: JobCount | None = None) -> None:
+        """Draw on ``console``; ``jobs`` are those of the sweep that the run is part of."""
         self._console = console
+        self._jobs = jobs
         self._state = RunState()
         self._started = self._step_started = time.monotonic()
         self._live: Live | None = None
@@ -86,8 +87,9 @@ class LiveDisplay(Callback):
         # Labels that have arrived are counted by the driver when they are integrated.
         if event.phase != ActiveLearningPhase.LABELING:
             self._state.labels = event.labels
+        self._state.seconds[event.phase] = event.seconds
         if event.phase == ActiveLearningPhase.METROLOGY:
-            self._state.metrics, self._state.measured = dict(event.metrics), event.labels
+            self._state.measure(event.metrics, event.labels)
         if event.phase == ActiveLearningPhase.DATA_INTEGRATION:
             now = time.monotonic()
             self._state.history.append((event.labels, now - self._step_started))
@@ -114,10 +116,11 @@ class LiveDisplay(Callback):
 
     def render(self) -> RenderableType:
         """Return the display as it is now."""
-        from alrun.callbacks.progress_view import view
+        from alrun.callbacks.progress_view import jobs_text, view
 
         now = time.monotonic()
         left = seconds_left(self._state.history, self._state.budget)
         if left is not None:
             left = max(0.0, left - (now - self._step_started))
-        return view(self._state, now - self._started, left)
+        jobs = jobs_text(self._jobs, now) if self._jobs else ""
+        return view(self._state, now - self._started, left, jobs)

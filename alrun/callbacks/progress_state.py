@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["RunState", "main_metrics", "seconds_left"]
+__all__ = ["JobCount", "RunState", "main_metrics", "seconds_left"]
 
 MOST_METRICS = 5
 
@@ -26,6 +26,8 @@ class RunState:
         metrics: Latest value of every metric.
         measured: Labels that they were measured at.
         history: Seconds that each finished step of this session took, with the labels at its end.
+        seconds: Seconds that each phase took when it last ended.
+        curve: Values of the first metric in this session, step by step.
     """
 
     name: str = ""
@@ -39,6 +41,48 @@ class RunState:
     metrics: Mapping[str, float] = field(default_factory=dict)
     measured: int = 0
     history: list[tuple[int, float]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    curve: list[float] = field(default_factory=list)
+
+    def measure(self, metrics: Mapping[str, float], labels: int) -> None:
+        """Take in the ``metrics`` of a step, measured at ``labels``; the curve is that of one metric."""
+        first = next(iter(main_metrics(metrics)), "")
+        if first != next(iter(main_metrics(self.metrics)), ""):
+            self.curve.clear()
+        if first:
+            self.curve.append(metrics[first])
+        self.metrics, self.measured = dict(metrics), labels
+
+
+@dataclass
+class JobCount:
+    """Jobs of a sweep that runs them one by one, counted.
+
+    Attributes:
+        total: Jobs in all.
+        before: Those that were finished before.
+        started: When the first of the others began, in seconds of ``time.monotonic``.
+        ended: Jobs that have ended since.
+        failed: Those of them that have failed.
+    """
+
+    total: int
+    before: int
+    started: float
+    ended: int = 0
+    failed: int = 0
+
+    def count(self, *, failed: bool) -> None:
+        """Count a job that has ended."""
+        self.ended += 1
+        self.failed += failed
+
+    def seconds_left(self, now: float) -> float | None:
+        """Return about how many seconds the jobs take that have not ended; ``None`` before the first has."""
+        if not self.ended:
+            return None
+        each = (now - self.started) / self.ended
+        return max(0.0, each * (self.total - self.before - self.ended))
 
 
 def main_metrics(metrics: Mapping[str, float], most: int = MOST_METRICS) -> dict[str, float]:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from alrun.cli.arguments import add_json, command, parse, print_json
 from alrun.core.showing import printable
 from alrun.report.runs import Run, find_runs
+from alrun.report.standing import NOT_BEGUN, not_begun, standing
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from alrun.cli.rows import Cell, Rows
 
 __all__ = ["run"]
@@ -33,18 +36,39 @@ def run(argv: list[str]) -> int:
     parser = command("status", "Show the state of each run: step, phase, labels, last metric, status.")
     help_text = "a run, or a directory that contains runs (default: outputs)"
     parser.add_argument("directory", nargs="?", type=Path, default=Path("outputs"), metavar="DIR", help=help_text)
+    parser.add_argument("--watch", action="store_true", help="show it until nothing goes on any more, or Ctrl-C")
     add_json(parser)
     arguments = parse(parser, argv)
     directory = arguments.directory
-    runs = find_runs([directory])
-    if arguments.json:
-        print_json([{one.name: getattr(run, one.name) for one in fields(run)} for run in runs])
-        return 0
     console = new_console()
+    if arguments.watch:
+        return _watch(directory, console)
+    runs = find_runs([directory])
+    waiting = not_begun(runs, directory)
+    if arguments.json:
+        every = [*runs, *(Run(path, NOT_BEGUN) for path in waiting)]
+        print_json([{one.name: getattr(run, one.name) for one in fields(run)} for run in every])
+        return 0
     if not runs:
         console.print(f"no runs below {directory}; start one: alrun query=entropy")
         return 0
     console.print(status_table(runs), end="")
+    if len(runs) + len(waiting) > 1:
+        console.print(f" {standing(runs, len(waiting))}", soft_wrap=True)
+    return 0
+
+
+def _watch(directory: Path, console: Console) -> int:
+    from alrun.cli.watch import RunsView, watch
+
+    def find() -> tuple[Sequence[Run], int]:
+        runs = find_runs([directory])
+        return runs, len(not_begun(runs, directory))
+
+    try:
+        watch(RunsView(find), console)
+    except KeyboardInterrupt:
+        return 0
     return 0
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alrun.callbacks.progress_state import JobCount
 from alrun.cli.console import new_console
 from alrun.cli.interrupts import Stopped
 from alrun.cli.listening import listeners
 from alrun.cli.show import problem_text
+from alrun.cli.watch import drawn_meanwhile
 from alrun.config.compat import BASIC_LAUNCHER, BASIC_SWEEPER, ConfigLoaderImpl, no_callbacks
 from alrun.config.compose import Composer
 from alrun.config.hydra_loader import installed_plugins_only, search_path
@@ -26,9 +29,11 @@ from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Interrupted, Problem
 from alrun.core.process import Process
 from alrun.report.objective import Objective
+from alrun.report.runs import Run, read_run
 from alrun.runner.jobs import Job, Rehearsal, job_of, rehearsal
 from alrun.runner.run import Experiment
 from alrun.runner.worker import end_with
+from alrun.store.sweep_jobs import note_jobs
 
 if TYPE_CHECKING:
     from hydra.core.plugins import Plugins
@@ -76,7 +81,10 @@ def launch(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) -> 
     if basic and not unfinished:
         return iter(())
     loader = JobLoader(composer, sweep)
-    given = _given(loader, sweep, SweepJob(composer, trust, raises=not basic, answers=not basic))
+    draws = _one_by_one(sweep)
+    count = JobCount(len(jobs), len(jobs) - len(unfinished), time.monotonic()) if basic else None
+    job = SweepJob(composer, trust, raises=not basic, answers=not basic, draws=draws, count=count)
+    given = _given(loader, sweep, job)
     from hydra.core.plugins import Plugins
 
     plugins = Plugins.instance()
@@ -88,10 +96,35 @@ def launch(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) -> 
             sweeper.sweep(arguments=list(loader.task_words))
             return iter(())
         launcher = plugins.instantiate_launcher(**given)
-    for batch in _batches(unfinished, sweep.hydra):
-        for answer in launcher.launch([list(words) for _, words in batch], initial_job_idx=batch[0][0]):
-            _raise_error_of(answer)
+    _note(jobs)
+    with _shown(jobs, draws):
+        for batch in _batches(unfinished, sweep.hydra):
+            for answer in launcher.launch([list(words) for _, words in batch], initial_job_idx=batch[0][0]):
+                _raise_error_of(answer)
     return iter(())
+
+
+def _one_by_one(sweep: Sweep) -> bool:
+    return bool(sweep.hydra["launcher"]["_target_"] == BASIC_LAUNCHER)
+
+
+def _shown(jobs: Sequence[Job], draws: bool) -> AbstractContextManager[None]:
+    """Show ``jobs`` on a terminal, unless each of them draws itself."""
+    return nullcontext() if draws else drawn_meanwhile(lambda: _begun(jobs), new_console(stderr=True))
+
+
+def _note(jobs: Sequence[Job]) -> None:
+    """Note beside the runs which of them the sweep asks for, where there are several."""
+    for folder in {job.directory.path.parent for job in jobs}:
+        names = [job.directory.path.name for job in jobs if job.directory.path.parent == folder]
+        if len(jobs) > 1:
+            note_jobs(folder, names)
+
+
+def _begun(jobs: Sequence[Job]) -> tuple[Sequence[Run], int]:
+    """Return the runs of ``jobs`` that have begun, and the number of the others."""
+    places = [job.directory.path for job in jobs if job.directory.exists]
+    return [read_run(place) for place in places], len(jobs) - len(places)
 
 
 def _given(loader: JobLoader, sweep: Sweep, job: SweepJob) -> dict[str, Any]:
@@ -111,7 +144,10 @@ def _search(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) ->
     study = OptunaStudy(
         sweep.hydra["sweeper"], space, searched(experiment), base.directory.path.parent, better(experiment)
     )
-    given = _given(JobLoader(composer, sweep), sweep, SweepJob(composer, trust, raises=False, answers=True))
+    draws = _one_by_one(sweep)
+    given = _given(
+        JobLoader(composer, sweep), sweep, SweepJob(composer, trust, raises=False, answers=True, draws=draws)
+    )
     with _said_in_alruns_words(sweep.hydra):
         launcher = Plugins.instance().instantiate_launcher(**given)
     rehearse = rehearsal()
@@ -125,7 +161,8 @@ def _search(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) ->
 
     found.jobs.clear()
     try:
-        study.run(run, lambda words: job_of(composer.compose(words), trust), fits)
+        with _shown(study.jobs, draws):
+            study.run(run, lambda words: job_of(composer.compose(words), trust), fits)
     finally:
         found.jobs.extend(study.jobs)
     return study.told()
@@ -231,7 +268,16 @@ class JobLoader(ConfigLoaderImpl):
 class SweepJob:
     """What Hydra calls for each job of a sweep, here or in a worker process; one that fails does not end the others."""
 
-    def __init__(self, composer: Composer, trust: Trust, *, raises: bool, answers: bool) -> None:
+    def __init__(
+        self,
+        composer: Composer,
+        trust: Trust,
+        *,
+        raises: bool,
+        answers: bool,
+        draws: bool = False,
+        count: JobCount | None = None,
+    ) -> None:
         """Run jobs.
 
         Args:
@@ -239,11 +285,15 @@ class SweepJob:
             trust: The allowlist.
             raises: The sweeper takes an error for the end of a job.
             answers: The sweeper looks at what a job returns.
+            draws: A terminal is free for its display.
+            count: Counts the jobs of a sweep that runs them one by one.
         """
         self._composer = composer
         self._trust = trust
         self._raises = raises
         self._answers = answers
+        self._draws = draws
+        self._count = count
         self._sweep = Process.at(os.getpid())
 
     def __call__(self, config: DictConfig) -> float | None:
@@ -256,9 +306,11 @@ class SweepJob:
             AlrunError: The job failed, and the sweeper waits for that.
         """
         end_with(self._sweep)
+        failed = True
         try:
             experiment = Experiment(self._composer.compose(json.loads(config[WORDS])), self._trust)
-            outcome = experiment.run(listeners(experiment))
+            outcome = experiment.run(listeners(experiment, self._count, drawn=self._draws))
+            failed = outcome.error is not None
             if isinstance(outcome.error, Interrupted):
                 raise Stopped(outcome.error.signum)
             if outcome.error is not None:
@@ -269,6 +321,9 @@ class SweepJob:
             if self._raises:
                 raise
             return None
+        finally:
+            if self._count:
+                self._count.count(failed=failed)
 
     def _objective(self, text: str | None, directory: Path) -> float | None:
         """Return the objective of a finished run; ``None`` where nobody asks for one."""

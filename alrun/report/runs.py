@@ -30,7 +30,8 @@ class Run:
 
     Attributes:
         path: The run directory.
-        status: ``running``, ``finished``, ``failed``, ``interrupted`` (also one that was killed), or ``unreadable``.
+        status: ``running``, ``finished``, ``failed``, ``interrupted`` (also one that was killed), ``unreadable``, or
+            ``not begun``: a sweep has asked for it.
         reason: Why it ended, or why it cannot be read.
         name: Name of the experiment, which is that of the folder of its runs.
         identity: The experiment's SHA-256; empty when unreadable.

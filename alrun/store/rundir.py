@@ -19,6 +19,7 @@ from alrun.store.disk import DISK
 from alrun.store.files import TEMPORARY_PREFIX, flush, flush_directory, remove_tree, rename, write_atomic
 from alrun.store.log import LogHandler
 from alrun.store.reading import Most, foreign_entries, is_there, read_bytes
+from alrun.store.sweep_jobs import FOLDER as SWEEPS
 
 __all__ = ["RunDirectory", "remove_empty_sweep"]
 
@@ -259,9 +260,10 @@ def _digest(info: Mapping[str, Any]) -> str:
 
 
 def remove_empty_sweep(folder: Path, made: Sequence[Path] = ()) -> None:
-    """Remove what Hydra notes of a sweep in ``folder`` when no run is beside it, and the empty ones of ``made``."""
-    if folder.is_dir() and {entry.name for entry in folder.iterdir()} == {SWEEP}:
-        remove_tree(folder / SWEEP)
+    """Remove what is noted of a sweep in ``folder`` when no run is beside it, and the empty ones of ``made``."""
+    if folder.is_dir() and {entry.name for entry in folder.iterdir()} <= {SWEEP, SWEEPS}:
+        for name in (SWEEP, SWEEPS):
+            remove_tree(folder / name)
     _remove_empty(made)
 
 

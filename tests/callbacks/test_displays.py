@@ -11,8 +11,8 @@ from rich.console import Console
 
 from alrun.callbacks.plain import PlainLog
 from alrun.callbacks.progress import LiveDisplay
-from alrun.callbacks.progress_state import main_metrics, seconds_left
-from alrun.callbacks.progress_view import ECHO, clock
+from alrun.callbacks.progress_state import JobCount, main_metrics, seconds_left
+from alrun.callbacks.progress_view import ECHO, Sparkline, clock, jobs_text
 from alrun.core.callback import Callback
 from alrun.core.events import (
     EpochFinished,
@@ -74,6 +74,47 @@ def test_display_shows_what_is_going_on(display: LiveDisplay, width: int) -> Non
         assert part in screen
     assert "count_pool_0" not in screen
     assert {len(line) for line in screen.splitlines()} == {width - ECHO}
+
+
+def test_display_shows_the_seconds_of_phases_and_the_curve_of_one_metric(display: LiveDisplay) -> None:
+    display.on_run_started(STARTED)
+    try:
+        for step, value in enumerate([0.5, 0.75, float("nan"), 1.0], start=1):
+            for phase in ("training", "metrology"):
+                metrics = {"accuracy": value, "nll": 1.0} if phase == "metrology" else {}
+                ended = PhaseFinished(step=step, phase=phase, seconds=step / 2, labels=20 * step, metrics=metrics)
+                display.on_phase_finished(ended)
+        names, seconds = (line for line in drawn(display, 80).splitlines() if "training" in line or "seconds" in line)
+        assert seconds.index("2.00") == names.index("training")
+        assert seconds.rindex("2.00") == names.index("metrology")
+        assert "▁▅ █" in drawn(display, 80)
+        assert "0.5 to 1" in drawn(display, 80)
+        rmse = PhaseFinished(step=5, phase="metrology", seconds=0.0, labels=100, metrics={"rmse": 3.0})
+        display.on_phase_finished(rmse)
+        assert "█" not in drawn(display, 80)
+        assert "3 to 3" in drawn(display, 80)
+    finally:
+        display.on_run_finished(FINISHED)
+
+
+def test_a_curve_has_the_last_values_that_there_is_room_for_in_any_encoding() -> None:
+    ascii_only = Console(file=io.TextIOWrapper(io.BytesIO(), "ascii"), width=4, record=True)
+    ascii_only.print(Sparkline([9.0, 0.0, 1.0, 2.0, 3.5]))
+    assert ascii_only.export_text() == "_,~#\n"
+    for values in ([], [2.0, 2.0], [float("inf")]):
+        console = Console(file=io.StringIO(), width=10, record=True)
+        console.print(Sparkline(values))
+        assert console.export_text().strip() in ("", "▁▁")
+
+
+def test_display_of_a_job_says_how_far_the_sweep_is() -> None:
+    jobs = JobCount(total=30, before=10, started=100.0)
+    assert jobs_text(jobs, 110.0) == "job 11 of 30"
+    jobs.count(failed=True)
+    jobs.count(failed=False)
+    assert jobs_text(jobs, 120.0) == "job 13 of 30 · 1 failed · about 3:00 left"
+    display = LiveDisplay(Console(file=io.StringIO()), jobs)
+    assert "job 13 of 30" in drawn(display, 80)
 
 
 def test_display_follows_labels_as_they_arrive(display: LiveDisplay) -> None:

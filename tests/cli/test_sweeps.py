@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import SMALL, Alrun, Warm, commits, runs, tree  # type: ignore[import-not-found]
 
+from alrun.store.sweep_jobs import noted_jobs
+
 PARAMS = "# @package _global_\nhydra: {{{mode}sweeper: {{params: {{seed: {seeds}}}}}}}\n"
 FILES = {
     "listed": PARAMS.format(mode="", seeds="'0,1'"),
@@ -53,6 +55,7 @@ def test_every_spelling_is_the_same_sweep(alrun: Alrun, tmp_path: Path, conf: st
         assert again.code == 0, again
         assert "2 jobs: 2 finished (2 before" in again.out, spelling
     assert commits(tmp_path) == before
+    assert noted_jobs(tmp_path / "outputs/default") == {run.name for run in runs(tmp_path)}
 
 
 def test_one_run_of_an_experiment_for_sweeps_says_so_and_the_hint_leads_to_the_sweep(
