@@ -102,9 +102,8 @@ def _alike(runs: Sequence[Run]) -> Check:
 
     machines, versions = distinct(lambda run: run.machines), distinct(lambda run: run.versions)
     state = MET if machines == versions == 1 else IN_PART
-    return Check(
-        "one machine, one set of versions", state, f"{machines} of machines, {versions} of versions", "methods"
-    )
+    found = f"machines: {machines}; sets of versions: {versions}"
+    return Check("one machine, one set of versions", state, found, "methods")
 
 
 def _corrected(study: Study) -> Check:

@@ -10,7 +10,7 @@ from alrun.report.charts.chart import Chart
 from alrun.report.charts.durations import phase_seconds, phase_times
 from alrun.report.charts.effects import area_differences, savings_curves
 from alrun.report.charts.learning import learning_curves
-from alrun.report.charts.picks import class_balance, pick_overlap
+from alrun.report.charts.picks import batch_distances, class_balance, pick_overlap, score_curves
 from alrun.report.charts.quality import class_recall, reliability_diagram
 from alrun.report.charts.standings import critical_differences, mean_ranks, penalty_matrix
 from alrun.report.checklist import MET, checklist
@@ -18,13 +18,15 @@ from alrun.report.costs import against_cost
 from alrun.report.material import Material
 from alrun.report.measured import class_recalls, reliability_curves
 from alrun.report.page.section import Section, TextTable, text_table
-from alrun.report.picked import class_shares, overlap
+from alrun.report.picked import batch_spread, class_shares, overlap, pick_scores
 from alrun.report.study import Study
 
 __all__ = ["sections"]
 
 #: Numbers of labels at which classes of picks are shown.
 MOST_COUNTS = 40
+#: Said in place of charts that mix up units or classes of several experiments.
+ONE_ALONE = "Shown of one experiment alone: alrun report of the runs of one, for example of one data set."
 
 
 def sections(material: Material) -> list[Section]:
@@ -120,6 +122,8 @@ def _agreement(material: Material) -> list[TextTable]:
 def _quality(material: Material) -> Section:
     """Return reliability and recalls, as far as the runs have recorded them."""
     study = material.study
+    if len(study.conditions) > 1:
+        return Section("quality", "Calibration and classes", [ONE_ALONE])
     curves, recalls = reliability_curves(material.records), class_recalls(material.records)
     charts = [reliability_diagram(curves, study, "reliability")] if len(curves) else []
     charts += [class_recall(recalls, study.strategies, "recall")] if len(recalls) else []
@@ -127,9 +131,21 @@ def _quality(material: Material) -> Section:
 
 
 def _picked(material: Material) -> Section:
+    if len(material.study.conditions) > 1:
+        return Section("picks", "What was picked", [ONE_ALONE])
+    strategies, baseline = material.study.strategies, material.study.baseline
+    charts = _picked_classes(material) if len(material.picks) else []
+    spread, scores = batch_spread(material.records), pick_scores(material.records)
+    if len(spread):
+        charts.append(batch_distances(spread, strategies, baseline, "spread"))
+    if len(scores):
+        charts.append(score_curves(scores, strategies, "scores"))
+    return Section("picks", "What was picked", charts=charts)
+
+
+def _picked_classes(material: Material) -> list[Chart]:
+    """Return the classes of what was picked, and the overlap between strategies."""
     strategies, baseline, charts = material.study.strategies, material.study.baseline, []
-    if not len(material.picks):
-        return Section("picks", "What was picked")
     shares = class_shares(material.picks, baseline)
     if len(shares):
         counts = sorted(set(shares["labels"]))
@@ -140,7 +156,7 @@ def _picked(material: Material) -> Section:
     common = overlap(material.picks)
     if len(common):
         charts.append(pick_overlap(common, strategies, "overlap"))
-    return Section("picks", "What was picked", charts=charts)
+    return charts
 
 
 def _time(material: Material) -> Section:

@@ -61,6 +61,9 @@ def _sized(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
     sized = deepcopy(dict(spec))
     sized["background"] = "white"
     sized["config"]["legend"]["columns"] = 3 if width < 400 else 6
+    if "facet" in sized:
+        sized["spec"]["width"] = width - 140
+        return sized
     for part in sized.get("vconcat", [sized]):
         part["width"] = width if part is sized else width - 80
         if isinstance(part.get("height"), int | float):

@@ -1,4 +1,4 @@
-"""Samples picked: their classes against the pool's, overlap between strategies, redundancy within a batch."""
+"""Samples picked: classes and scores against the pool's, overlap between strategies, redundancy within a batch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["class_shares", "overlap"]
+__all__ = ["batch_spread", "class_shares", "overlap", "pick_scores"]
 
 MOST_CLASSES = 50
 
@@ -69,3 +69,26 @@ def overlap(picks: pd.DataFrame) -> pd.DataFrame:
         if values:
             rows.append((first, second, len(values), sum(values) / len(values)))
     return pd.DataFrame(rows, columns=["first", "second", "seeds", "jaccard"])
+
+
+def batch_spread(records: pd.DataFrame) -> pd.DataFrame:
+    """Return ``strategy``, ``labels``, ``seeds``, ``distance``: from each row of a batch to the nearest other, mean.
+
+    In the units of the inputs, over rows and seeds, as ``metrology=acquisition`` records it; 0 where a batch holds the
+    same row twice. ``records`` have columns ``query``, ``labels``, ``metric`` and ``value``.
+    """
+    found = records[records["metric"] == "nearest_distance_picks"]
+    mean = found.groupby(["query", "labels"])["value"].agg(["size", "mean"]).reset_index()
+    return mean.rename(columns={"query": "strategy", "size": "seeds", "mean": "distance"})
+
+
+def pick_scores(records: pd.DataFrame) -> pd.DataFrame:
+    """Return ``strategy``, ``labels``, ``picks``, ``pool``: mean acquisition scores of a batch and of the whole pool.
+
+    Means over seeds, in the units of each strategy's own score; strategies that give none have no rows.
+    """
+    names = {"mean_score_picks": "picks", "mean_score_pool": "pool"}
+    found = records[records["metric"].isin(names)]
+    wide = found.pivot_table(index=["query", "labels"], columns="metric", values="value").rename(columns=names)
+    known = wide.reindex(columns=list(names.values())).dropna().reset_index()
+    return known.rename(columns={"query": "strategy"}).rename_axis(columns=None)

@@ -9,7 +9,7 @@ import pytest
 
 from alrun.report.charts.durations import phase_seconds
 from alrun.report.measured import class_recalls, reliability_curves
-from alrun.report.picked import class_shares, overlap
+from alrun.report.picked import batch_spread, class_shares, overlap, pick_scores
 
 
 def picks(query: str, seed: int, step: int, items: Iterable[int]) -> list[dict[str, object]]:
@@ -44,6 +44,24 @@ def test_numbers_one_class_and_too_many_classes_have_no_shares(labels: list[str]
 def measured(query: str, seed: int, values: dict[str, float]) -> list[dict[str, object]]:
     fixed = {"query": query, "seed": seed, "labels": 20}
     return [fixed | {"metric": metric, "value": value} for metric, value in values.items()]
+
+
+def test_spread_and_scores_are_means_over_seeds() -> None:
+    spread, ours, theirs = "nearest_distance_picks", "mean_score_picks", "mean_score_pool"
+    rows = [
+        *measured("a", 0, {spread: 2.0, ours: 0.75, theirs: 0.25, f"{ours}/b": 7.0}),
+        *measured("b", 0, {spread: 0}),
+    ]
+    rows += [*measured("a", 1, {spread: 4.0, ours: 0.25, theirs: 0.25}), *measured("c", 0, {ours: 1.0})]
+    assert batch_spread(pd.DataFrame(rows)).to_dict("records") == [
+        {"strategy": "a", "labels": 20, "seeds": 2, "distance": 3.0},
+        {"strategy": "b", "labels": 20, "seeds": 1, "distance": 0.0},
+    ]
+    found = pick_scores(pd.DataFrame(rows))
+    assert found.to_dict("records") == [{"strategy": "a", "labels": 20, "picks": 0.5, "pool": 0.25}]
+    none = pd.DataFrame(measured("a", 0, {"accuracy": 1.0}))
+    assert batch_spread(none).empty
+    assert pick_scores(none).empty
 
 
 def test_recalls_are_means_over_seeds() -> None:

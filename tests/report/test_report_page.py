@@ -97,6 +97,18 @@ def test_figures_are_drawn_in_each_format(study: Path) -> None:
         assert len(content) > 5000
 
 
+def test_charts_of_several_panels_have_the_width_of_the_column() -> None:
+    from alrun.report.charts.picks import batch_distances, score_curves
+    from alrun.report.figures import render
+
+    scores = pd.DataFrame({"strategy": ["a", "b"] * 2, "labels": [20, 20, 40, 40], "picks": 0.5, "pool": 0.25})
+    spread = pd.DataFrame({"strategy": "a", "labels": [20, 40], "seeds": 2, "distance": [1.0, 2.0]})
+    for chart in (score_curves(scores, ["a", "b"], "scores"), batch_distances(spread, ["a"], "a", "spread")):
+        narrow, wide = (content.decode() for _, content in render(chart, ("svg",)))
+        widths = [float(re.findall(r'<svg[^>]* width="([\d.]+)"', text)[0]) for text in (narrow, wide)]
+        assert 230 < widths[0] < 345 < 430 < widths[1] < 620
+
+
 def test_the_paper_has_every_fact_and_cites_what_is_cited(study: Path) -> None:
     folder = study / "paper"
     protocol, main = ((folder / f"{name}.tex").read_text() for name in ("protocol", "main"))

@@ -30,6 +30,7 @@
     const place = document.getElementById(`chart-${name}`);
     views.get(name)?.finalize();
     specs[name].config.legend.columns = place.clientWidth < 500 ? 3 : 6;
+    if (specs[name].facet) specs[name].spec.width = Math.max(180, place.clientWidth - 130);
     const { view } = await window.vegaEmbed(place, specs[name], options);
     views.set(name, view);
   };
