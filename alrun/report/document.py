@@ -10,6 +10,7 @@ from alrun.report.charts.chart import Chart
 from alrun.report.charts.durations import phase_seconds, phase_times
 from alrun.report.charts.effects import area_differences, savings_curves
 from alrun.report.charts.learning import learning_curves
+from alrun.report.charts.maps import pool_map
 from alrun.report.charts.picks import batch_distances, class_balance, pick_overlap, score_curves
 from alrun.report.charts.quality import class_recall, reliability_diagram
 from alrun.report.charts.standings import critical_differences, mean_ranks, penalty_matrix
@@ -140,6 +141,8 @@ def _picked(material: Material) -> Section:
         charts.append(batch_distances(spread, strategies, baseline, "spread"))
     if len(scores):
         charts.append(score_curves(scores, strategies, "scores"))
+    if material.maps is not None and len(material.maps.picks):
+        charts.append(pool_map(material.maps, strategies, baseline, "map"))
     return Section("picks", "What was picked", charts=charts)
 
 

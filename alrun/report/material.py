@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alrun.report.load import Records
+from alrun.report.maps import PoolMaps, pool_maps
 from alrun.report.results import picks_of, records_of, timing_of
 from alrun.report.runs import Run
 from alrun.report.study import Study, metric_ranks
@@ -33,6 +34,7 @@ class Material:
         records: All records, with the columns ``query`` and ``seed``.
         picks: All acquisitions, with the columns ``run``, ``query`` and ``seed``.
         timing: Seconds of all phases, with the columns ``run`` and ``query``.
+        maps: Maps of the pool, where some run has one.
         damaged: Why tables of picks or timing cannot be read.
     """
 
@@ -44,6 +46,7 @@ class Material:
     records: pd.DataFrame
     picks: pd.DataFrame
     timing: pd.DataFrame
+    maps: PoolMaps | None
     damaged: Sequence[str]
 
 
@@ -62,5 +65,6 @@ def gather(records: Records, study: Study, runs: Sequence[Run]) -> Material:
         records=records_of(records.runs),
         picks=picks_of(records.runs, damaged),
         timing=timing_of(records.runs, damaged),
+        maps=pool_maps(records.runs) if len(study.conditions) == 1 else None,
         damaged=damaged,
     )
