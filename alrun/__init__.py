@@ -9,6 +9,7 @@ What happens, from the command line to the disk::
 
 A folder is a room. It imports the rooms in the last column, never one beside it::
 
+    api         compose, run, step, Run: from Python            every room below
     cli         argv to a command, one file a command           every room below
     runner      config to objects; place, lock, resume          config  driver  store  pool  core
     report      records of many runs to tables; no torch        store  core
@@ -35,8 +36,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alrun.api.composed_config import compose
+    from alrun.api.run import Run
+    from alrun.api.start import run, steps
     from alrun.core.callback import Callback
-    from alrun.core.errors import AlrunError, ConfigError, DataError, Problem, StrategyError
+    from alrun.core.errors import (
+        AlrunError,
+        ConfigError,
+        DataError,
+        Interrupted,
+        LockedError,
+        Problem,
+        StoreError,
+        StrategyError,
+    )
     from alrun.core.phases import ActiveLearningPhase
     from alrun.core.protocols.pool import Pools
     from alrun.core.protocols.strategies import LabelStrategy, MetrologyStrategy, QueryStrategy
@@ -51,8 +64,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "alrun.api.composed_config": ("compose",),
+    "alrun.api.run": ("Run",),
+    "alrun.api.start": ("run", "steps"),
     "alrun.core.callback": ("Callback",),
-    "alrun.core.errors": ("AlrunError", "ConfigError", "DataError", "Problem", "StrategyError"),
+    "alrun.core.errors": (
+        "AlrunError",
+        "ConfigError",
+        "DataError",
+        "Interrupted",
+        "LockedError",
+        "Problem",
+        "StoreError",
+        "StrategyError",
+    ),
     "alrun.core.phases": ("ActiveLearningPhase",),
     "alrun.core.protocols.pool": ("Pools",),
     "alrun.core.protocols.strategies": ("LabelStrategy", "MetrologyStrategy", "QueryStrategy"),
@@ -74,8 +99,10 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Driver",
+    "Interrupted",
     "LabelStatus",
     "LabelStrategy",
+    "LockedError",
     "MetrologyStrategy",
     "Pools",
     "Prediction",
@@ -84,19 +111,24 @@ __all__ = [
     "QueryReport",
     "QueryStrategy",
     "Role",
+    "Run",
     "ScoreQuery",
     "Seeds",
     "Settings",
     "Split",
     "StoppingCriterion",
+    "StoreError",
     "StrategyError",
     "Task",
     "TaskSpec",
     "TrainingSettings",
+    "compose",
     "labels",
     "picks",
     "records",
+    "run",
     "runs",
+    "steps",
     "timing",
 ]
 

@@ -75,13 +75,10 @@ def _show(argv: list[str]) -> int:
 
 
 def _single(composed: Composed, trust: Trust) -> int:
-    from hydra.core.utils import env_override
-
     from alrun.runner.run import Experiment
 
     experiment = Experiment(composed, trust)
-    with env_override(composed.hydra["job"]["env_set"]):
-        outcome = experiment.run(listeners(experiment))
+    outcome = experiment.run(listeners(experiment))
     show_outcome(outcome, trust)
     return outcome.exit_code
 

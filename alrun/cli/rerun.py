@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 
 from alrun.cli.listening import listeners
-from alrun.cli.resume import opened, stored
 from alrun.cli.show import show_outcome
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.showing import printable
+from alrun.runner.reopened import opened, stored
 from alrun.runner.rerun import prepare_rerun
 from alrun.runner.run import Experiment
 

@@ -64,7 +64,7 @@ def show_outcome(outcome: Outcome, trust: Trust) -> None:
 
 def _again(place: str, trust: Trust) -> str:
     """Return the command that goes on; what a program itself defines, only that program can go on with."""
-    if "__main__" in trust.packages:
+    if any(package.partition(".")[0] == "__main__" for package in trust.packages):
         return "the same program again, with"
     return " ".join([f"alrun resume {place}", *(f"--trust {package}" for package in trust.packages)])
 

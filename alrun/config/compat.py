@@ -28,6 +28,7 @@ __all__ = [
     "file_name",
     "flags_parser",
     "header_of",
+    "hydra_apart",
     "is_interpolation",
     "is_missing",
     "is_none",
@@ -101,6 +102,37 @@ def file_name(source: FileConfigSource, config_path: str) -> str:
 def header_of(source: FileConfigSource, text: str) -> dict[str, Any]:
     """Return what the ``@package`` lines of a config file say, where there are any (Hydra 1.3.8)."""
     return source._get_header_dict(text)
+
+
+@contextmanager
+def hydra_apart() -> Iterator[None]:
+    """Use Hydra as if nobody had before, and put back what its caller had set up (OmegaConf 2.3.1).
+
+    Whoever calls alrun from Python may have initialized Hydra, chosen a version base, stored configs and registered
+    resolvers; none of that may change what alrun composes, nor be changed by it.
+    """
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.singleton import Singleton
+    from hydra.version import VersionBase
+    from omegaconf.basecontainer import BaseContainer
+
+    callers, resolvers = dict(Singleton._instances), dict(BaseContainer._resolvers)
+    for kind in (GlobalHydra, HydraConfig, VersionBase, ConfigStore):
+        Singleton._instances.pop(kind, None)
+    stored: Any = callers.get(ConfigStore)
+    repo: dict[str, Any] = {} if stored is None else stored.repo
+    for name, node in repo.items():
+        if name == "hydra" or getattr(node, "provider", "") == "hydra":
+            ConfigStore.instance().repo[name] = node
+    try:
+        yield
+    finally:
+        for kind in (GlobalHydra, HydraConfig, VersionBase, ConfigStore):
+            Singleton._instances.pop(kind, None)
+        Singleton._instances.update(callers)
+        BaseContainer._resolvers = resolvers
 
 
 def child(node: Any, key: Any) -> Any:

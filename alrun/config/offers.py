@@ -144,6 +144,8 @@ def _unknown(target: str, slot: Slot, where: str) -> Problem:
 
 def _advice(target: str, slot: Slot, where: str) -> str:
     package = target.split(".")[0]
+    if package == "__main__":
+        return "if this program defines it: --trust __main__; else start the notebook or program that does"
     if package not in WHOLLY:
         return f"if you wrote or read it: --trust {package}"
     if not slot.place:

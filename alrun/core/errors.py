@@ -14,6 +14,7 @@
     - StrategyTimeout        a strategy took longer than it may
   + NotAttachedError         a strategy was used before ``attach`` (also a ``RuntimeError``)
   + Interrupted              exit code 128 + signal: stopped from outside, resumable
+    - Suspended              left between two steps by whoever ran it step by step, resumable
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ __all__ = [
     "StoreError",
     "StrategyError",
     "StrategyTimeout",
+    "Suspended",
     "UntrustedTarget",
 ]
 
@@ -139,3 +141,14 @@ class Interrupted(AlrunError):
         super().__init__(f"interrupted by signal {signum}")
         self.signum = signum
         self.exit_code = 128 + signum
+
+
+class Suspended(Interrupted):
+    """Whoever ran it phase by phase left it between two commits; the same call continues it."""
+
+    exit_code = 0
+
+    def __init__(self) -> None:
+        """Say so."""
+        AlrunError.__init__(self, "left between two phases, to be continued")
+        self.signum = 0

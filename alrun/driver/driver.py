@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,14 @@ class Driver:
             StoreError: The run directory cannot be written.
         """
         self._loop.run()
+
+    def phases(self) -> Iterator[ActiveLearningPhase]:
+        """Run, or resume, by hand: yield after each phase that was not only replayed, until ``stop_reason`` is set.
+
+        Raises:
+            AlrunError: As of ``run``.
+        """
+        yield from self._loop.phases()
 
     def __call__(self) -> None:
         """Same as ``run``."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -61,21 +63,47 @@ class Loop:
             StrategyError: A strategy broke its contract.
             StoreError: The run directory cannot be written.
         """
-        self._state.restart_step = newest_weights_step(
-            self._experiment.store.checkpoints,
-            [phase.tag for phase in PHASES],
-            self._experiment.store.labels,
-            chained=self._experiment.training.reset is not Reset.SCRATCH,
-        )
+        with self._guarded():
+            for _ in self._onward(nullcontext):
+                pass
+
+    def phases(self) -> Iterator[ActiveLearningPhase]:
+        """Do the same by hand: yield after each phase that was not only replayed.
+
+        Signals, and the threads of torch, are the caller's own between two phases.
+
+        Raises:
+            AlrunError: As of ``run``.
+        """
+        yield from self._onward(self._guarded)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
         with self._experiment.signals, computing_threads(self._threads):
-            for step in count(self._next_step):
-                self._state.step = step
-                self.step()
+            yield
+
+    def _onward(self, guarded: Callable[[], AbstractContextManager[None]]) -> Iterator[ActiveLearningPhase]:
+        """Go on until a stopping criterion is met, each phase within ``guarded``; yield those that were run."""
+        with guarded():
+            self._state.restart_step = newest_weights_step(
+                self._experiment.store.checkpoints,
+                [phase.tag for phase in PHASES],
+                self._experiment.store.labels,
+                chained=self._experiment.training.reset is not Reset.SCRATCH,
+            )
+        for step in count(self._next_step):
+            self._state.step = step
+            for phase in PHASES:
+                with guarded():
+                    self._complete(phase)
+                    if self._state.stop_reason:
+                        self._announce()
+                        self._write_records_anew()
+                if self._announced:
+                    yield phase.tag
                 if self._state.stop_reason:
-                    break
-            self._announce()
-            self._write_records_anew()
-        self._state.phase = None
+                    self._state.phase = None
+                    return
 
     def buy(self, count: int) -> int:
         """Bring the current step to its end, with ``count`` labels in place of what the strategies are set to.
@@ -103,14 +131,18 @@ class Loop:
     def step(self) -> None:
         """Run one pass of the five phases; ends after metrology when a stopping criterion is met."""
         for phase in PHASES:
-            self._advance(phase)
-            if phase.tag is ActiveLearningPhase.METROLOGY and not self._experiment.is_cold:
-                self._state.stop_reason = self._why_stop()
-            elif phase.tag is ActiveLearningPhase.QUERY and self._state.query_queue.empty():
-                self._state.stop_reason = "the query strategies chose nothing"
+            self._complete(phase)
             if self._state.stop_reason:
                 break
-        if self._announced:
+
+    def _complete(self, phase: Phase) -> None:
+        """Complete one phase, decide whether the experiment is over, and close a step that is."""
+        self._advance(phase)
+        if phase.tag is ActiveLearningPhase.METROLOGY and not self._experiment.is_cold:
+            self._state.stop_reason = self._why_stop()
+        elif phase.tag is ActiveLearningPhase.QUERY and self._state.query_queue.empty():
+            self._state.stop_reason = "the query strategies chose nothing"
+        if self._announced and (self._state.stop_reason or phase is PHASES[-1]):
             self._experiment.notify.tell(StepFinished, phase="")
 
     def _advance(self, phase: Phase) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from alrun.core.errors import ConfigError, Problem
 from alrun.report.charts.chart import Chart
 
-__all__ = ["FORMATS", "converter", "page_script", "render"]
+__all__ = ["FORMATS", "converter", "page_script", "render", "svg"]
 
 #: Widths of one and two columns of a paper, in points.
 WIDTHS = {"": 252, "_wide": 522}
@@ -54,6 +54,15 @@ def render(chart: Chart, formats: Iterable[str] = tuple(FORMATS)) -> Iterator[tu
         spec = _sized(chart.spec, width)
         for ending in formats:
             yield f"{chart.name}{suffix}.{ending}", FORMATS[ending](spec)
+
+
+def svg(chart: Chart) -> bytes:
+    """Return ``chart`` as SVG on white, of its own size.
+
+    Raises:
+        ConfigError: What draws it is not installed.
+    """
+    return _svg({**chart.spec, "background": "white"})
 
 
 def _sized(spec: Mapping[str, Any], width: int) -> dict[str, Any]:

@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["found_runs", "labels", "picks", "picks_of", "records", "records_of", "runs", "timing", "timing_of"]
+__all__ = [
+    "found_runs",
+    "labels",
+    "labels_of",
+    "picks",
+    "picks_of",
+    "records",
+    "records_of",
+    "runs",
+    "timing",
+    "timing_of",
+]
 
 Pattern = str | os.PathLike[str]
 
@@ -61,10 +72,7 @@ def picks(*patterns: Pattern) -> pd.DataFrame:
 
 def labels(*patterns: Pattern) -> pd.DataFrame:
     """Return the labels given: ``step``, ``index``, ``uuid``, ``task``, ``label``, ``annotator``, ``cost``."""
-    found = picks(*patterns)
-    given = found[found["label"].notna()]
-    described = given.columns[: list(given.columns).index("seed") + 1]
-    return given[[*described, *LABEL_COLUMNS]].reset_index(drop=True)
+    return labels_of(found_runs(*patterns))
 
 
 def timing(*patterns: Pattern) -> pd.DataFrame:
@@ -80,6 +88,14 @@ def records_of(found: Sequence[Run]) -> pd.DataFrame:
 def picks_of(found: Sequence[Run], damaged: list[str] | None = None) -> pd.DataFrame:
     """Return the samples that the runs ``found`` acquired, as ``picks`` does; see ``timing_of`` for ``damaged``."""
     return _gathered(found, lambda run: read_acquisitions(run.path / "acquisitions.parquet"), damaged)
+
+
+def labels_of(found: Sequence[Run]) -> pd.DataFrame:
+    """Return the labels that the runs ``found`` were given, as ``labels`` does."""
+    every = picks_of(found)
+    given = every[every["label"].notna()]
+    described = given.columns[: list(given.columns).index("seed") + 1]
+    return given[[*described, *LABEL_COLUMNS]].reset_index(drop=True)
 
 
 def timing_of(found: Sequence[Run], damaged: list[str] | None = None) -> pd.DataFrame:

@@ -98,6 +98,18 @@ class Builder:
             raise ConfigError(self._problems)
         return components
 
+    def learner(self) -> Any:
+        """Build the data and the learner alone, which the inference may make of several.
+
+        Raises:
+            ConfigError: With everything that is wrong.
+        """
+        self._pools()
+        built = self._learner(self._single("inference"))
+        if self._problems:
+            raise ConfigError(self._problems)
+        return built
+
     def _pools(self) -> Pools:
         self._seeds.seed_global_generators(Role.SPLIT)
         node = json.dumps(plain(self._config["data"]), sort_keys=True, default=repr)

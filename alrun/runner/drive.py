@@ -1,17 +1,21 @@
-"""Session of a run: the driver runs in its directory, and its end is recorded."""
+"""Session of a run: the driver runs in its directory, at once or by hand, and its end is recorded."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from alrun.core.errors import AlrunError, Interrupted, RunDirectoryLost, StoreError, StrategyError
+from alrun.config.secrets import Secrets
+from alrun.core.errors import AlrunError, Interrupted, RunDirectoryLost, StoreError, StrategyError, Suspended
 from alrun.core.showing import printable
+from alrun.runner.outcome import Outcome
 
 if TYPE_CHECKING:
-    from alrun.config.secrets import Secrets
+    from alrun.core.phases import ActiveLearningPhase
     from alrun.core.settings import Settings
     from alrun.driver.driver import Driver
     from alrun.driver.settings import Components
@@ -19,10 +23,51 @@ if TYPE_CHECKING:
     from alrun.store.lock import RunLock
     from alrun.store.rundir import RunDirectory
 
-__all__ = ["drive"]
+__all__ = ["Session", "driving"]
 
 
-def drive(
+class Session:
+    """A session of a run: open until the driver has come to an end, or until whoever has opened it leaves.
+
+    Attributes:
+        driver: What runs; ``None`` where nothing was left to do.
+        outcome: How it ended; of an open one, how the run stood before.
+    """
+
+    def __init__(self, outcome: Outcome, driver: Driver | None = None, secrets: Secrets | None = None) -> None:
+        """Bring ``driver`` on, none of whose errors holds one of the ``secrets``."""
+        self.outcome, self.driver = outcome, driver
+        self._secrets = secrets or Secrets()
+        self._error: AlrunError | None = None
+
+    def run(self) -> None:
+        """Run until the end; what ends it is in ``outcome`` when the session is closed."""
+        if self.driver is not None:
+            self._error = _ended_by(self.driver, self._secrets, self.driver.run)
+
+    def phases(self) -> Iterator[ActiveLearningPhase]:
+        """Run phase by phase: yield after each; what ends it is in ``outcome`` when the session is closed."""
+        advance = self.driver.phases() if self.driver is not None else iter(())
+        passed: list[ActiveLearningPhase] = []
+        while self.driver is not None:
+            passed.clear()
+            self._error = _ended_by(self.driver, self._secrets, lambda: passed.extend(islice(advance, 1)))
+            if not passed:
+                return
+            yield passed[0]
+
+    def close(self, journal: Journal) -> None:
+        """Write the tables, and how it ended."""
+        driver = self.driver
+        if driver is not None:
+            error = self._error or (None if driver.stop_reason else Suspended())
+            error = _closed(driver, journal, error)
+            exit_code = error.exit_code if error else 0
+            self.outcome = Outcome(self.outcome.directory, journal.info, exit_code=exit_code, error=error)
+
+
+@contextmanager
+def driving(
     directory: RunDirectory,
     lock: RunLock,
     components: Components,
@@ -31,10 +76,11 @@ def drive(
     secrets: Secrets,
     notices: Sequence[str] = (),
     notes: Sequence[str] = (),
-) -> AlrunError | None:
-    """Run, or go on, until the end; write the records; return what ended it, if an error did.
+) -> Iterator[Session]:
+    """Open a session; at its end write the records, and how it ended.
 
-    Where the directory is no longer the one of ``lock``, nothing is written any more.
+    Where the directory is no longer the one of ``lock``, nothing is written any more; nor is anything where an
+    exception leaves the content.
 
     Args:
         directory: Where.
@@ -65,17 +111,17 @@ def drive(
             if name != directory.config.name:  # written already
                 logger.warning("%s %s: written anew", name, what)
         with RunStore(directory, logger, lock, secrets.hidden) as store, secrets.kept():
-            driver = Driver(components, settings, store)
-            error = _closed(driver, journal, _ended_by(driver, secrets))
+            session = Session(Outcome(directory.path, journal.info), Driver(components, settings, store), secrets)
+            yield session
+            session.close(journal)
     finally:
         logger.removeHandler(handler)
         handler.close()
-    return error
 
 
-def _ended_by(driver: Driver, secrets: Secrets) -> AlrunError | None:
+def _ended_by(driver: Driver, secrets: Secrets, bring_on: Callable[[], None]) -> AlrunError | None:
     try:
-        driver.run()
+        bring_on()
     except AlrunError as error:
         driver.logger.error("%s", error)
         return secrets.cleaned(error)

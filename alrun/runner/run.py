@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from alrun.core.names import named
 from alrun.core.settings import Settings
 from alrun.runner.algorithms import algorithms_of
 from alrun.runner.data_files import located, run_on_same_files
-from alrun.runner.drive import drive
+from alrun.runner.drive import Session, driving
 from alrun.runner.journal import Journal, begin_session, extent, new_info
 from alrun.runner.outcome import Outcome
 from alrun.runner.run_path import run_directory
@@ -171,21 +171,44 @@ class Experiment:
             ConfigError: It cannot be run as described; no directory is left behind.
             LockedError: Another process runs it.
         """
+        with self.session(listeners) as session:
+            session.run()
+        return session.outcome
+
+    @contextmanager
+    def session(self, listeners: Sequence[Callback] = ()) -> Iterator[Session]:
+        """Hold the run, and build everything; at the end of the content the session is closed.
+
+        Raises:
+            AlrunError: As of ``run``.
+        """
         self.directory.install()
         done = self.finished()
         if done is not None:
-            return done
+            yield Session(done)
+            return
         with ExitStack() as held:
+            held.enter_context(self._environment())
             lock = held.enter_context(self._locked())
             done = self.finished()
             if done is not None:
-                return done
+                yield Session(done)
+                return
             built = self._built()
             if self._must_set_aside():
                 # The lock moves along, and is let go after the new one: nobody goes on with the old run meanwhile.
                 self.directory.set_aside()
                 lock = held.enter_context(self._locked())
-            return self._run_built(lock, *built, listeners)
+            yield held.enter_context(self._opened(lock, *built, listeners))
+
+    def _environment(self) -> AbstractContextManager[Any]:
+        """Return what sets the variables that the config asks for (``hydra.job.env_set``) for a while."""
+        variables = self._composed.hydra.get("job", {}).get("env_set")
+        if not variables:
+            return nullcontext()
+        from hydra.core.utils import env_override
+
+        return env_override(variables)
 
     @contextmanager
     def _locked(self) -> Iterator[RunLock]:
@@ -215,7 +238,8 @@ class Experiment:
         with self._secrets.kept(), computing_threads(1):
             return builder.components(), read(Settings, self.config), builder.fingerprint(), builder.notes()
 
-    def _run_built(
+    @contextmanager
+    def _opened(
         self,
         lock: RunLock,
         components: Components,
@@ -223,7 +247,7 @@ class Experiment:
         fingerprint: str | None,
         notes: Sequence[str],
         listeners: Sequence[Callback],
-    ) -> Outcome:
+    ) -> Iterator[Session]:
         lock.check()
         algorithms = algorithms_of(self.config)
         stored = self._stored.info(fingerprint, algorithms, repair=bool(self.config.get("repair")))
@@ -239,8 +263,8 @@ class Experiment:
         components.callbacks = own | named(components.callbacks)
         if stored is not None:
             self.write_config(self.directory)
-        error = drive(self.directory, lock, components, settings, journal, self._secrets, notices, notes)
-        return Outcome(self.directory.path, journal.info, exit_code=error.exit_code if error else 0, error=error)
+        with driving(self.directory, lock, components, settings, journal, self._secrets, notices, notes) as session:
+            yield session
 
     def description(self) -> dict[str, Any]:
         """Return the ``run.json`` that the run begins with; everything is checked and built for it.
