@@ -11,6 +11,7 @@ A folder is a room. It imports the rooms in the last column, never one beside it
 
     api         compose, run, step, Run: from Python            every room below
     cli         argv to a command, one file a command           every room below
+    export      a run as files that need no alrun               runner  report  store  pool  core
     runner      config to objects; place, lock, resume          config  driver  store  pool  core
     report      records of many runs to tables; no torch        store  core
     config      compose, check, trust                           core

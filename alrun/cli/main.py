@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, bool] = {
     "ls": False,
     "report": False,
     "compare": False,
+    "export": True,
     "new": False,
 }
 

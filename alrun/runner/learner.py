@@ -24,8 +24,8 @@ __all__ = ["restored_learner"]
 PARTS = ("data", "learner", "inference")
 
 
-def restored_learner(directory: RunDirectory, trust: Trust, step: int | None = None) -> tuple[Any, Commit]:
-    """Return the learner of the run in ``directory``, in eval mode, and the commit that its weights are from.
+def restored_learner(directory: RunDirectory, trust: Trust, step: int | None = None) -> tuple[Any, Commit, Any]:
+    """Return the learner of the run in ``directory``, in eval mode, the commit of its weights, and the data.
 
     Args:
         directory: The run; nothing in it is changed.
@@ -39,18 +39,18 @@ def restored_learner(directory: RunDirectory, trust: Trust, step: int | None = N
     directory.refuse_links()
     commit, weights = newest_weights(directory, step)
     with generators_kept():
-        learner = built_learner(directory, trust)
+        learner, data = built_learner(directory, trust)
     try:
         learner.load_state_dict(weights)
     except RuntimeError as error:
         what = f"the weights in {commit.path} do not fit: {' '.join(str(error).split())}"
         raise ConfigError(Problem(what, "learner", "have the data or the class changed?")) from error
     learner.eval()
-    return learner, commit
+    return learner, commit, data
 
 
-def built_learner(directory: RunDirectory, trust: Trust) -> Any:
-    """Return the learner as it was before the first step.
+def built_learner(directory: RunDirectory, trust: Trust) -> tuple[Any, Any]:
+    """Return the learner as it was before the first step, and what the ``data`` group built.
 
     Raises:
         ConfigError: It cannot be built.
@@ -63,4 +63,5 @@ def built_learner(directory: RunDirectory, trust: Trust) -> Any:
             raise ConfigError(problems)
         config = located(resolved.values, (composed.folder or Path.cwd(), Path.cwd()))
         bound = checked({part: config[part] for part in PARTS}, trust)
-        return Builder({**config, **bound}, place=directory.path, choices=composed.choices).learner()
+        builder = Builder({**config, **bound}, place=directory.path, choices=composed.choices)
+        return builder.learner(), builder.data

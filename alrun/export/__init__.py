@@ -1,0 +1,1 @@
+"""Export: a run as files that need no alrun: weights and network, labels, records, Croissant metadata."""
