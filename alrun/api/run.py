@@ -152,6 +152,24 @@ class Run:
         finish(Experiment(stored(directory, overrides, trust), trust, place=directory.path))
         return self
 
+    def replay(self, *overrides: str, config_dir: str | os.PathLike[str] | None = None) -> Run:
+        """Train another learner on its picks, as ``alrun replay DIR learner=linear`` does, and return that run.
+
+        Raises:
+            AlrunError: As of ``alrun.run``.
+        """
+        from alrun.api.finish import finish
+        from alrun.config.compat import hydra_apart
+        from alrun.config.targets import Trust
+        from alrun.core.generators import generators_kept
+        from alrun.runner.reopened import opened
+        from alrun.runner.replay import prepared_replay
+
+        folder = None if config_dir is None else Path(config_dir)
+        with generators_kept(), hydra_apart():
+            experiment, _ = prepared_replay(opened(str(self.path)), overrides, Trust(self._trust), folder)
+        return Run(finish(experiment).directory, trust=self._trust)
+
     def __repr__(self) -> str:
         """Return path, status, labels and main metric on one line."""
         from alrun.api.shown import summary

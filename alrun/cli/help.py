@@ -17,6 +17,7 @@ usage: alrun [key=value …]                 run an experiment, or resume it
        alrun -m key=a,b other=1,2 …        run every combination; repeat to complete what is missing
        alrun resume DIR [key=value …]      resume the run in DIR
        alrun rerun DIR [key=value …]       repeat the run in DIR, reusing the labels that it bought
+       alrun replay DIR learner=…          train another learner on the recorded picks of the run in DIR
        alrun status [DIR]                  show the state of each run
        alrun verify [DIR…]                 check the files of runs, and show what can be recovered
        alrun report DIR…                   compare strategies: learning curves over seeds; --html FILE: a page

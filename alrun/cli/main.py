@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, bool] = {
     "report": False,
     "compare": False,
     "export": True,
+    "replay": True,
     "new": False,
 }
 

@@ -71,6 +71,8 @@ def _again(place: str, trust: Trust) -> str:
 
 def _further(info: Mapping[str, Any]) -> str:
     """Return the override that continues a finished run by raising the limit that ended it; empty if there is none."""
+    if "picks" in (info.get("rerun") or {}):
+        return ""
     reason, extent = info.get("reason") or "", info["extent"]
     clock = (extent.get("stopping") or {}).get("wall_clock") or {}
     if reason.endswith("labels is spent"):

@@ -177,6 +177,15 @@ class Config(Settings):
     )
     fresh: bool = knob(False, "Set aside an existing run of this experiment, and start over.", effect=Effect.ONCE)
     repair: bool = knob(False, "Check a finished run, and compute again what is damaged.", effect=Effect.ONCE)
+    replay: str | None = knob(
+        None,
+        "SHA-256 of the recorded picks that the run repeats; alrun replay sets it.",
+        pattern=r"[0-9a-f]{64}",
+        wrong="is no SHA-256",
+        hint="replay=null",
+        effect=Effect.REPEAT,
+        only_when_set=True,
+    )
     objective: str | None = knob(
         None,
         "What a sweeper optimizes: final:accuracy, auc:accuracy (mean height of the curve), best:accuracy; any metric.",

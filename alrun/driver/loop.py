@@ -141,7 +141,9 @@ class Loop:
         if phase.tag is ActiveLearningPhase.METROLOGY and not self._experiment.is_cold:
             self._state.stop_reason = self._why_stop()
         elif phase.tag is ActiveLearningPhase.QUERY and self._state.query_queue.empty():
-            self._state.stop_reason = "the query strategies chose nothing"
+            recorded = self._experiment.store.picks is not None
+            what = "all recorded picks are replayed" if recorded else "the query strategies chose nothing"
+            self._state.stop_reason = what
         if self._announced and (self._state.stop_reason or phase is PHASES[-1]):
             self._experiment.notify.tell(StepFinished, phase="")
 

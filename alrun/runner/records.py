@@ -17,6 +17,7 @@ from alrun.driver.recorded import subject
 from alrun.store.audit import Labels, read_chain, read_labels
 from alrun.store.label_lines import LabelLine, LabelReader
 from alrun.store.recorded import recorded_digest, subject_key
+from alrun.store.recorded_picks import RecordedPicks
 from alrun.store.rundir import RunDirectory
 
 __all__ = ["Bought", "rerun_problems"]
@@ -100,6 +101,14 @@ def _on_record(directory: RunDirectory, *, by_uuid: bool) -> Iterable[Annotation
     return (line.annotation for line in LabelReader(directory.recorded) if isinstance(line, LabelLine))
 
 
+def _picks_digest(directory: RunDirectory) -> str:
+    try:
+        picks = RecordedPicks.read(directory.recorded)
+    except StoreError as error:
+        return str(error)
+    return picks.digest if picks is not None else ""
+
+
 def _origin(directory: RunDirectory, info: Mapping[str, Any]) -> RunDirectory:
     """Return the run beside this one from which it was begun anew."""
     return RunDirectory(directory.path.parent / Path(str(info["rerun"].get("origin"))).name)
@@ -110,6 +119,10 @@ def rerun_problems(directory: RunDirectory, info: Mapping[str, Any]) -> Iterator
     rerun = info.get("rerun")
     if not isinstance(rerun, Mapping):
         return
+    if "picks" in rerun and _picks_digest(directory) != rerun["picks"]:
+        what = "the recorded picks are not what was copied"
+        hint = f"move {directory.path} away, and type the same alrun replay {_origin(directory, info).path} again"
+        yield Problem(what, str(directory.recorded), hint)
     try:
         found = recorded_digest(directory.recorded)
     except StoreError as error:

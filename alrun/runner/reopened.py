@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from alrun.config.compose import Composed
 from alrun.config.identity import ONCE
@@ -36,8 +37,16 @@ def opened(word: str) -> RunDirectory:
     return directory
 
 
-def stored(directory: RunDirectory, words: Sequence[str], trust: Trust) -> Composed:
+def stored(
+    directory: RunDirectory, words: Sequence[str], trust: Trust, nodes: Mapping[str, Any] | None = None
+) -> Composed:
     """Return the config of a run, with ``words`` set in it; ``trust`` is for classes that they name.
+
+    Args:
+        directory: The run.
+        words: Overrides.
+        trust: The allowlist.
+        nodes: What is put in the place of top-level keys, before the overrides.
 
     Raises:
         ConfigError: It cannot be read, or a word does more than set a key.
@@ -55,6 +64,8 @@ def stored(directory: RunDirectory, words: Sequence[str], trust: Trust) -> Compo
         raise ConfigError([replace(problem, hint=AGAIN) for problem in error.problems]) from error
     for key in ONCE:
         OmegaConf.update(config, key, False, force_add=True)
+    for key, node in (nodes or {}).items():
+        config[key] = node
     overrides, problems = parse_overrides(words)
     for override in overrides:
         problems += _not_a_value(override) or key_problems(override, config)

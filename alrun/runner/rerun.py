@@ -19,6 +19,7 @@ from alrun.store.files import remove_tree
 from alrun.store.labels import LabelLog
 from alrun.store.lock import RunLock
 from alrun.store.recorded import record_labels
+from alrun.store.recorded_picks import RecordedPicks
 from alrun.store.rescue import Rescue
 from alrun.store.rundir import RunDirectory
 
@@ -28,7 +29,9 @@ LOGGER = logging.getLogger("alrun.rerun")
 WHERE = "recorded labels"
 
 
-def prepare_rerun(experiment: Experiment, origin: RunDirectory, *, same_rows: bool = False) -> list[str]:
+def prepare_rerun(
+    experiment: Experiment, origin: RunDirectory, *, same_rows: bool = False, picks: RecordedPicks | None = None
+) -> list[str]:
     """Put in the place of ``experiment`` a run that has the labels of ``origin`` on record; return what is to be said.
 
     One that is there already and goes by today's algorithms is left as it is: it only has to be run.
@@ -37,6 +40,7 @@ def prepare_rerun(experiment: Experiment, origin: RunDirectory, *, same_rows: bo
         experiment: What is to be run.
         origin: The run whose labels are to be given again.
         same_rows: Whether rows mean what they meant, though the data have changed.
+        picks: What is to be chosen again, too; those that ``origin`` replays itself stay with it.
 
     Raises:
         ConfigError: The experiment cannot be run, another run is in its place, or nothing says which rows are which.
@@ -54,11 +58,15 @@ def prepare_rerun(experiment: Experiment, origin: RunDirectory, *, same_rows: bo
         prepared = experiment.directory.prepared
         remove_tree(prepared.path)
         digest = record_labels(prepared.recorded, bought.labels, LOGGER)
+        picks = picks or RecordedPicks.read(origin.recorded)
+        if picks is not None:
+            picks.write(prepared.recorded)
         experiment.write_config(prepared)
         in_place = experiment.directory.path == origin.path
         earlier = origin.next_aside if in_place else origin.path
         rerun = {"origin": earlier.name, "labels": len(bought.labels), "sha256": digest}
-        prepared.write_info({**begun, "rerun": rerun})
+        replay = {} if picks is None else {"picks": picks.digest}
+        prepared.write_info({**begun, "rerun": rerun | replay})
         if in_place:
             origin.set_aside()
         experiment.directory.install()

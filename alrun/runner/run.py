@@ -187,6 +187,9 @@ class Experiment:
         if done is not None:
             yield Session(done)
             return
+        if self.config["replay"] and (self.config["fresh"] or not self.directory.exists):
+            what = "the run replays recorded picks, which lie in its directory alone"
+            raise ConfigError(Problem(what, "replay", "alrun replay DIR learner=linear"))
         with ExitStack() as held:
             held.enter_context(self._environment())
             lock = held.enter_context(self._locked())

@@ -17,6 +17,7 @@ from alrun.store.held_directory import HeldDirectory
 from alrun.store.labels import LabelLog
 from alrun.store.lock import LOCK, RunLock
 from alrun.store.recorded import RecordedLabels
+from alrun.store.recorded_picks import RecordedPicks
 from alrun.store.records import Timing
 from alrun.store.rescue import Rescue
 from alrun.store.rundir import RunDirectory
@@ -34,6 +35,7 @@ class RunStore:
         checkpoints: Committed phases.
         labels: The label log.
         recorded: Labels of an earlier run, which are not asked for again.
+        picks: What an earlier run has chosen, where this one replays it.
         timing: The wall-clock table.
         hidden: Returns a text without the secrets in it.
     """
@@ -67,6 +69,7 @@ class RunStore:
         self.labels = LabelLog(directory.labels, logger, self.check)
         self._rescue.hand_over(self.labels)
         self.recorded = RecordedLabels(directory.recorded)
+        self.picks = RecordedPicks.read(directory.recorded)
         self.timing = Timing(directory.timing)
         self._logs: dict[str, AppendLog] = {}
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
+    from alrun.store.recorded_picks import RecordedPicks
 
 __all__ = ["QueryPhase"]
 
@@ -33,6 +34,8 @@ class QueryPhase:
 
     def run(self, experiment: ExperimentContext, state: State) -> PhaseResult:
         """Fill the queue, never beyond the budget, and take what was chosen out of the unlabeled pool."""
+        if experiment.store.picks is not None:
+            return self._replay(experiment, state, experiment.store.picks)
         with shared(experiment, state, _strategies(experiment), state.requested) as strategies:
             return self._fill(experiment, state, strategies)
 
@@ -58,13 +61,35 @@ class QueryPhase:
             scores += [score for _, score in chosen]
             reports.append(replace(report, strategy=name))
             _tell(experiment, state, name, len(chosen), scores, report)
+        return self._decided(experiment, state, requests, authors, scores, reports)
+
+    def _replay(self, experiment: ExperimentContext, state: State, picks: RecordedPicks) -> PhaseResult:
+        """Choose what an earlier run has chosen in this step, nothing after its last; no strategy is asked."""
+        recorded = picks.steps[state.step] if state.step < len(picks.steps) else {"items": [], "strategies": []}
+        try:
+            requests = parse(recorded["items"], experiment.source)
+        except StrategyError as error:
+            raise StrategyError(f"a recorded pick is not an item of these data: {error}") from error
+        authors = [str(name) for name in recorded["strategies"]]
+        return self._decided(experiment, state, requests, authors, [float("nan")] * len(requests), [])
+
+    def _decided(
+        self,
+        experiment: ExperimentContext,
+        state: State,
+        requests: Sequence[Request],
+        authors: Sequence[str],
+        scores: Sequence[float],
+        reports: Sequence[QueryReport],
+    ) -> PhaseResult:
+        """Take what was chosen, as far as the budget goes."""
         requests = requests[: experiment.remaining_budget(state)]
         _check(experiment, [pair for pair in zip(requests, authors, strict=False) if pair[1] != VALIDATION])
         content = {
             "items": [request.item for request in requests],
-            "strategies": authors[: len(requests)],
-            "scores": scores[: len(requests)],
-            "reports": reports,
+            "strategies": list(authors[: len(requests)]),
+            "scores": list(scores[: len(requests)]),
+            "reports": list(reports),
         }
         if isinstance(experiment.source, NamedSource):
             content["uuids"] = [request.uuid for request in requests]
