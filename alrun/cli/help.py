@@ -20,6 +20,7 @@ usage: alrun [key=value …]                 run an experiment, or resume it
        alrun replay DIR learner=…          train another learner on the recorded picks of the run in DIR
        alrun status [DIR]                  show the state of each run
        alrun verify [DIR…]                 check the files of runs, and show what can be recovered
+       alrun prune [DIR]                   show what takes space; remove weights that nothing needs
        alrun report DIR…                   compare strategies: learning curves over seeds; --html FILE: a page
        alrun compare A B                   compare two runs, or groups of runs: settings and results
        alrun export DIR [--to OUT]         write weights, labels and records for use without alrun

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, bool] = {
     "compare": False,
     "export": True,
     "replay": True,
+    "prune": False,
     "new": False,
 }
 

@@ -162,7 +162,10 @@ def _weights(commits: Sequence[Commit]) -> Iterator[Finding]:
         where = place(commit.step, commit.phase)
         again = f"{where} is run again"
         remedy = again if newest else f"not needed to resume; move {commit.path} away and {again}"
-        if commit.is_pruned and newest:
+        if commit.is_given_up and newest:
+            what = "the newest weights were removed on request"
+            yield Finding(where, what, "a larger budget trains this step again", harmless=True)
+        elif commit.is_pruned and newest:
             yield Finding(where, "the newest weights are marked as pruned", remedy)
         elif not commit.is_pruned:
             try:

@@ -30,6 +30,7 @@ MANIFEST = "MANIFEST.json"
 WEIGHTS = "weights.safetensors"
 TENSORS = "state.safetensors"
 PRUNED = "weights.pruned"
+ON_REQUEST = b"on request\n"
 #: Parts of a blob's path that lie in the run directory: checkpoints, step, phase, file.
 DEPTH = 4
 
@@ -79,6 +80,16 @@ class Commit:
         """Whether its weights were committed, and removed since to save room."""
         return self.has_weights and (self.path / PRUNED).exists() and not (self.path / WEIGHTS).exists()
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether somebody asked for its weights to be removed."""
+        if not self.is_pruned:
+            return False
+        try:
+            return read_bytes(self.path / PRUNED, len(ON_REQUEST), DEPTH) == ON_REQUEST
+        except StoreError:
+            return False
+
     def weights(self) -> dict[str, Tensor]:
         """Return the committed weights by name.
 
@@ -86,7 +97,7 @@ class Commit:
             CorruptionError: The file is missing (perhaps pruned) or is not what was committed.
         """
         if self.is_pruned:
-            raise CorruptionError(f"{self.path / WEIGHTS} was pruned because of checkpoint.keep")
+            raise CorruptionError(f"{self.path / WEIGHTS} was pruned (checkpoint.keep, or alrun prune)")
         return codec.tensors_from_bytes(self._verified(WEIGHTS))
 
     def check(self, name: str) -> None:
@@ -223,11 +234,17 @@ class CheckpointStore:
         """Remove a commit that a later one has replaced (an epoch inside a finished training phase)."""
         remove_tree(self.path(step, phase))
 
-    def prune(self, step: int, phase: str) -> None:
-        """Remove the weights of a phase, if it has such; its state stays. A mark tells that they are not lost."""
+    def prune(self, step: int, phase: str, *, on_request: bool = False) -> None:
+        """Remove the weights of a phase, if it has such; its state stays. A mark tells that they are not lost.
+
+        Args:
+            step: Index of the step.
+            phase: Phase tag.
+            on_request: Whether somebody asked for it: then even the newest are not missed.
+        """
         path = self.path(step, phase)
         if (path / WEIGHTS).exists():
-            write_atomic(path / PRUNED, b"")
+            write_atomic(path / PRUNED, ON_REQUEST if on_request else b"")
             remove_tree(path / WEIGHTS)
             flush_directory(path)
 
