@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alrun.cli.arguments import take_json
 from alrun.cli.flags import flags_first, parse_flags
 from alrun.cli.listening import listeners
 from alrun.cli.show import show_outcome, show_sweep, skipped_text
@@ -34,6 +35,7 @@ def run(argv: list[str], trust: Trust) -> int:
         from alrun.cli import help as manual
 
         return manual.run()
+    argv, json = take_json(argv)
     arguments = parse_flags(argv)
     words = arguments.overrides
     argv = flags_first(argv, words)
@@ -44,7 +46,7 @@ def run(argv: list[str], trust: Trust) -> int:
 
     composer = Composer(trust, Path(arguments.config_dir) if arguments.config_dir else None)
     if arguments.multirun or (not shows and composer.is_sweep(words)):
-        return _sweep(words, composer, trust)
+        return _sweep(words, composer, trust, json=json)
     composed = composer.compose(words)
     if shows:
         if arguments.resolve:
@@ -52,7 +54,7 @@ def run(argv: list[str], trust: Trust) -> int:
         return _show(argv)
     if composed.hydra["sweeper"].get("params"):
         sys.stderr.write(f"note: hydra.sweeper.params apply only to a sweep: alrun -m {shlex.join(argv)}\n")
-    return _single(composed, trust)
+    return _single(composed, trust, json=json)
 
 
 def _show(argv: list[str]) -> int:
@@ -74,16 +76,16 @@ def _show(argv: list[str]) -> int:
     return 0
 
 
-def _single(composed: Composed, trust: Trust) -> int:
+def _single(composed: Composed, trust: Trust, *, json: bool) -> int:
     from alrun.runner.run import Experiment
 
     experiment = Experiment(composed, trust)
     outcome = experiment.run(listeners(experiment))
-    show_outcome(outcome, trust)
+    show_outcome(outcome, trust, json=json)
     return outcome.exit_code
 
 
-def _sweep(words: Sequence[str], composer: Composer, trust: Trust) -> int:
+def _sweep(words: Sequence[str], composer: Composer, trust: Trust, *, json: bool) -> int:
     from alrun.cli.interrupts import Stopped, stoppable
     from alrun.cli.sweep import launch, progress
     from alrun.runner.jobs import rehearsed
@@ -103,7 +105,8 @@ def _sweep(words: Sequence[str], composer: Composer, trust: Trust) -> int:
         finally:
             if not any(job.directory.exists for job in jobs):
                 remove_empty_sweep(first.path.parent, made)
-        code = show_sweep([job.directory for job in jobs], [job.finished for job in jobs], again=bool(stopped))
+        before = [job.finished for job in jobs]
+        code = show_sweep([job.directory for job in jobs], before, again=bool(stopped), json=json)
         for line in told:
-            print(printable(line))  # noqa: T201 - a command talks to its user
+            print(printable(line), file=sys.stderr if json else sys.stdout)
     return stopped[0].exit_code if stopped else code

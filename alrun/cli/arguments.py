@@ -11,7 +11,7 @@ from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
 
-__all__ = ["add_json", "command", "parse", "print_json"]
+__all__ = ["add_json", "command", "parse", "print_json", "take_json"]
 
 
 def command(name: str, description: str) -> argparse.ArgumentParser:
@@ -33,6 +33,12 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespac
     if rest:
         raise ConfigError([Problem(f"unknown argument {argument!r}", hint=hint) for argument in rest])
     return arguments
+
+
+def take_json(argv: Sequence[str]) -> tuple[list[str], bool]:
+    """Return ``argv`` without ``--json``, and whether it was there; for commands whose other words are overrides."""
+    rest = [word for word in argv if word != "--json"]
+    return rest, len(rest) < len(argv)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -30,6 +30,7 @@ usage: alrun [key=value …]                 run an experiment, or resume it
 
   --cfg job        print the config            --config-dir DIR   add custom config groups
   --info           show how it was composed    --trust PKG        let configs build from PKG
+  --json           print the result as JSON, of any command
   --hydra-help     Hydra's own flags           -sc install=bash   shell completion
 
 knobs:  {knobs}

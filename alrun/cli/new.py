@@ -11,7 +11,7 @@ from keyword import iskeyword
 from pathlib import Path
 
 import alrun
-from alrun.cli.arguments import command, parse
+from alrun.cli.arguments import add_json, command, parse, print_json
 from alrun.cli.templates import TEMPLATES, Template
 from alrun.config.paths import conf_dir
 from alrun.config.targets import WHOLLY
@@ -44,6 +44,9 @@ def run(argv: list[str]) -> int:
         raise ConfigError([Problem("this file exists already", str(path), hint) for path in taken])
     _write(files)
     typed = {"run": _command(TEMPLATES[kind], name, package), "test": f"python -m pytest {[*files][-1]}"}
+    if arguments.json:
+        print_json({"files": list(files), **typed})
+        return 0
     for line in [*(f"written: {path}" for path in files), *(f"{word + ':':<9}{text}" for word, text in typed.items())]:
         print(printable(line))  # noqa: T201 - a command talks to its user
     return 0
@@ -70,6 +73,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("kind", nargs="?", metavar="KIND", help=", ".join(TEMPLATES))
     parser.add_argument("name", nargs="?", metavar="NAME", help="its name in configs, e.g. mine")
     parser.add_argument("--into", metavar="PACKAGE", help="package to write to, in this folder; default: alrun itself")
+    add_json(parser)
     arguments = parse(parser, argv)
     if arguments.kind is None or arguments.name is None:
         kinds = ", ".join(TEMPLATES)

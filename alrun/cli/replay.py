@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from alrun.cli.arguments import take_json
 from alrun.cli.flags import parse_flags
 from alrun.cli.listening import listeners
 from alrun.cli.show import show_outcome
@@ -16,7 +17,7 @@ from alrun.runner.replay import prepared_replay
 
 __all__ = ["run"]
 
-USAGE = """usage: alrun replay DIR [--config-dir DIR] learner=… [key=value …]
+USAGE = """usage: alrun replay DIR [--config-dir DIR] [--json] learner=… [key=value …]
 
 Train another learner on the samples that the run in DIR has picked: the same labels, in the same order, step by step.
 No strategy is asked, and no label is bought. Whether picks that were made for one model serve another:
@@ -32,6 +33,7 @@ def run(argv: list[str], trust: Trust) -> int:
     Raises:
         ConfigError: There is no run, or it cannot be replayed so.
     """
+    argv, json = take_json(argv)
     arguments = parse_flags(argv)
     if arguments.help:
         print(USAGE, end="")  # noqa: T201 - a command talks to its user
@@ -44,5 +46,5 @@ def run(argv: list[str], trust: Trust) -> int:
     for line in told:
         sys.stderr.write(f"{printable(line)}\n")
     outcome = experiment.run(listeners(experiment))
-    show_outcome(outcome, trust)
+    show_outcome(outcome, trust, json=json)
     return outcome.exit_code

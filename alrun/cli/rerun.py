@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from alrun.cli.arguments import take_json
 from alrun.cli.listening import listeners
 from alrun.cli.show import show_outcome
 from alrun.config.targets import Trust
@@ -16,7 +17,7 @@ from alrun.runner.run import Experiment
 __all__ = ["run"]
 
 SAME_ROWS = "--same-rows"
-USAGE = """usage: alrun rerun DIR [--same-rows] [key=value …]
+USAGE = """usage: alrun rerun DIR [--same-rows] [--json] [key=value …]
 
 Repeat the run in DIR. Labels that it has bought already are taken from its records, with annotator and cost; only the
 others are requested from the label strategy. Use it after an update of alrun that changed an algorithm, or to try other
@@ -36,6 +37,7 @@ def run(argv: list[str], trust: Trust) -> int:
     Raises:
         ConfigError: There is no run, or it cannot be run so.
     """
+    argv, json = take_json(argv)
     words = [word for word in argv if word != SAME_ROWS]
     if not words:
         raise ConfigError(Problem("which run?", "alrun rerun", "alrun rerun DIR; alrun status lists the runs"))
@@ -50,5 +52,5 @@ def run(argv: list[str], trust: Trust) -> int:
     for line in prepare_rerun(experiment, origin, same_rows=SAME_ROWS in argv):
         sys.stderr.write(f"{printable(line)}\n")
     outcome = experiment.run(listeners(experiment))
-    show_outcome(outcome, trust)
+    show_outcome(outcome, trust, json=json)
     return outcome.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alrun.cli.arguments import take_json
 from alrun.cli.listening import listeners
 from alrun.cli.show import show_outcome
 from alrun.config.targets import Trust
@@ -11,7 +12,7 @@ from alrun.runner.run import Experiment
 
 __all__ = ["run"]
 
-USAGE = """usage: alrun resume DIR [key=value …]
+USAGE = """usage: alrun resume DIR [--json] [key=value …]
 
 Resume the run in DIR. A larger budget continues a finished run:
     alrun resume outputs/default/digits-mlp-entropy-s0-1a2b3c4d budget=400
@@ -24,6 +25,7 @@ def run(argv: list[str], trust: Trust) -> int:
     Raises:
         ConfigError: There is no run, or the overrides do not continue it.
     """
+    argv, json = take_json(argv)
     if not argv:
         raise ConfigError(Problem("which run?", "alrun resume", "alrun resume DIR; alrun status lists the runs"))
     if argv[0] in ("-h", "--help"):
@@ -32,5 +34,5 @@ def run(argv: list[str], trust: Trust) -> int:
     directory = opened(argv[0])
     experiment = Experiment(stored(directory, argv[1:], trust), trust, place=directory.path)
     outcome = experiment.run(listeners(experiment))
-    show_outcome(outcome, trust)
+    show_outcome(outcome, trust, json=json)
     return outcome.exit_code

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alrun.cli.arguments import print_json
 from alrun.core.errors import AlrunError, ConfigError, StoreError
 from alrun.core.showing import printable, printable_block
 from alrun.store.lock import is_locked
@@ -40,10 +41,13 @@ def _first_of(error: ConfigError) -> str:
     return printable(error.problems[0].what) + (f" (and {more} more)" if more else "")
 
 
-def show_outcome(outcome: Outcome, trust: Trust) -> None:
-    """Print how a run ended, and the next commands under the same ``trust``."""
+def show_outcome(outcome: Outcome, trust: Trust, *, json: bool = False) -> None:
+    """Print how a run ended, and the next commands under the same ``trust``; or all of it as JSON."""
     from alrun.cli.console import new_console
 
+    if json:
+        print_json(_outcome(outcome))
+        return
     console = new_console()
     place = shlex.quote(shortened(outcome.directory))
     again = _again(place, trust)
@@ -60,6 +64,13 @@ def show_outcome(outcome: Outcome, trust: Trust) -> None:
     if further:
         console.print(f"continue: {again} {further}", soft_wrap=True)
     console.print(f"report:   alrun report {place}", soft_wrap=True)
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    told = {name: outcome.info.get(name) for name in ("status", "reason", "identity", "step", "labels", "budget")}
+    error = None if outcome.error is None else str(outcome.error)
+    ended = {"answered": outcome.answered, "exit_code": outcome.exit_code, "error": error}
+    return {"path": outcome.directory, **told, "metrics": outcome.info.get("metrics") or {}, **ended}
 
 
 def _again(place: str, trust: Trust) -> str:
@@ -109,17 +120,20 @@ def shortened(path: Path) -> str:
     return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
 
 
-def show_sweep(directories: Sequence[RunDirectory], finished_before: Sequence[bool], *, again: bool = False) -> int:
+def show_sweep(
+    directories: Sequence[RunDirectory], finished_before: Sequence[bool], *, again: bool = False, json: bool = False
+) -> int:
     """Print how the jobs of a sweep ended; return 0 when all finished, 2 when none could start, else 1.
 
     Args:
         directories: Where they lie.
         finished_before: Whether each was finished already.
         again: Whether the sweep was stopped, and goes on when it is started again.
+        json: Whether to print JSON in place of text.
     """
     from alrun.cli.console import new_console
 
-    console = new_console()
+    console = new_console(quiet=json)
     states = [_state(directory) for directory in directories]
     before = sum(finished_before)
     counts = Counter(states)
@@ -133,9 +147,24 @@ def show_sweep(directories: Sequence[RunDirectory], finished_before: Sequence[bo
             console.print(f"  {state}: {shortened(directory.path)}: {printable(reason)}", soft_wrap=True)
     if counts["finished"]:
         console.print(f"report: alrun report {shortened(directories[0].path.parent)}", soft_wrap=True)
+    if json:
+        print_json(_jobs(directories, states, finished_before))
     if counts["missing"] == len(states):
         return ConfigError.exit_code
     return 0 if counts["finished"] == len(states) else 1
+
+
+def _jobs(directories: Sequence[RunDirectory], states: Sequence[str], before: Sequence[bool]) -> dict[str, Any]:
+    jobs = [
+        {
+            "path": directory.path,
+            "status": state,
+            "reason": _reason(directory) if directory.exists else "",
+            "finished_before": finished,
+        }
+        for directory, state, finished in zip(directories, states, before, strict=True)
+    ]
+    return {"jobs": jobs, "counts": dict(Counter(states))}
 
 
 def _state(directory: RunDirectory) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from alrun.cli.arguments import print_json, take_json
 from alrun.cli.flags import parse_flags
 from alrun.cli.show import shortened, skipped_text
 from alrun.config.compose import Composer
@@ -19,7 +20,7 @@ from alrun.runner.jobs import rehearsed
 
 __all__ = ["run", "set_knobs"]
 
-USAGE = """usage: alrun validate [-m] [--config-dir DIR] [key=value …]
+USAGE = """usage: alrun validate [-m] [--config-dir DIR] [--json] [key=value …]
 
 Check everything that can be checked without running: whatever would stop a run before its first label is reported here.
 Shows how each column of a table is interpreted, and the knobs that differ from their defaults.
@@ -32,6 +33,7 @@ def run(argv: list[str], trust: Trust) -> int:
     Raises:
         ConfigError: With everything that is wrong, over all jobs of a sweep.
     """
+    argv, json = take_json(argv)
     arguments = parse_flags(argv)
     if arguments.help:
         print(USAGE, end="")  # noqa: T201 - a command talks to its user
@@ -42,10 +44,16 @@ def run(argv: list[str], trust: Trust) -> int:
     sweep = composer.compose_sweep(words) if several else composer.compose_single(words)
     found = rehearsed(sweep, trust)
     sys.stderr.write(skipped_text(found.skipped))
+    knobs = [] if several else list(set_knobs(resolve(composer.compose(words).config).described))
+    if json:
+        jobs = [{"path": job.directory.path, "finished": job.finished, "notes": job.notes} for job in found.jobs]
+        skipped = {words: str(error) for words, error in found.skipped.items()}
+        print_json({"jobs": jobs, "skipped": skipped, "knobs": knobs})
+        return 0
     for job in found.jobs:
         for line in (*job.notes, f"ok: {shortened(job.directory.path)}"):
             print(printable(line))  # noqa: T201 - likewise
-    for line in () if several else set_knobs(resolve(composer.compose(words).config).described):
+    for line in knobs:
         print(printable(f"  {line}"))  # noqa: T201 - likewise
     return 0
 
