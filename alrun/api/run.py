@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.report.results import labels_of, picks_of, records_of, timing_of
+from alrun.report.results import labels_of, picks_of, readable_run, records_of, timing_of
 from alrun.report.runs import Run as Description
 from alrun.report.runs import read_run
 
@@ -71,22 +71,22 @@ class Run:
     @property
     def records(self) -> pd.DataFrame:
         """All records: ``step``, ``labels``, ``strategy``, ``split``, ``metric``, ``value``, ``higher_is_better``."""
-        return _own(records_of([self.description]))
+        return _own(records_of([readable_run(self.path)]))
 
     @property
     def picks(self) -> pd.DataFrame:
         """Every sample acquired, in the order of the queries; columns as of ``alrun.picks``."""
-        return _own(picks_of([self.description]))
+        return _own(picks_of([readable_run(self.path)]))
 
     @property
     def labels(self) -> pd.DataFrame:
         """The labels given: ``step``, ``index``, ``uuid``, ``task``, ``label``, ``annotator``, ``cost``."""
-        return _own(labels_of([self.description]))
+        return _own(labels_of([readable_run(self.path)]))
 
     @property
     def timing(self) -> pd.DataFrame:
         """The seconds of each phase: ``step``, ``phase``, ``seconds``."""
-        return _own(timing_of([self.description]))
+        return _own(timing_of([readable_run(self.path)]))
 
     def curve(self, metric: str | None = None) -> pd.DataFrame:
         """Return the learning curve: ``labels``, ``value``.

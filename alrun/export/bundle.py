@@ -15,8 +15,7 @@ from alrun.core.showing import exported
 from alrun.export.croissant import croissant
 from alrun.export.loader import loader_without_network, network_loader
 from alrun.pool.foreign import is_source
-from alrun.report.results import labels_of, records_of
-from alrun.report.runs import read_run
+from alrun.report.results import labels_of, readable_run, records_of
 from alrun.runner.learner import restored_learner
 from alrun.runner.reopened import stored
 from alrun.store import codec
@@ -73,7 +72,7 @@ def bundle_of(directory: RunDirectory, trust: Trust, step: int | None = None) ->
     """
     directory.refuse_links()
     notes: list[str] = []
-    run = read_run(directory.path)
+    run = readable_run(directory.path)
     commit, weights = newest_weights(directory, step)
     tables = {"labeled": _own(labels_of([run])), "records": _own(records_of([run]))}
     files = {"config.yaml": directory.config_text().encode()}

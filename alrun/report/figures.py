@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.showing import printable
 from alrun.report.charts.chart import Chart
 
 __all__ = ["FORMATS", "converter", "page_script", "render", "svg"]
@@ -14,6 +15,8 @@ __all__ = ["FORMATS", "converter", "page_script", "render", "svg"]
 #: Widths of one and two columns of a paper, in points.
 WIDTHS = {"": 252, "_wide": 522}
 VERSION = "6.4"
+#: Characters of a text in a chart; captions and expressions have fewer.
+MOST_TEXT = 1000
 
 
 def converter() -> Any:
@@ -32,17 +35,28 @@ def converter() -> Any:
     return vl_convert
 
 
+def _drawable(value: Any) -> Any:
+    """Return a specification whose text is printable and short: the converter ends the process at others."""
+    if isinstance(value, str):
+        return printable(value, MOST_TEXT)
+    if isinstance(value, Mapping):
+        return {_drawable(key): _drawable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_drawable(one) for one in value]
+    return value
+
+
 def _svg(spec: Mapping[str, Any]) -> bytes:
-    text: str = converter().vegalite_to_svg(spec, vl_version=VERSION)
+    text: str = converter().vegalite_to_svg(_drawable(spec), vl_version=VERSION)
     return text.encode()
 
 
 def _png(spec: Mapping[str, Any]) -> bytes:
-    return bytes(converter().vegalite_to_png(spec, vl_version=VERSION, scale=3))
+    return bytes(converter().vegalite_to_png(_drawable(spec), vl_version=VERSION, scale=3))
 
 
 def _pdf(spec: Mapping[str, Any]) -> bytes:
-    return bytes(converter().vegalite_to_pdf(spec, vl_version=VERSION))
+    return bytes(converter().vegalite_to_pdf(_drawable(spec), vl_version=VERSION))
 
 
 FORMATS: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {"svg": _svg, "png": _png, "pdf": _pdf}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import ConfigError, Problem, StoreError
 from alrun.report.load import COLUMNS, RECORDS, described_runs
-from alrun.report.runs import Run, find_runs
+from alrun.report.runs import Run, find_runs, read_run
 from alrun.report.variants import read_configs
 from alrun.store.reading import Most, read_bytes
 from alrun.store.records import read_acquisitions, read_records
@@ -31,6 +31,7 @@ __all__ = [
     "labels_of",
     "picks",
     "picks_of",
+    "readable_run",
     "records",
     "records_of",
     "runs",
@@ -93,6 +94,8 @@ def picks_of(found: Sequence[Run], damaged: list[str] | None = None) -> pd.DataF
 def labels_of(found: Sequence[Run]) -> pd.DataFrame:
     """Return the labels that the runs ``found`` were given, as ``labels`` does."""
     every = picks_of(found)
+    if "label" not in every:  # no run that can be read
+        return every.reindex(columns=[*every.columns, *LABEL_COLUMNS])
     given = every[every["label"].notna()]
     described = given.columns[: list(given.columns).index("seed") + 1]
     return given[[*described, *LABEL_COLUMNS]].reset_index(drop=True)
@@ -129,6 +132,18 @@ def _timed(line: str) -> tuple[int, str, float] | None:
     except ValueError:
         return None
     return row if math.isfinite(row[2]) and abs(row[0]) < 1 << 63 else None
+
+
+def readable_run(path: Path) -> Run:
+    """Return the run in ``path``.
+
+    Raises:
+        StoreError: It cannot be read; says why.
+    """
+    run = read_run(path)
+    if run.status == "unreadable":
+        raise StoreError(f"{path} cannot be read: {run.reason}\n    → alrun verify {path} says more")
+    return run
 
 
 def found_runs(*patterns: Pattern) -> list[Run]:

@@ -52,7 +52,7 @@ def test_patterns_that_stand_for_nothing(write_run: WriteRun, tmp_path: Path) ->
     with pytest.raises(ConfigError, match=r"nowhere\*: no such directory"):
         alrun.records("nowhere*")
     (tmp_path / "empty").mkdir()
-    assert len(alrun.picks("empty")) == 0
+    assert len(alrun.picks("empty")) == len(alrun.labels("empty")) == 0
     broken = write_run("broken")
     (broken / "run.json").write_text("{")
     assert alrun.runs("outputs")["status"].tolist().count("unreadable") == 1

@@ -21,13 +21,17 @@ import pytest
 from hostile_runs import Edit, cases  # type: ignore[import-not-found]
 from watched import Answer, Command, Watch  # type: ignore[import-not-found]
 
+from alrun.api.run import Run
 from alrun.cli.main import COMMANDS, main
+from alrun.core.errors import AlrunError
 
 CASES: dict[str, Edit] = dict(cases())
 WORDS = (
     *("data=moons", "data.n_samples=100", "learner.hidden=[4]", "training.max_epochs=1", "initial_size=5"),
     *("query_size=5", "budget=10", "progress=false"),
 )
+#: Each of the longer commands is tried on a quarter of the runs by default.
+EVERYTHING = bool(os.environ.get("ALRUN_HOSTILE"))
 #: What moves a cursor, hides text or turns it round; a line break of alrun's own is none.
 UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 #: A hang is told from a slow machine by this; no command here takes a hundredth of it.
@@ -93,6 +97,18 @@ def assert_clean(answer: Answer) -> None:
     assert not re.search(r"^2026-01-01", answer.out + answer.err, re.MULTILINE), "forged a line"
 
 
+def _look_at(place: Path) -> None:
+    """Look at a run as a notebook does."""
+    try:
+        run = Run(place)
+        text, html = repr(run), run._repr_html_()
+    except AlrunError as error:
+        assert_clean(Answer(1, "", f"{error}\n"))
+        return
+    assert_clean(Answer(0, text, html))
+    assert "<script" not in html
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.usefixtures("patience")
 def test_a_received_run(case: str, received: Path, alrun: Command, watch: Watch, tmp_path: Path) -> None:
@@ -106,12 +122,17 @@ def test_a_received_run(case: str, received: Path, alrun: Command, watch: Watch,
     watch.forget()
     began, memory = bytes_read(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Only the page reads acquisitions and times; it takes a second to write.
+    number = list(CASES).index(case)
     page = ["--html", str(watch.home / "page.html")] if re.search("acquisitions|timing|times", case) else []
     commands: list[tuple[str, ...]] = [
         ("status", "outputs"),
         ("report", "outputs", "--all", *page),
         ("verify", "outputs"),
+        ("prune", "outputs"),
+        ("prune", str(bad), "--weights", "--set-aside", "--yes"),
         ("report", str(bad), "--all"),
+        *([("export", str(bad), "--to", str(watch.home / "exported"))] if EVERYTHING or number % 4 == 0 else []),
+        *([("replay", str(bad), "learner=linear")] if EVERYTHING or number % 4 == 2 else []),
         ("resume", str(bad), "budget=15"),
         *([("resume", str(bad), "fresh=true")] if "link" in case and "run.json" not in case else []),
         *([("rerun", str(bad))] if "rerun" in COMMANDS else []),
@@ -123,6 +144,7 @@ def test_a_received_run(case: str, received: Path, alrun: Command, watch: Watch,
             assert "good" in answer.out or (words[0] == "report" and answer.code == 0), (words, answer)
         if words[0] == "status":
             assert answer.code == 0, answer
+    _look_at(bad)
     assert not WAITING, WAITING
     assert not watch.read, watch.read
     assert not watch.written, watch.written
