@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Self
 
 from alrun.api.interrupts import second_interrupt
 from alrun.api.run import Run
-from alrun.cli.listening import listeners
 from alrun.core.errors import Suspended
 from alrun.core.generators import generators_kept
 from alrun.core.phases import ActiveLearningPhase
@@ -44,7 +43,8 @@ class StepResult:
 class Steps(Iterator[StepResult]):
     """Iterator that runs one step, or one phase, each time it is asked; see ``alrun.steps``.
 
-    Steps that were committed before are not run again, and not told: it begins where the run stands.
+    Steps that were committed before are not run again, and not told: it begins where the run stands. Nothing is
+    displayed.
 
     Attributes:
         driver: The driver, with ``learner``, pools and ``query(n)``; ``None`` where the run was finished already.
@@ -60,7 +60,7 @@ class Steps(Iterator[StepResult]):
         self._by_phase = phases
         self._held = ExitStack()
         with generators_kept():
-            self._session = self._held.enter_context(experiment.session(listeners(experiment)))
+            self._session = self._held.enter_context(experiment.session())
         self._phases = self._session.phases()
         self.driver: Driver | None = self._session.driver
         self.run = Run(experiment.directory.path, trust=trust)

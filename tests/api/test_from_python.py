@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import random
+import re
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +233,44 @@ def test_a_folder_of_configs_cannot_name_what_the_program_defines(name: str, war
     assert answer.code == 0, answer
     assert answer.out.count("is not trusted") == 3, answer.out
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_notebook_shows_curve_and_metrics_and_runs_nothing(
+    small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = package.Run(shutil.copytree(small_run, tmp_path / "<img src=x onerror=alert(1)>"))
+    shown = run._repr_html_()
+    assert "&lt;img src=x" in shown
+    assert "<img src=x" not in shown
+    (drawn,) = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', shown)
+    assert b"entropy" in base64.b64decode(drawn)
+    assert "<td>accuracy</td>" in shown
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    table = run._repr_html_()
+    assert "base64" not in table
+    assert [float(one) for one in re.findall(r"<tr><td>(\d+)</td>", table)] == run.curve()["labels"].tolist()
+    with pytest.raises(package.ConfigError, match="vl-convert"):
+        run.plot().svg()
+
+
+def test_weights_of_a_step_and_of_the_newest_that_hold(small_run: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    run = package.Run(shutil.copytree(small_run, tmp_path / "run"))
+    files = {step: run.path / f"checkpoints/step_{step}/training/weights.safetensors" for step in (1, 2, 3)}
+    for step, path in files.items():
+        state = run.learner(step).state_dict()
+        assert all(torch.equal(state[name], value) for name, value in load_file(path).items())
+    assert not run.learner().training
+    files[3].write_bytes(b"damaged")
+    newest = run.learner().state_dict()
+    assert all(torch.equal(newest[name], value) for name, value in load_file(files[2]).items())
+    with pytest.raises(package.StoreError, match="is not what was committed"):
+        run.learner(3)
+    with pytest.raises(package.StoreError, match="steps that have weights: 1, 2, 3"):
+        run.learner(0)
+    text = (run.path / "config.yaml").read_text()
+    (run.path / "config.yaml").write_text(text.replace("alrun.learner.mlp.MLP", "subprocess.Popen"))
+    with pytest.raises(package.ConfigError, match="not trusted"):
+        run.learner()
