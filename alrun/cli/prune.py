@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -117,9 +118,12 @@ def _closing(told: Mapping[str, Any], arguments: argparse.Namespace) -> str:
     weights = sum(sum(one["needless"].values()) for one in told["runs"])
     asides = sum(one["bytes"] for one in told["set_aside"] if not one["kept"])
     asked = [flag for flag in ("weights", "all_weights", "set_aside") if getattr(arguments, flag)]
-    flags = " ".join(f"--{flag.replace('_', '-')}" for flag in asked) or "--weights or --set-aside, with"
-    what = f"weights {_size(weights) or '0 B'}, set aside {_size(asides) or '0 B'}"
-    return f"nothing removed; needless: {what}; to remove: alrun prune … {flags} --yes"
+    offered = asked or [flag for flag, size in (("weights", weights), ("set_aside", asides)) if size]
+    what = f"nothing removed; needless: weights {_size(weights) or '0 B'}, set aside {_size(asides) or '0 B'}"
+    if not offered:
+        return what
+    flags = " ".join(f"--{flag.replace('_', '-')}" for flag in offered)
+    return f"{what}\nremove them: alrun prune {shlex.quote(str(arguments.directory))} {flags} --yes"
 
 
 def _size(number: int) -> str:
