@@ -137,7 +137,8 @@ def _compare(records: Records, arguments: argparse.Namespace) -> Comparison:
         areas = areas.merge(renamed, on=by, how="left")
     direction = chosen["higher_is_better"].dropna()
     better = bool(direction.iloc[0]) if len(direction) else None
-    return Comparison(metric, better, curves.learning_curves(chosen, by), areas.sort_values(by), baseline)
+    means, used = curves.learning_curves(chosen, by), chosen["run"].nunique()
+    return Comparison(metric, better, means, areas.sort_values(by), baseline, used)
 
 
 def _study(records: Records, arguments: argparse.Namespace) -> Study:
@@ -158,9 +159,12 @@ def _shown(comparison: Comparison) -> list[str]:
 def _print_notes(console: Console, comparison: Comparison, runs: int) -> None:
     shown, areas = _shown(comparison), comparison.areas
     same = [str(areas[column].iloc[0]) for column in ("data", "learner") if column not in shown]
+    if comparison.runs < runs:
+        why = f"they have not recorded {printable(comparison.metric)}, or repeat seed and settings of another run"
+        console.print(f"{runs - comparison.runs} of {runs} runs are left out: {why}", style="yellow")
     ranges = sorted({(row.low, row.high) for row in areas.itertuples()})
     spans = ", ".join(f"{low} to {high}" for low, high in ranges)
-    head = " · ".join([*map(printable, same), f"{runs} runs"])
+    head = " · ".join([*map(printable, same), f"{comparison.runs} runs"])
     text = f"{head}; mean ± standard error over seeds; AUC over {spans} labels"
     console.print(
         text

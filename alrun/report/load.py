@@ -95,7 +95,8 @@ class Records:
     def frame(self, metric: str) -> pd.DataFrame:
         """Return the records of ``metric``, one of ``metrics`` or any ``strategy/metric``, one row per record.
 
-        Columns: ``run`` (number within ``runs``), ``CHOICES``, ``seed``, and ``COLUMNS``.
+        Columns: ``run`` (number within ``runs``), ``CHOICES``, ``seed``, and ``COLUMNS``. Of runs that differ in what
+        they measure alone there is one, that with most labels, so that no seed counts twice.
         """
         import numpy as np
         import pandas as pd
@@ -113,7 +114,14 @@ class Records:
         whole = pd.concat([of_run.iloc[numbers].reset_index(drop=True), frame], axis=1)
         is_logged = whole["strategy"] == LOGGED
         measured = whole["run"].isin(whole.loc[~is_logged, "run"])
-        return whole[whole["strategy"] == strategy if strategy else ~(is_logged & measured)].reset_index(drop=True)
+        return _seeds_once(whole[whole["strategy"] == strategy if strategy else ~(is_logged & measured)])
+
+
+def _seeds_once(records: pd.DataFrame) -> pd.DataFrame:
+    key = [*CHOICES, "seed"]
+    runs = records.groupby([*key, "run"], sort=False, dropna=False)["labels"].max().reset_index()
+    kept = runs.sort_values(["labels", "run"], ascending=[False, True]).drop_duplicates(key)
+    return records[records["run"].isin(kept["run"])].reset_index(drop=True)
 
 
 def _divided(name: str) -> tuple[str, str]:

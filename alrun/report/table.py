@@ -32,6 +32,7 @@ class Comparison:
         areas: One row per group of runs: its columns, ``n``, ``mean``, ``se``, and, if there is a baseline to compare
             with, ``pairs``, ``difference``, ``difference_se``, ``difference_p``.
         baseline: Name of the baseline query strategy; empty without one.
+        runs: Number of runs that it is of.
     """
 
     metric: str
@@ -39,6 +40,7 @@ class Comparison:
     curves: pd.DataFrame
     areas: pd.DataFrame
     baseline: str
+    runs: int
 
 
 @dataclass(frozen=True)

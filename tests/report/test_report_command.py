@@ -31,6 +31,23 @@ def study(write_run: WriteRun) -> None:
 
 
 @pytest.mark.usefixtures("study")
+def test_runs_that_differ_in_what_they_measure_alone_count_once(
+    write_run: WriteRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([]) == 0
+    expected = pd.read_csv("outputs/report/auc.csv")
+    measured = "seed: 1\nmetrology: {other: {_target_: x}}\n"
+    write_run("again", {20: 0.6, 40: 0.9, 60: 0.9}, seed=1, config=measured, choices={"metrology": "classification"})
+    write_run("unmeasured", {20: 0.1, 40: 0.1}, seed=2, metric="rmse")
+    capsys.readouterr()
+    assert run([]) == 0
+    assert pd.read_csv("outputs/report/auc.csv")["n"].tolist() == expected["n"].tolist()
+    screen = capsys.readouterr().out
+    assert "2 of 6 runs are left out" in screen
+    assert "4 runs;" in screen
+
+
+@pytest.mark.usefixtures("study")
 def test_prints_and_writes_curves_areas_and_differences(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([]) == 0
     screen = capsys.readouterr().out
