@@ -6,12 +6,15 @@ import csv
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alrun.cli.ls import read_options
 from alrun.cli.main import main
+from alrun.config.compose import Composer, resolved
 from alrun.config.paths import conf_dir
+from alrun.config.targets import Trust
 
 EXPERIMENTS = {option.name: option.command.split()[1:] for option in read_options([conf_dir()])["experiment"]}
 ALONE = [words for words in EXPERIMENTS.values() if words[0] != "-m"]
@@ -49,3 +52,34 @@ def test_the_paired_comparison_is_reported_in_pairs(folder: Path, capsys: pytest
     assert set(areas) == {"random", "entropy", "margin"}
     assert {row["baseline"] for row in areas.values()} == {"random"}
     assert [areas[name]["pairs"] for name in ("entropy", "margin")] == ["2.0", "2.0"]
+
+
+def test_the_ceiling_is_drawn_above_the_paired_comparison(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    quick = ("training.max_epochs=2", "progress=false", "seed=0,1")
+    assert main(["-m", "experiment=paired", "query=random,entropy", "budget=40", *quick]) == 0
+    assert main(["-m", "experiment=ceiling", *quick]) == 0
+    capsys.readouterr()
+    assert main(["report", "outputs/paired", "--json"]) == 0
+    study = json.loads(capsys.readouterr().out)
+    assert study["strategies"] == ["random", "entropy"]
+    assert [(row["seed"], row["labels"]) for row in study["ceilings"]] == [(0, 1258), (1, 1258)]
+    assert max(row["labels"] for row in study["points"]) == 40
+
+
+def test_the_regimes_differ_in_their_labels_alone() -> None:
+    composer = Composer(Trust())
+    low, medium, high = (
+        resolved(composer.compose([f"experiment={name}"]).config) for name in ("low", "medium", "high")
+    )
+    sizes = ("initial_size", "query_size", "budget")
+    for fewer, more in ((low, medium), (medium, high)):
+        assert all(fewer[key] < more[key] for key in sizes)
+        assert {key for key, value in fewer.items() if more[key] != value} == {"name", *sizes} | interpolated(
+            fewer, more
+        )
+
+
+def interpolated(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
+    """Return the groups that differ because their numbers are taken from the knobs."""
+    groups = ("query", "cold_start", "stopping")
+    return {group for group in groups if one[group] != other[group]}
