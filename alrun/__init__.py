@@ -19,6 +19,7 @@ A folder is a room. It imports the rooms in the last column, never one beside it
     backbone    what the heads of a multi-task learner share    learner  core
     data  learner  training  inference  query  cold_start  label  metrology  stopping  callbacks
                 strategies, one a file                          pool  core
+    logger      records to trackers, one a file                 store  core
     pool        who is labeled, subsets of a source, training   core
     store       checkpoints, label log, records, lock           core
     core        protocols, plain types, seeds, errors           no room
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from alrun.core.protocols.strategies import LabelStrategy, MetrologyStrategy, QueryStrategy
     from alrun.core.seeding import Role, Seeds
     from alrun.core.stopping import Progress, StoppingCriterion
+    from alrun.core.tracking import Point, TrackedRun, Tracker
     from alrun.core.types import Annotation, LabelStatus, Prediction, QueryReport, Split, Task, TaskSpec
     from alrun.driver.driver import Driver
     from alrun.driver.settings import Components, Settings, TrainingSettings
@@ -84,6 +86,7 @@ _HOMES = {
     "alrun.core.protocols.strategies": ("LabelStrategy", "MetrologyStrategy", "QueryStrategy"),
     "alrun.core.seeding": ("Role", "Seeds"),
     "alrun.core.stopping": ("Progress", "StoppingCriterion"),
+    "alrun.core.tracking": ("Point", "TrackedRun", "Tracker"),
     "alrun.core.types": ("Annotation", "LabelStatus", "Prediction", "QueryReport", "Split", "Task", "TaskSpec"),
     "alrun.driver.driver": ("Driver",),
     "alrun.driver.settings": ("Components", "Settings", "TrainingSettings"),
@@ -105,6 +108,7 @@ __all__ = [
     "LabelStrategy",
     "LockedError",
     "MetrologyStrategy",
+    "Point",
     "Pools",
     "Prediction",
     "Problem",
@@ -122,6 +126,8 @@ __all__ = [
     "StrategyError",
     "Task",
     "TaskSpec",
+    "TrackedRun",
+    "Tracker",
     "TrainingSettings",
     "compose",
     "labels",

@@ -6,6 +6,7 @@ import sys
 
 from alrun.api.interrupts import second_interrupt
 from alrun.cli.listening import listeners
+from alrun.cli.run_report import run_report
 from alrun.core.errors import Interrupted
 from alrun.core.generators import generators_kept
 from alrun.runner.outcome import Outcome
@@ -23,7 +24,7 @@ def finish(experiment: Experiment) -> Outcome:
         AlrunError: What ended it.
     """
     with generators_kept(), second_interrupt():
-        outcome = experiment.run(listeners(experiment))
+        outcome = experiment.run(listeners(experiment), run_report)
     if isinstance(outcome.error, Interrupted):
         outcome.error.add_note(AGAIN)
     if outcome.answered and experiment.config["progress"]:

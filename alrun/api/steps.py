@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from alrun.api.interrupts import second_interrupt
 from alrun.api.run import Run
+from alrun.cli.run_report import run_report
 from alrun.core.errors import Suspended
 from alrun.core.generators import generators_kept
 from alrun.core.phases import ActiveLearningPhase
@@ -60,7 +61,7 @@ class Steps(Iterator[StepResult]):
         self._by_phase = phases
         self._held = ExitStack()
         with generators_kept():
-            self._session = self._held.enter_context(experiment.session())
+            self._session = self._held.enter_context(experiment.session(report=run_report))
         self._phases = self._session.phases()
         self.driver: Driver | None = self._session.driver
         self.run = Run(experiment.directory.path, trust=trust)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from alrun.cli.arguments import take_json
 from alrun.cli.flags import flags_first, parse_flags
 from alrun.cli.listening import listeners
-from alrun.cli.show import show_outcome, show_sweep, skipped_text
+from alrun.cli.run_report import run_report
+from alrun.cli.show import problem_text, show_outcome, show_sweep, skipped_text
 from alrun.config.paths import conf_dir
 from alrun.config.targets import Trust
-from alrun.core.errors import ConfigError
+from alrun.core.errors import AlrunError, ConfigError
 from alrun.core.showing import printable
 from alrun.store.rundir import remove_empty_sweep
 
@@ -80,7 +81,7 @@ def _single(composed: Composed, trust: Trust, *, json: bool) -> int:
     from alrun.runner.run import Experiment
 
     experiment = Experiment(composed, trust)
-    outcome = experiment.run(listeners(experiment))
+    outcome = experiment.run(listeners(experiment), run_report)
     show_outcome(outcome, trust, json=json)
     return outcome.exit_code
 
@@ -105,8 +106,24 @@ def _sweep(words: Sequence[str], composer: Composer, trust: Trust, *, json: bool
         finally:
             if not any(job.directory.exists for job in jobs):
                 remove_empty_sweep(first.path.parent, made)
+        if not stopped:
+            _describe([job.words for job in jobs if job.finished], composer, trust)
         before = [job.finished for job in jobs]
         code = show_sweep([job.directory for job in jobs], before, again=bool(stopped), json=json)
         for line in told:
             print(printable(line), file=sys.stderr if json else sys.stdout)
     return stopped[0].exit_code if stopped else code
+
+
+def _describe(finished: Sequence[Sequence[str]], composer: Composer, trust: Trust) -> None:
+    """Give finished jobs of a sweep the tags and notes that it says now, and its trackers what they lack of them."""
+    from alrun.runner.run import Experiment
+
+    for words in finished:
+        experiment = Experiment(composer.compose(words), trust)
+        if not experiment.describes:
+            return
+        try:
+            experiment.run((), run_report)
+        except AlrunError as error:
+            sys.stderr.write(problem_text(error))

@@ -24,6 +24,7 @@ usage: alrun [key=value …]                 run an experiment, or resume it
        alrun report DIR…                   compare strategies: learning curves over seeds; --html FILE: a page
        alrun compare A B                   compare two runs, or groups of runs: settings and results
        alrun export DIR [--to OUT]         write weights, labels and records for use without alrun
+       alrun track DIR… logger=NAME        hand records of runs on to a tracker: mlflow, wandb, tensorboard …
        alrun ls [GROUP]                    list the options of config groups, and all knobs
        alrun validate [key=value …]        check and build everything without running it
        alrun new KIND NAME [--into PKG]    write a custom strategy: module, option, test

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, bool] = {
     "rerun": True,
     "validate": True,
     "verify": False,
+    "track": True,
     "status": False,
     "ls": False,
     "report": False,

@@ -8,6 +8,7 @@ from pathlib import Path
 from alrun.cli.arguments import take_json
 from alrun.cli.flags import parse_flags
 from alrun.cli.listening import listeners
+from alrun.cli.run_report import run_report
 from alrun.cli.show import show_outcome
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
@@ -45,6 +46,6 @@ def run(argv: list[str], trust: Trust) -> int:
     experiment, told = prepared_replay(opened(words[0]), words[1:], trust, config_dir)
     for line in told:
         sys.stderr.write(f"{printable(line)}\n")
-    outcome = experiment.run(listeners(experiment))
+    outcome = experiment.run(listeners(experiment), run_report)
     show_outcome(outcome, trust, json=json)
     return outcome.exit_code

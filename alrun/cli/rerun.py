@@ -6,6 +6,7 @@ import sys
 
 from alrun.cli.arguments import take_json
 from alrun.cli.listening import listeners
+from alrun.cli.run_report import run_report
 from alrun.cli.show import show_outcome
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
@@ -51,6 +52,6 @@ def run(argv: list[str], trust: Trust) -> int:
         experiment = Experiment(composed, trust, place=origin.path.parent / experiment.derived.name)
     for line in prepare_rerun(experiment, origin, same_rows=SAME_ROWS in argv):
         sys.stderr.write(f"{printable(line)}\n")
-    outcome = experiment.run(listeners(experiment))
+    outcome = experiment.run(listeners(experiment), run_report)
     show_outcome(outcome, trust, json=json)
     return outcome.exit_code

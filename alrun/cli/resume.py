@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alrun.cli.arguments import take_json
 from alrun.cli.listening import listeners
+from alrun.cli.run_report import run_report
 from alrun.cli.show import show_outcome
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
@@ -33,6 +34,6 @@ def run(argv: list[str], trust: Trust) -> int:
         return 0
     directory = opened(argv[0])
     experiment = Experiment(stored(directory, argv[1:], trust), trust, place=directory.path)
-    outcome = experiment.run(listeners(experiment))
+    outcome = experiment.run(listeners(experiment), run_report)
     show_outcome(outcome, trust, json=json)
     return outcome.exit_code

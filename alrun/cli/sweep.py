@@ -19,6 +19,7 @@ from alrun.callbacks.progress_state import JobCount
 from alrun.cli.console import new_console
 from alrun.cli.interrupts import Stopped
 from alrun.cli.listening import listeners
+from alrun.cli.run_report import run_report
 from alrun.cli.show import problem_text
 from alrun.cli.watch import drawn_meanwhile
 from alrun.config.compat import BASIC_LAUNCHER, BASIC_SWEEPER, ConfigLoaderImpl, no_callbacks
@@ -309,7 +310,7 @@ class SweepJob:
         failed = True
         try:
             experiment = Experiment(self._composer.compose(json.loads(config[WORDS])), self._trust)
-            outcome = experiment.run(listeners(experiment, self._count, drawn=self._draws))
+            outcome = experiment.run(listeners(experiment, self._count, drawn=self._draws), run_report)
             failed = outcome.error is not None
             if isinstance(outcome.error, Interrupted):
                 raise Stopped(outcome.error.signum)

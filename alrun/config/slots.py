@@ -86,7 +86,7 @@ def _slots(kind: type, prefix: str = "") -> Iterator[Slot]:
 
 
 def _slot(place: str, part: Part) -> Slot:
-    methods = LISTENING if part.listens else part.methods
+    methods = (*LISTENING, *part.methods) if part.listens else part.methods
     return Slot(place, part.noun, part.example, part.rooms, (), LIBRARIES[part.library], methods, part.own)
 
 

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-KINDS = {"int": int, "float": float, "str": str, "bool": bool}
+KINDS = {"int": int, "float": float, "str": str, "bool": bool, "list[str]": list}
 TERM = "term"
 
 
@@ -54,7 +54,7 @@ class Knob(NamedTuple):
 
     Attributes:
         doc: What it does, in one line.
-        kind: Type of its value, as annotated: int, float, str or bool.
+        kind: Type of its value, as annotated: int, float, str, bool, or list for a list of texts.
         optional: Whether null is allowed, as annotated.
         default: Its value where none is given.
         effect: What another value makes of a run.
@@ -62,7 +62,7 @@ class Knob(NamedTuple):
         above: Bound that numbers exceed.
         below: Bound that numbers stay under.
         choices: All values, of texts.
-        pattern: What matches the whole text.
+        pattern: What matches the whole text, or each text of a list.
         wrong: What is said of an unfit value, in place of the type: "is not a device".
         hint: What to type instead, in place of an example.
         only_when_set: Whether null was what was done before there was such a key, and so leaves it out of the identity.
@@ -88,12 +88,16 @@ class Knob(NamedTuple):
             return self.optional
         if isinstance(value, bool):
             return self.kind is bool
+        if self.kind is list:
+            return isinstance(value, list) and all(isinstance(item, str) for item in value)
         return isinstance(value, (int, float) if self.kind is float else self.kind)
 
     def admits(self, value: Any) -> bool:
         """Return whether a value of the type is one of the choices, or between the bounds."""
         if value is None or self.kind is bool:
             return True
+        if self.kind is list:
+            return all(re.fullmatch(self.pattern, item) is not None for item in value)
         if self.kind is str:
             return (not self.choices or value in self.choices) and (
                 not self.pattern or re.fullmatch(self.pattern, value) is not None
@@ -110,7 +114,8 @@ class Knob(NamedTuple):
     @property
     def noun(self) -> str:
         """The type in words."""
-        noun = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[self.kind]
+        nouns = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", list: "a list"}
+        noun = nouns[self.kind]
         return f"{noun} or null" if self.optional else noun
 
 
@@ -242,6 +247,8 @@ def _value(term: Term, value: Any) -> Any:
 
 def written(value: Any) -> str:
     """Return the value of a knob as it is typed."""
+    if isinstance(value, list):
+        return f"[{','.join(value)}]"
     return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not _is_number(value) else str(value)
 
 

@@ -16,6 +16,7 @@ __all__ = ["SOURCE", "CheckpointSettings", "Config", "Reset", "Settings", "Timeo
 
 STEP = ("custom function", "my_pkg.train_step, with --trust my_pkg")
 LISTENER = ("alrun callback", "alrun.callbacks.event_log.EventLog, alrun.callbacks.lightning_logger.LightningLogger")
+TRACKER = ("tracker or callback", "alrun.logger.csv.CSV, alrun.callbacks.lightning_logger.LightningLogger …")
 QUERY = ("query strategy", "alrun.query.entropy.Entropy …")
 SAMPLING = (("attach", "sample"),)
 #: Methods of a data source.
@@ -167,6 +168,22 @@ class Config(Settings):
         hint="use letters, digits, '.', '_', '-', '+', '='; at most 100",
         effect=Effect.SHOW,
     )
+    tags: list[str] | None = knob(
+        None,
+        "Tags of the run, for trackers and lists; not part of the experiment.",
+        pattern=r"[^\x00-\x1f,]{1,64}",
+        wrong="is not a list of tags",
+        hint="tags=[pilot,gpu]",
+        effect=Effect.SHOW,
+    )
+    notes: str | None = knob(
+        None,
+        "Notes on the run, for trackers and lists; not part of the experiment.",
+        pattern=r"(?s)[^\0]{0,10000}",
+        wrong="is not a note",
+        hint="notes='first try'",
+        effect=Effect.SHOW,
+    )
     output_dir: str = knob(
         "outputs",
         "Folder for all runs.",
@@ -254,11 +271,12 @@ class Config(Settings):
     )
     logger: Any = part(
         "Hand metrics on.",
-        *LISTENER,
+        *TRACKER,
         several=True,
         optional=True,
         effect=Effect.SHOW,
-        rooms=("alrun.callbacks",),
+        rooms=("alrun.logger", "alrun.callbacks"),
+        methods=(("project",),),
         listens=True,
     )
     callbacks: Any = part(

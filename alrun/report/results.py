@@ -42,13 +42,14 @@ __all__ = [
 Pattern = str | os.PathLike[str]
 
 LABEL_COLUMNS = ("step", "index", "uuid", "task", "label", "annotator", "cost")
-RUN_COLUMNS = ("name", "status", "reason", "step", "phase", "labels", "budget", "identity")
+RUN_COLUMNS = ("name", "status", "reason", "step", "phase", "labels", "budget", "tags", "notes", "identity")
 
 
 def runs(*patterns: Pattern) -> pd.DataFrame:
     """Return one row per run: ``name``, ``status``, ``reason``, ``step``, ``phase``, ``labels``, ``budget``.
 
-    A run that cannot be read has the status ``unreadable``, and why as its reason.
+    Then ``tags`` (a list), ``notes`` and ``identity``. A run that cannot be read has the status ``unreadable``, and why
+    as its reason.
     """
     import pandas as pd
 

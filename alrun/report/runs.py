@@ -46,6 +46,8 @@ class Run:
         measured: Labels that had been bought when each was measured, where that is noted.
         versions: Versions of libraries in each session, without repetitions.
         machines: Machine of each session, without repetitions.
+        tags: As the user gave them.
+        notes: As the user gave them.
     """
 
     path: Path
@@ -64,6 +66,8 @@ class Run:
     measured: Mapping[str, int] = field(default_factory=dict)
     versions: Sequence[Mapping[str, Any]] = ()
     machines: Sequence[Mapping[str, Any]] = ()
+    tags: Sequence[str] = ()
+    notes: str = ""
 
 
 def find_runs(paths: Iterable[Path]) -> list[Run]:
@@ -158,6 +162,8 @@ def _from_json(directory: Path, json: Any) -> Run:
         measured=content["measured"],
         versions=_distinct(content["sessions"], "versions"),
         machines=_distinct(content["sessions"], "machine"),
+        tags=content["tags"],
+        notes=content["notes"],
     )
 
 

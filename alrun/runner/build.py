@@ -18,12 +18,15 @@ from alrun.core.needs import is_metric
 from alrun.core.protocols.pool import Pools
 from alrun.core.seeding import Role, Seeds
 from alrun.core.settings import TrainingSettings
+from alrun.core.tracking import is_tracker
 from alrun.driver.settings import Components
 from alrun.pool.foreign import is_source, own_pools, sells_validation
 from alrun.runner.compatibility import between
 from alrun.runner.instantiate import instantiate
+from alrun.runner.trackers import built_trackers
 
 if TYPE_CHECKING:
+    from alrun.core.tracking import Tracker
     from alrun.core.types import TaskSpec
 
 __all__ = ["Builder"]
@@ -34,6 +37,7 @@ class Builder:
 
     Attributes:
         data: What the ``data`` group built: a source, or a training pool of the user's own.
+        trackers: What the ``logger`` group built, by name, callbacks left out.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Builder:
         self._problems: list[Problem] = []
         self._spec: TaskSpec | None = None
         self.data: Any = None
+        self.trackers: Mapping[str, Tracker] = {}
 
     def fingerprint(self) -> str | None:
         """Return the fingerprint of the data, where they have one."""
@@ -79,6 +84,7 @@ class Builder:
         pools = self._pools()
         inference = self._single("inference")
         learner = self._learner(inference)
+        self.trackers = self._several_trackers()
         components = Components(
             learner=learner,
             pools=pools,
@@ -204,6 +210,8 @@ class Builder:
         """Return the callbacks of ``group`` by name; ``on_error`` may stand beside the arguments of any of them."""
         listeners: dict[str, Any] = {}
         for name, node in (self._config.get(group) or {}).items():
+            if group == "logger" and is_tracker(node.target):
+                continue
             callback = self._build(node.without("on_error"), f"{group}.{name}")
             if callback is None:
                 continue
@@ -213,6 +221,13 @@ class Builder:
                 self._problems.append(deaf(type(callback), f"{group}.{name}"))
             listeners[f"{group}.{name}"] = callback
         return listeners
+
+    def _several_trackers(self) -> Mapping[str, Tracker]:
+        try:
+            return built_trackers(self._config, self._place)
+        except ConfigError as error:
+            self._problems += error.problems
+        return {}
 
     def _build(self, node: Node, where: str) -> Any:
         folder = self._place / "callbacks" / where

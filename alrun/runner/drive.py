@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alrun.config.secrets import Secrets
 from alrun.core.errors import AlrunError, Interrupted, RunDirectoryLost, StoreError, StrategyError, Suspended
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from alrun.driver.driver import Driver
     from alrun.driver.settings import Components
     from alrun.runner.journal import Journal
+    from alrun.runner.tracking import Projector
     from alrun.store.lock import RunLock
     from alrun.store.rundir import RunDirectory
 
@@ -39,6 +40,11 @@ class Session:
         self.outcome, self.driver = outcome, driver
         self._secrets = secrets or Secrets()
         self._error: AlrunError | None = None
+
+    @property
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        """Rows of the records by now."""
+        return self.driver.experiment.ledger.records if self.driver is not None else ()
 
     def run(self) -> None:
         """Run until the end; what ends it is in ``outcome`` when the session is closed."""
@@ -74,6 +80,7 @@ def driving(
     settings: Settings,
     journal: Journal,
     secrets: Secrets,
+    projector: Projector,
     notices: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Iterator[Session]:
@@ -89,6 +96,7 @@ def driving(
         settings: The numbers.
         journal: What is told there of how it goes.
         secrets: What no message may hold.
+        projector: What hands the records on to trackers.
         notices: What is to be said before anything else.
         notes: What was made of the data, for the log.
     """
@@ -112,8 +120,11 @@ def driving(
                 logger.warning("%s %s: written anew", name, what)
         with RunStore(directory, logger, lock, secrets.hidden) as store, secrets.kept():
             session = Session(Outcome(directory.path, journal.info), Driver(components, settings, store), secrets)
+            projector.follow(lambda: session.records, secrets.hidden)
             yield session
             session.close(journal)
+            if not isinstance(session.outcome.error, RunDirectoryLost):
+                projector.finish()
     finally:
         logger.removeHandler(handler)
         handler.close()

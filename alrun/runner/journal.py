@@ -38,6 +38,8 @@ def new_info(
         "status": "running",
         "reason": "",
         "name": told["name"],
+        "tags": [],
+        "notes": "",
         "seed": told["seed"],
         "choices": {group: choices.get(group, "") for group in GROUPS},
         "reset": told["training"].get("reset", ""),

@@ -24,12 +24,16 @@ from alrun.runner.journal import Journal, begin_session, extent, new_info
 from alrun.runner.outcome import Outcome
 from alrun.runner.run_path import run_directory
 from alrun.runner.stored import StoredRun
+from alrun.runner.tracked import stored_rows
+from alrun.runner.trackers import named_trackers
+from alrun.runner.tracking import Projector, Report
 from alrun.store.lock import RunLock
-from alrun.store.projections import changed_projections
+from alrun.store.projections import changed_projections, sealed_projections
 from alrun.store.rundir import RunDirectory
 
 if TYPE_CHECKING:
     from alrun.core.callback import Callback
+    from alrun.core.tracking import Tracker
     from alrun.driver.settings import Components
 
 __all__ = ["Experiment"]
@@ -164,19 +168,23 @@ class Experiment:
             answered = shorter
         return Outcome(self.directory.path, info, answered=True) if answered else None
 
-    def run(self, listeners: Sequence[Callback] = ()) -> Outcome:
+    def run(self, listeners: Sequence[Callback] = (), report: Report | None = None) -> Outcome:
         """Run it, or go on with it, or answer that it is finished.
+
+        Args:
+            listeners: Callbacks beside those of the config.
+            report: Makes the report that trackers keep.
 
         Raises:
             ConfigError: It cannot be run as described; no directory is left behind.
             LockedError: Another process runs it.
         """
-        with self.session(listeners) as session:
+        with self.session(listeners, report) as session:
             session.run()
         return session.outcome
 
     @contextmanager
-    def session(self, listeners: Sequence[Callback] = ()) -> Iterator[Session]:
+    def session(self, listeners: Sequence[Callback] = (), report: Report | None = None) -> Iterator[Session]:
         """Hold the run, and build everything; at the end of the content the session is closed.
 
         Raises:
@@ -184,7 +192,7 @@ class Experiment:
         """
         self.directory.install()
         done = self.finished()
-        if done is not None:
+        if done is not None and not self._is_told_otherwise(done.info):
             yield Session(done)
             return
         if self.config["replay"] and (self.config["fresh"] or not self.directory.exists):
@@ -195,14 +203,14 @@ class Experiment:
             lock = held.enter_context(self._locked())
             done = self.finished()
             if done is not None:
-                yield Session(done)
+                yield Session(self._retold(done, report))
                 return
             built = self._built()
             if self._must_set_aside():
                 # The lock moves along, and is let go after the new one: nobody goes on with the old run meanwhile.
                 self.directory.set_aside()
                 lock = held.enter_context(self._locked())
-            yield held.enter_context(self._opened(lock, *built, listeners))
+            yield held.enter_context(self._opened(lock, *built, listeners, report))
 
     def _environment(self) -> AbstractContextManager[Any]:
         """Return what sets the variables that the config asks for (``hydra.job.env_set``) for a while."""
@@ -212,6 +220,37 @@ class Experiment:
         from hydra.core.utils import env_override
 
         return env_override(variables)
+
+    @property
+    def describes(self) -> bool:
+        """Whether it says something of a run beside what is computed: tags, notes, or trackers that are to hold it."""
+        return bool(self._said or self.config.get("logger"))
+
+    def _is_told_otherwise(self, info: Mapping[str, Any]) -> bool:
+        """Return whether the command says something of a finished run that is not in ``info``, or names trackers."""
+        return bool(self.config.get("logger")) or any(info[key] != value for key, value in self._said.items())
+
+    @property
+    def _said(self) -> dict[str, Any]:
+        """What the command says of the run, for people alone; what it does not mention stays as it is."""
+        told = self._resolved.described
+        return {key: told[key] for key in ("tags", "notes") if told.get(key) is not None}
+
+    def _retold(self, done: Outcome, report: Report | None) -> Outcome:
+        """Give a finished run the tags and notes of the command, and its trackers what they lack; the lock is held."""
+        info = {**done.info, **self._said}
+        if info != done.info:
+            self.write_config(self.directory)
+            info["projections"] = sealed_projections(self.directory)
+            self.directory.write_info(info)
+        with self._secrets.kept():
+            trackers = named_trackers(self.config, self._trust, self.directory.path)
+        if trackers:
+            rows = stored_rows(self.directory, info)
+            projector = Projector(trackers, self.directory, self._resolved.described, lambda: info, report)
+            projector.follow(lambda: rows, self._secrets.hidden)
+            projector.finish()
+        return replace(done, info=info)
 
     @contextmanager
     def _locked(self) -> Iterator[RunLock]:
@@ -233,13 +272,14 @@ class Experiment:
     def _must_set_aside(self) -> bool:
         return bool(self.config["fresh"]) and (self.directory.exists or bool(self.directory.rescued))
 
-    def _built(self) -> tuple[Components, Settings, str | None, tuple[str, ...]]:
+    def _built(self) -> tuple[Components, Settings, str | None, tuple[str, ...], Mapping[str, Tracker]]:
         from alrun.driver.guards.threads import computing_threads
         from alrun.runner.build import Builder
 
         builder = Builder(self.bound(), place=self.directory.path, choices=self._composed.choices)
         with self._secrets.kept(), computing_threads(1):
-            return builder.components(), read(Settings, self.config), builder.fingerprint(), builder.notes()
+            components = builder.components()
+            return components, read(Settings, self.config), builder.fingerprint(), builder.notes(), builder.trackers
 
     @contextmanager
     def _opened(
@@ -249,7 +289,9 @@ class Experiment:
         settings: Settings,
         fingerprint: str | None,
         notes: Sequence[str],
+        trackers: Mapping[str, Tracker],
         listeners: Sequence[Callback],
+        report: Report | None,
     ) -> Iterator[Session]:
         lock.check()
         algorithms = algorithms_of(self.config)
@@ -261,12 +303,14 @@ class Experiment:
         if stored is None:
             self.write_config(self.directory)  # first, so that there is no run without a config
         how_far = extent(self._resolved.described)
-        journal = Journal(self.directory, info | how_far | {"status": "running", "reason": ""})
-        own = {f"_{name}": one for name, one in named([journal, *listeners]).items()}
+        journal = Journal(self.directory, info | how_far | self._said | {"status": "running", "reason": ""})
+        projector = Projector(trackers, self.directory, self._resolved.described, lambda: journal.info, report)
+        own = {f"_{name}": one for name, one in named([journal, *listeners, projector]).items()}
         components.callbacks = own | named(components.callbacks)
         if stored is not None:
             self.write_config(self.directory)
-        with driving(self.directory, lock, components, settings, journal, self._secrets, notices, notes) as session:
+        around = (self._secrets, projector, notices, notes)
+        with driving(self.directory, lock, components, settings, journal, *around) as session:
             yield session
 
     def description(self) -> dict[str, Any]:
@@ -276,7 +320,7 @@ class Experiment:
             ConfigError: It cannot be run as described.
         """
         self.check()
-        _, _, fingerprint, _ = self._built()
+        _, _, fingerprint, *_ = self._built()
         return self._new_info(fingerprint, algorithms_of(self.config))
 
     def write_config(self, directory: RunDirectory) -> None:

@@ -13,7 +13,7 @@ STATES = ("running", "finished", "failed", "interrupted")
 _NEEDED = ("identity", "status", "seed", "choices")
 #: What is the case where a field is not there.
 _ABSENT: Mapping[str, Any] = {
-    **dict.fromkeys(("reason", "name", "reset", "phase", "head", "folder"), ""),
+    **dict.fromkeys(("reason", "name", "reset", "phase", "head", "folder", "notes"), ""),
     **dict.fromkeys(("step", "labels", "budget"), 0),
     **dict.fromkeys(("fingerprint", "threads")),
 }
@@ -61,6 +61,8 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "threads": (_or_none(_is_count), "a whole number or null"),
     "algorithms": (_each(_is_count), "a mapping of keys to whole numbers"),
     "environment": (_each(_is_text), "a mapping of variables to text"),
+    "notes": (_is_text, "text"),
+    "tags": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of texts"),
     "sessions": (lambda value: isinstance(value, list) and all(map(_is_session, value)), "a list of sessions"),
     "rerun": (_each(lambda value: _is_text(value) or _is_count(value)), "a mapping"),
     "extent": (lambda value: isinstance(value, dict), "a mapping"),
@@ -83,4 +85,4 @@ def checked_description(content: Any) -> dict[str, Any]:
     ]
     if wrong:
         raise StoreError("; ".join(wrong))
-    return {**_ABSENT, **{name: {} for name in _ABSENT_MAPPINGS}, "sessions": [], **content}
+    return {**_ABSENT, **{name: {} for name in _ABSENT_MAPPINGS}, "sessions": [], "tags": [], **content}

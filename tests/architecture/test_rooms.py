@@ -17,8 +17,6 @@ from alrun.config.targets import Trust
 ROOMS = {path.parent.name for path in Path(alrun.__file__).parent.glob("*/__init__.py")}
 OPTIONS = sorted(path for path in conf_dir().glob("*/*.yaml") if path.parent.name != "hydra")
 STRATEGIES = [path for path in OPTIONS if path.parent.name not in ("experiment", "debug")]
-#: Loggers are callbacks that hand metrics on; the group has the name that users look for.
-HOMES = {"logger": "callbacks"}
 #: A cold start may be a query strategy that needs no model.
 SHARED = {"cold_start": "query"}
 #: What combines features with a selector bears the name of the combination, not of a file.
@@ -32,18 +30,17 @@ def name_of(path: Path) -> str:
 @pytest.mark.parametrize("path", STRATEGIES, ids=name_of)
 def test_an_option_is_built_from_the_room_of_its_group(path: Path) -> None:
     group = path.parent.name
-    room = HOMES.get(group, group)
     targets = re.findall(r"^ *_target_: (alrun\.\S+)", path.read_text(), flags=re.MULTILINE)
-    assert room in ROOMS
+    assert group in ROOMS
     assert targets
-    assert {target.split(".")[1] for target in targets} <= {room, SHARED.get(group, room)}
-    if group not in HOMES and targets[0] != COMBINED:
+    assert {target.split(".")[1] for target in targets} <= {group, SHARED.get(group, group)}
+    if targets[0] != COMBINED:
         assert targets[0].split(".")[2] == path.stem
 
 
 def test_every_room_of_strategies_has_a_test_folder_of_its_name() -> None:
     tests = Path(__file__).parent.parent
-    groups = {HOMES.get(path.parent.name, path.parent.name) for path in STRATEGIES}
+    groups = {path.parent.name for path in STRATEGIES}
     assert groups <= {path.name for path in tests.iterdir() if any(path.glob("test_*.py"))}
 
 
