@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from alrun.callbacks.progress_state import JobCount
 from alrun.cli.console import new_console
 from alrun.cli.interrupts import Stopped
 from alrun.cli.listening import listeners
+from alrun.cli.retry import apart, retried, unbroken
 from alrun.cli.run_report import run_report
 from alrun.cli.show import problem_text
 from alrun.cli.watch import drawn_meanwhile
@@ -83,8 +85,9 @@ def launch(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) -> 
         return iter(())
     loader = JobLoader(composer, sweep)
     draws = _one_by_one(sweep)
-    count = JobCount(len(jobs), len(jobs) - len(unfinished), time.monotonic()) if basic else None
-    job = SweepJob(composer, trust, raises=not basic, answers=not basic, draws=draws, count=count)
+    times = int(composer.compose(unfinished[0][1]).config["retry"]) if basic else 0
+    count = JobCount(len(jobs), len(jobs) - len(unfinished), time.monotonic()) if basic and not times else None
+    job = SweepJob(composer, trust, raises=not basic, answers=not basic, draws=draws, count=count, tells=bool(times))
     given = _given(loader, sweep, job)
     from hydra.core.plugins import Plugins
 
@@ -97,11 +100,20 @@ def launch(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) -> 
             sweeper.sweep(arguments=list(loader.task_words))
             return iter(())
         launcher = plugins.instantiate_launcher(**given)
+
+    def launched(jobs: Sequence[tuple[int, tuple[str, ...]]]) -> Sequence[Any]:
+        answers: list[Any] = []
+        for batch in _batches(jobs, sweep.hydra):
+            found = launcher.launch([list(words) for _, words in batch], initial_job_idx=batch[0][0])
+            answers += [answer.return_value for answer in found]
+        return answers
+
     _note(jobs)
     with _shown(jobs, draws):
-        for batch in _batches(unfinished, sweep.hydra):
-            for answer in launcher.launch([list(words) for _, words in batch], initial_job_idx=batch[0][0]):
-                _raise_error_of(answer)
+        if times:
+            alone = partial(apart, job.exit_code) if draws else unbroken(launched)
+            return iter(retried(alone, unfinished, times))
+        launched(unfinished)
     return iter(())
 
 
@@ -193,10 +205,6 @@ def _noting(plugins: Plugins, note: Callable[[Sequence[str]], None]) -> Iterator
         del plugins.instantiate_launcher
 
 
-def _raise_error_of(answer: JobReturn) -> None:
-    _ = answer.return_value
-
-
 def _batches(
     jobs: Sequence[tuple[int, tuple[str, ...]]], hydra: Mapping[str, Any]
 ) -> Iterator[Sequence[tuple[int, tuple[str, ...]]]]:
@@ -278,6 +286,7 @@ class SweepJob:
         answers: bool,
         draws: bool = False,
         count: JobCount | None = None,
+        tells: bool = False,
     ) -> None:
         """Run jobs.
 
@@ -288,6 +297,7 @@ class SweepJob:
             answers: The sweeper looks at what a job returns.
             draws: A terminal is free for its display.
             count: Counts the jobs of a sweep that runs them one by one.
+            tells: Exit codes are wanted in place of objectives.
         """
         self._composer = composer
         self._trust = trust
@@ -295,21 +305,45 @@ class SweepJob:
         self._answers = answers
         self._draws = draws
         self._count = count
+        self._tells = tells
         self._sweep = Process.at(os.getpid())
 
     def __call__(self, config: DictConfig) -> float | None:
         """Run one job; an interrupt ends the sweep, whose end ends its workers.
 
         Returns:
-            The objective; ``None`` where the job failed or there is none.
+            The exit code, if that is wanted; else the objective, ``None`` where the job failed or there is none.
 
         Raises:
             AlrunError: The job failed, and the sweeper waits for that.
         """
+        words = tuple(json.loads(config[WORDS]))
+        return self.exit_code(words) if self._tells else self._value(words)
+
+    def exit_code(self, words: tuple[str, ...]) -> int:
+        """Run the job of ``words``, and return its exit code; an error is printed.
+
+        Raises:
+            Stopped: A signal arrived.
+        """
+        end_with(self._sweep)
+        try:
+            experiment = Experiment(self._composer.compose(words), self._trust)
+            outcome = experiment.run(listeners(experiment, drawn=self._draws), run_report)
+        except AlrunError as error:
+            sys.stderr.write(problem_text(error))
+            return error.exit_code
+        if isinstance(outcome.error, Interrupted):
+            raise Stopped(outcome.error.signum)
+        if outcome.error is not None:
+            sys.stderr.write(problem_text(outcome.error))
+        return outcome.exit_code
+
+    def _value(self, words: tuple[str, ...]) -> float | None:
         end_with(self._sweep)
         failed = True
         try:
-            experiment = Experiment(self._composer.compose(json.loads(config[WORDS])), self._trust)
+            experiment = Experiment(self._composer.compose(words), self._trust)
             outcome = experiment.run(listeners(experiment, self._count, drawn=self._draws), run_report)
             failed = outcome.error is not None
             if isinstance(outcome.error, Interrupted):

@@ -203,6 +203,9 @@ class Config(Settings):
         effect=Effect.REPEAT,
         only_when_set=True,
     )
+    retry: int = knob(
+        0, "How often a job of a sweep that failed or was killed is started again.", minimum=0, effect=Effect.SHOW
+    )
     objective: str | None = knob(
         None,
         "What a sweeper optimizes: final:accuracy, auc:accuracy (mean height of the curve), best:accuracy; any metric.",
