@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alrun.cli.arguments import print_json, take_json
 from alrun.cli.flags import parse_flags
 from alrun.cli.run_report import run_report
 from alrun.cli.show import shortened
@@ -14,7 +15,7 @@ from alrun.config.compose import Composer
 from alrun.config.environment import described
 from alrun.config.stored import parse_config
 from alrun.config.targets import Trust
-from alrun.core.errors import ConfigError, LockedError, Problem, StoreError
+from alrun.core.errors import AlrunError, ConfigError, LockedError, Problem
 from alrun.core.showing import printable
 from alrun.report.runs import find_runs
 from alrun.runner.tracked import stored_rows
@@ -25,7 +26,7 @@ from alrun.store.rundir import RunDirectory
 
 __all__ = ["run"]
 
-USAGE = """usage: alrun track DIR… logger=NAME [logger.NAME.key=value …]
+USAGE = """usage: alrun track DIR… logger=NAME [--json] [logger.NAME.key=value …]
 
 Hand the records of the runs in or below each DIR on to trackers, which then hold every step once, whatever they held
 before. For runs that were made without a tracker, or whose tracker could not be reached:
@@ -42,6 +43,7 @@ def run(argv: list[str], trust: Trust) -> int:
     Raises:
         ConfigError: No run or no tracker is named, or a tracker cannot be built.
     """
+    argv, json = take_json(argv)
     arguments = parse_flags(argv)
     if arguments.help:
         print(USAGE, end="")  # noqa: T201 - a command talks to its user
@@ -55,26 +57,31 @@ def run(argv: list[str], trust: Trust) -> int:
     runs = [found for found in find_runs(folders) if found.status != "unreadable"]
     if not runs:
         raise ConfigError(Problem("no run here can be read", str(folders[0]), "alrun status lists the runs"))
-    return max([_handed_on(RunDirectory(found.path), config, trust) for found in runs])
+    told = [_handed_on(RunDirectory(found.path), config, trust) for found in runs]
+    if json:
+        print_json(told)
+    for one in () if json else told:
+        place, steps = printable(shortened(one["path"])), f"{', '.join(one['trackers'])}: {one['steps']} steps of"
+        said = "left out, as it is being run:" if one["running"] else steps
+        print(f"{said} {place}" if one["running"] or one["complete"] else f"incomplete: {place}")  # noqa: T201 - likewise
+    return 0 if all(one["complete"] or one["running"] for one in told) else 1
 
 
-def _handed_on(directory: RunDirectory, config: Mapping[str, Any], trust: Trust) -> int:
-    place = printable(shortened(directory.path))
+def _handed_on(directory: RunDirectory, config: Mapping[str, Any], trust: Trust) -> dict[str, Any]:
+    """Return what became of one run: ``path``, ``trackers``, ``steps``, ``complete`` and ``running``."""
     trackers = named_trackers(_plain(config), trust, directory.path)
     if not trackers:
         raise ConfigError(Problem("no tracker is named", "logger", HINT))
+    told = {"path": directory.path, "trackers": list(trackers), "steps": 0, "complete": False, "running": False}
     try:
         with RunLock(directory.path):
             complete, steps = _projected(directory, trackers)
     except LockedError:
-        print(f"left out, as it is being run: {place}")  # noqa: T201 - a command talks to its user
-        return 0
-    except StoreError as error:
+        return {**told, "running": True}
+    except AlrunError as error:
         sys.stderr.write(f"error: {printable(str(error))}\n")
-        return 1
-    if complete:
-        print(f"{', '.join(trackers)}: {steps} steps of {place}")  # noqa: T201 - likewise
-    return 0 if complete else 1
+        return told
+    return {**told, "steps": steps, "complete": complete}
 
 
 def _projected(directory: RunDirectory, trackers: Mapping[str, Any]) -> tuple[bool, int]:

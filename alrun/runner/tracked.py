@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from alrun.config.identity import identity_of
+from alrun.core.knobs import Knob, iterate_terms
+from alrun.core.settings import Config
 from alrun.core.tracking import Point, TrackedRun
 from alrun.store.rundir import RunDirectory
 
 __all__ = ["flattened", "points_of", "stored_rows", "tracked_run"]
 
+#: What the name of an experiment can be; ``run.json`` of a received run may hold anything.
+NAME = next(term for key, term in iterate_terms(Config) if key == "name" and isinstance(term, Knob))
 Rows = Iterable[Mapping[str, Any]]
 
 
@@ -31,7 +35,7 @@ def tracked_run(directory: RunDirectory, info: Mapping[str, Any], config: Mappin
     return TrackedRun(
         directory=directory.path,
         folder=parent.parent if parent.name == info["name"] else parent,
-        name=info["name"] or "alrun",
+        name=info["name"] if info["name"] and NAME.admits(info["name"]) else "alrun",
         identity=info["identity"],
         seed=info["seed"],
         choices={group: option for group, option in info["choices"].items() if isinstance(option, str) and option},

@@ -28,6 +28,7 @@ LINES = {
     "new": (["new", "query", "second", "--into", "my_pkg"], "files"),
     "export": (["export", "RUN"], "files"),
     "prune": (["prune", "RUN"], "runs"),
+    "track": (["track", "RUN", "logger=csv"], 0),
 }
 
 
