@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alrun.core.errors import ConfigError, Problem, StoreError
 from alrun.core.parsing import parse_json
@@ -14,8 +14,9 @@ from alrun.store.description import checked_description
 from alrun.store.lock import is_locked
 from alrun.store.reading import Most, read_bytes
 
-__all__ = ["Run", "find_runs", "read_run"]
+__all__ = ["Run", "find_runs", "read_run", "walk"]
 
+T = TypeVar("T")
 DESCRIPTION = "run.json"
 
 # In the name of a run that was set aside for a fresh one.
@@ -90,7 +91,7 @@ def find_runs(paths: Iterable[Path]) -> list[Run]:
     found: dict[str, Run] = {}
     for path in paths:
         root = os.path.realpath(path)
-        for below, run in _walk(path, 0):
+        for below, run in walk(path, _described):
             found.setdefault(os.path.join(root, *below), run)  # noqa: PTH118 - a path object for each takes a second
     return sorted(found.values(), key=lambda run: run.path.parts)
 
@@ -102,11 +103,15 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _walk(folder: Path, level: int) -> Iterator[tuple[tuple[str, ...], Run]]:
-    """Yield runs, with the names that lead to them; no folder below a run is looked into."""
-    run = _described(folder)
-    if run is not None:
-        yield (), run
+def walk(folder: Path, look: Callable[[Path], T | None], level: int = 0) -> Iterator[tuple[tuple[str, ...], T | Run]]:
+    """Yield what ``look`` makes of folders, with the names that lead to them.
+
+    No folder below one of which it makes something is looked into; nor are hidden ones, links, and runs that were set
+    aside. One that cannot be listed is yielded as an ``unreadable`` run.
+    """
+    found = look(folder)
+    if found is not None:
+        yield (), found
         return
     try:
         with os.scandir(folder) as entries:
@@ -118,8 +123,8 @@ def _walk(folder: Path, level: int) -> Iterator[tuple[tuple[str, ...], Run]]:
         return
     for name in names if level < MOST_LEVELS else ():
         if not name.startswith(".") and ASIDE not in name:
-            for below, run in _walk(folder / name, level + 1):
-                yield (name, *below), run
+            for below, one in walk(folder / name, look, level + 1):
+                yield (name, *below), one
 
 
 def read_run(directory: Path) -> Run:

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const specs = JSON.parse(document.getElementById("charts").textContent);
+  const specs = {};
   const views = new Map();
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const ink = () => {
@@ -13,7 +13,9 @@
     try { view.signal(name, value); } catch { return; }
     view.runAsync();
   };
+  const controls = document.querySelector(".controls");
   const update = () => {
+    if (!controls) return;
     for (const view of views.values()) {
       set(view, "shown", shown());
       set(view, "seeds", document.getElementById("seeds").checked);
@@ -34,15 +36,27 @@
     const { view } = await window.vegaEmbed(place, specs[name], options);
     views.set(name, view);
   };
-  const drawAll = async () => {
-    await Promise.all(Object.keys(specs).map(draw));
+  const read = () => {
+    const given = JSON.parse(document.getElementById("charts").textContent);
+    for (const name of Object.keys(specs).filter((one) => !(one in given))) {
+      views.get(name)?.finalize();
+      views.delete(name);
+      delete specs[name];
+    }
+    Object.assign(specs, given);
+  };
+  const drawAll = async (names = Object.keys(specs)) => {
+    await Promise.all(names.map(draw));
     update();
     document.querySelectorAll("input[type=range]").forEach(slide);
     document.body.dataset.drawn = "true";
   };
-  document.querySelector(".controls").addEventListener("change", update);
-  document.querySelector(".controls").addEventListener("submit", (event) => event.preventDefault());
+  const isEmpty = (name) => !document.getElementById(`chart-${name}`).firstChild;
+  controls?.addEventListener("change", update);
+  controls?.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("input", (event) => { if (event.target.type === "range") slide(event.target); });
-  dark.addEventListener("change", drawAll);
+  dark.addEventListener("change", () => drawAll());
+  document.addEventListener("charts", () => { read(); drawAll(Object.keys(specs).filter(isEmpty)); });
+  read();
   drawAll();
 })();

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from alrun.report.charts.chart import Chart
 from alrun.report.charts.style import strategy_colors
@@ -15,7 +16,10 @@ from alrun.report.figures import page_script
 from alrun.report.page.section import Section, text_table
 from alrun.report.study import Study
 
-__all__ = ["page"]
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["content", "page", "page_file", "templates"]
 
 #: Rows of the table beside a chart.
 MOST_ROWS = 400
@@ -36,30 +40,50 @@ def page(title: str, subtitle: str, sections: Sequence[Section], study: Study) -
     Raises:
         ConfigError: What draws the charts is not installed.
     """
-    from jinja2 import Environment
     from markupsafe import Markup
 
-    library, script = page_script(), _file("page.js")
-    colors = strategy_colors(study.strategies, study.baseline)
-    swatches = [f".swatch-{i}{{background:{color}}}" for i, color in enumerate(colors.values())]
-    charts = [chart for section in sections for chart in section.charts]
-    template = Environment(autoescape=True).from_string(_file("page.html"))
-    text = template.render(
-        title=title,
-        subtitle=subtitle,
-        sections=[_shown(section) for section in sections],
-        anchors=[section.anchor for section in sections],
-        colors=list(colors.items()),
-        style=Markup(_file("page.css") + "\n".join(swatches)),  # noqa: S704 - our own file and colors
-        script_hashes=Markup(" ".join(map(_hash, (library, script)))),  # noqa: S704 - digests
-        charts_json=Markup(_json({chart.name: _embedded(chart) for chart in charts})),  # noqa: S704 - escaped there
-        library=Markup(library),  # noqa: S704 - of the library that draws
-        script=Markup(script),  # noqa: S704 - our own file
+    library, script = page_script(), page_file("page.js")
+    text = (
+        templates()
+        .get_template("page.html")
+        .render(
+            **content(title, subtitle, sections, strategy_colors(study.strategies, study.baseline)),
+            script_hashes=Markup(" ".join(map(_hash, (library, script)))),  # noqa: S704 - digests
+            library=Markup(library),  # noqa: S704 - of the library that draws
+            script=Markup(script),  # noqa: S704 - our own file
+        )
     )
     return text.encode()
 
 
-def _file(name: str) -> str:
+def templates(further: Mapping[str, str] = MappingProxyType({})) -> Environment:
+    """Return the templates of the page, and ``further`` ones, which may extend it; all escape what is put in."""
+    from jinja2 import DictLoader, Environment
+
+    return Environment(autoescape=True, loader=DictLoader({"page.html": page_file("page.html"), **further}))
+
+
+def content(
+    title: str, subtitle: str, sections: Sequence[Section], colors: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return what the templates show: text, sections, style, and the charts as JSON."""
+    from markupsafe import Markup
+
+    swatches = [f".swatch-{i}{{background:{color}}}" for i, color in enumerate(colors.values())]
+    charts = [chart for section in sections for chart in section.charts]
+    return {
+        "title": title,
+        "subtitle": subtitle,
+        "sections": [_shown(section) for section in sections],
+        "anchors": [section.anchor for section in sections],
+        "colors": list(colors.items()),
+        "style": Markup(page_file("page.css") + "\n".join(swatches)),  # noqa: S704 - our own file and colors
+        "charts_json": Markup(_json({chart.name: _embedded(chart) for chart in charts})),  # noqa: S704 - escaped there
+    }
+
+
+def page_file(name: str) -> str:
+    """Return the text of a file that the page is made of: ``page.html``, ``page.css`` or ``page.js``."""
     return (files(__package__) / name).read_text(encoding="utf-8")
 
 
@@ -90,5 +114,5 @@ def _shown(section: Section) -> dict[str, Any]:
         }
         for chart in section.charts
     ]
-    names = ("anchor", "title", "paragraphs", "tables")
+    names = ("anchor", "title", "paragraphs", "blocks", "tables")
     return {name: getattr(section, name) for name in names} | {"charts": charts}

@@ -41,6 +41,7 @@ class Section:
         anchor: Its name within the page.
         title: Its heading.
         paragraphs: What is said before tables and charts.
+        blocks: Further elements of the page (``Markup``, escaped by whoever makes it); plain text is escaped.
         tables: Tables.
         charts: Charts.
     """
@@ -50,6 +51,7 @@ class Section:
     paragraphs: Sequence[str] = ()
     tables: Sequence[TextTable] = ()
     charts: Sequence[Chart] = ()
+    blocks: Sequence[str] = ()
 
 
 def text_table(table: pd.DataFrame, caption: str, most: int | None = None) -> TextTable:
