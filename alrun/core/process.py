@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,6 +54,26 @@ class Process:
             line = " ".join(words).strip()
             return "".join(one if one.isprintable() else "?" for one in line)[:LONGEST_COMMAND]
         return ""
+
+    def send(self, signum: int) -> None:
+        """Send it a signal; never to another process that has its number by now.
+
+        Raises:
+            ProcessLookupError: It has ended.
+            PermissionError: It is somebody else's.
+        """
+        if not hasattr(os, "pidfd_open"):
+            if not self.is_alive:
+                raise ProcessLookupError
+            os.kill(self.pid, signum)
+            return
+        descriptor = os.pidfd_open(self.pid)
+        try:
+            if not self.is_alive:
+                raise ProcessLookupError
+            signal.pidfd_send_signal(descriptor, signum)
+        finally:
+            os.close(descriptor)
 
     def wait(self) -> None:
         """Return when it has ended."""

@@ -8,8 +8,8 @@ from typing import Any
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.request import Request, restored_key
 from alrun.core.types import LabelStatus
-from alrun.driver.ledger import Ledger
 from alrun.store.audit import Chain, Finding, Labels, place
+from alrun.store.ledger import Ledger
 
 __all__ = ["LedgerAudit"]
 

@@ -14,8 +14,8 @@ from alrun.core.metrics import LOGGED, VALIDATION
 from alrun.core.seeding import Seeds
 from alrun.driver.batch_events import WatchedPredictor
 from alrun.driver.guards.deadline import Deadline
+from alrun.driver.guards.pause import Pause
 from alrun.driver.guards.signals import SignalGuard
-from alrun.driver.ledger import Ledger
 from alrun.driver.notify import Notifier
 from alrun.driver.retention import Retention
 from alrun.driver.settings import Components, Reset, Settings, Strategies, TrainingSettings
@@ -24,6 +24,7 @@ from alrun.driver.supply.calibration import CalibratedPredictor
 from alrun.driver.supply.predictor import StreamedPredictor
 from alrun.driver.weights import copy_weights
 from alrun.pool.foreign import keeps_account, sells_validation
+from alrun.store.ledger import Ledger
 from alrun.store.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class ExperimentContext:
         ledger: Rows of the tables.
         notify: Tells callbacks what happens.
         signals: Notes signals that end the run.
+        pause: Waits between phases while somebody wants that.
         deadline: Ends strategies that take too long.
         retention: Removes weights that need not stay.
         predictor: The streamed pass over a pool.
@@ -75,6 +77,7 @@ class ExperimentContext:
     ledger: Ledger
     notify: Notifier
     signals: SignalGuard
+    pause: Pause
     deadline: Deadline
     retention: Retention
     predictor: Predictor
@@ -166,6 +169,7 @@ def assembled(components: Components, settings: Settings, store: RunStore, state
         ledger=ledger,
         notify=notify,
         signals=signals,
+        pause=Pause(store.directory.path, logger),
         deadline=Deadline(),
         retention=Retention(settings.checkpoint.keep, chained=components.training.reset is not Reset.SCRATCH),
         predictor=WatchedPredictor(predictor, notify, lambda: state.evaluation),

@@ -154,6 +154,7 @@ class Loop:
         if self._replayed(phase, step):
             return
         self._experiment.signals.check()
+        self._experiment.pause.wait(self._experiment.signals.check)
         self._announce()
         if phase is PHASES[0]:
             self._experiment.notify.tell(StepStarted, phase="")

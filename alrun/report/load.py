@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.errors import StoreError
 from alrun.core.metrics import LOGGED, ambiguous_metrics, metric_recorders
 from alrun.report.runs import Run
+from alrun.report.tables import run_records
 from alrun.report.variants import Variant, read_configs, variants
-from alrun.store.records import read_records
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["CHOICES", "COLUMNS", "RECORDS", "Records", "described_runs", "load_records"]
-
-RECORDS = "records.parquet"
+__all__ = ["CHOICES", "COLUMNS", "Records", "described_runs", "load_records"]
 
 # Columns that describe the experiment of a record, in the order in which tables show them.
 CHOICES = ("data", "learner", "query", "training", "inference", "label", "cold_start", "reset", "variant")
@@ -138,7 +136,7 @@ def load_records(runs: Sequence[Run]) -> Records:
         try:
             if isinstance(config, str):
                 raise StoreError(config)
-            found.append((run, config, read_records(run.path / RECORDS, COLUMNS)))
+            found.append((run, config, run_records(run, COLUMNS)))
         except StoreError as error:
             unreadable.append(replace(run, status="unreadable", reason=str(error)))
     kept, configs, tables = zip(*found, strict=True) if found else ((), (), ())

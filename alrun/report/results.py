@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import ConfigError, Problem, StoreError
-from alrun.report.load import COLUMNS, RECORDS, described_runs
+from alrun.report.load import COLUMNS, described_runs
 from alrun.report.runs import Run, find_runs, read_run
+from alrun.report.tables import run_acquisitions, run_records
 from alrun.report.variants import read_configs
 from alrun.store.reading import Most, read_bytes
-from alrun.store.records import read_acquisitions, read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,12 +84,12 @@ def timing(*patterns: Pattern) -> pd.DataFrame:
 
 def records_of(found: Sequence[Run]) -> pd.DataFrame:
     """Return the records of the runs ``found``, as ``records`` does."""
-    return _gathered(found, lambda run: read_records(run.path / RECORDS, COLUMNS))
+    return _gathered(found, lambda run: run_records(run, COLUMNS))
 
 
 def picks_of(found: Sequence[Run], damaged: list[str] | None = None) -> pd.DataFrame:
     """Return the samples that the runs ``found`` acquired, as ``picks`` does; see ``timing_of`` for ``damaged``."""
-    return _gathered(found, lambda run: read_acquisitions(run.path / "acquisitions.parquet"), damaged)
+    return _gathered(found, run_acquisitions, damaged)
 
 
 def labels_of(found: Sequence[Run]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import time
 from contextlib import suppress
 from itertools import count
@@ -15,10 +16,12 @@ from alrun.core.errors import LockedError, RunDirectoryLost, StoreError
 from alrun.store.disk import DISK
 from alrun.store.files import TEMPORARY_PREFIX, is_named, make_directory
 from alrun.store.holder import Holder
+from alrun.store.reading import opened
 
-__all__ = ["RunLock", "is_locked"]
+__all__ = ["RunLock", "holder_of", "is_locked"]
 
 LOCK = ".lock"
+MOST_SIGNATURE = 4096
 #: Seconds to wait for a worker whose sweep has ended; it gives itself fewer.
 FOR_ORPHANS = 20.0
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -43,6 +46,32 @@ def is_locked(run_dir: Path) -> bool:
         return not free
     finally:
         os.close(descriptor)
+
+
+def holder_of(run_dir: Path) -> Holder | None:
+    """Return the process of this machine that holds ``run_dir``; ``None`` where there is none, or another is named.
+
+    What the lock file says counts only where the kernel says the same: a directory from elsewhere may name any process.
+    """
+    if not is_locked(run_dir):
+        return None
+    try:
+        with opened(run_dir / LOCK, MOST_SIGNATURE, 1) as (descriptor, size):
+            holder, inode = Holder.read(os.pread(descriptor, size, 0)), os.fstat(descriptor).st_ino
+    except StoreError:
+        return None
+    is_here = holder is not None and holder.host == socket.gethostname()
+    return holder if holder is not None and is_here and _holds(holder.pid, inode) else None
+
+
+def _holds(pid: int, inode: int) -> bool:
+    """Return whether the kernel names ``pid`` as the holder of a lock on the file ``inode``."""
+    try:
+        lines = Path("/proc/locks").read_text(errors="replace").splitlines()
+    except OSError:  # the system has no such list
+        return True
+    words = [line.split() for line in lines]
+    return any("FLOCK" in one and str(pid) in one and any(w.endswith(f":{inode}") for w in one) for one in words)
 
 
 class RunLock:

@@ -2,8 +2,8 @@
 
 Of what lies in a run directory, the checkpoints, the label log and the identity in ``run.json`` are the truth. The
 tables, ``config.yaml`` and all below ``metrology/`` are projections of it: they are written anew by the next session
-that finds one missing or changed. ``timing.csv``, ``alrun.log`` and ``callbacks/`` are diaries: what a power cut takes
-of them is gone, and nothing depends on it.
+that finds one missing or changed. ``timing.csv``, ``alrun.log``, ``control.jsonl`` and ``callbacks/`` are diaries: what
+a power cut takes of them is gone, and nothing depends on it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["changed_projections", "sealed_projections"]
 METROLOGY = "metrology"
 #: A strategy that writes more files than these looks after them itself; ``run.json`` is not made of them.
 MOST_FILES = 100
-DIARIES = ("timing.csv", "alrun.log", "callbacks")
+DIARIES = ("timing.csv", "alrun.log", "control.jsonl", "callbacks")
 
 
 def sealed_projections(directory: RunDirectory) -> dict[str, dict[str, Any]]:

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Timing",
     "acquisitions_difference",
+    "acquisitions_table",
     "read_acquisitions",
     "read_json_records",
     "read_records",
     "records_difference",
+    "records_table",
     "write_acquisitions",
     "write_json_records",
     "write_records",
@@ -144,6 +146,18 @@ def read_records(path: Path, columns: Sequence[str] = ()) -> pa.Table:
 def read_acquisitions(path: Path, columns: Sequence[str] = ()) -> pa.Table:
     """Return ``columns`` (by default all) of ``acquisitions.parquet``, as above."""
     return _read(path, _acquisition_schema(), columns)
+
+
+def records_table(rows: Rows, columns: Sequence[str] = ()) -> pa.Table:
+    """Return ``columns`` (by default all) of ``rows`` as ``read_records`` would."""
+    schema = _record_schema()
+    return read_table(_parquet(rows, schema), schema, columns or schema.names)
+
+
+def acquisitions_table(rows: Rows) -> pa.Table:
+    """Return ``rows`` as ``read_acquisitions`` would."""
+    schema = _acquisition_schema()
+    return read_table(_parquet(rows, schema), schema, schema.names)
 
 
 def _read(path: Path, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:

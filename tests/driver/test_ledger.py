@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from alrun.core.types import Annotation, LabelStatus
-from alrun.driver.ledger import MANY_VALUES, Ledger
+from alrun.store.ledger import MANY_VALUES, Ledger
 
 
 def test_metrics_are_the_latest_and_go_by_both_names_where_two_strategies_record_one() -> None:
