@@ -4,8 +4,8 @@ What happens, from the command line to the disk::
 
     conf/<group>/*.yaml ──compose──► cli ──► runner ──builds──► driver ──calls──► strategies
                                       │                           │ train → measure → query → label → integrate
-                                      └──► report                 ▼
-                                             └────reads───────► store ──writes──► outputs/<name>/<run>/
+                                      └──► report  viewer         ▼
+                                             └────read────────► store ──writes──► outputs/<name>/<run>/
 
 A folder is a room. It imports the rooms in the last column, never one beside it::
 
@@ -13,6 +13,7 @@ A folder is a room. It imports the rooms in the last column, never one beside it
     cli         argv to a command, one file a command           every room below
     export      a run as files that need no alrun               runner  report  store  pool  core
     runner      config to objects; place, lock, resume          config  driver  store  pool  core
+    viewer      the web page that follows runs; no torch        report  store  core
     report      records of many runs to tables; no torch        store  core
     config      compose, check, trust                           core
     driver      the loop and its five phases                    store  pool  core

@@ -22,6 +22,7 @@ usage: alrun [key=value …]                 run an experiment, or resume it
        alrun verify [DIR…]                 check the files of runs, and show what can be recovered
        alrun prune [DIR]                   show what takes space; remove weights that nothing needs
        alrun report DIR…                   compare strategies: learning curves over seeds; --html FILE: a page
+       alrun view [DIR]                    show runs in the browser as they go on; --bundle DIR: as files
        alrun compare A B                   compare two runs, or groups of runs: settings and results
        alrun export DIR [--to OUT]         write weights, labels and records for use without alrun
        alrun track DIR… logger=NAME        hand records of runs on to a tracker: mlflow, wandb, tensorboard …

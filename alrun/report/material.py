@@ -50,11 +50,18 @@ class Material:
     damaged: Sequence[str]
 
 
-def gather(records: Records, study: Study, runs: Sequence[Run]) -> Material:
-    """Return the material of a report on ``records``; ``study`` is of its metric, ``runs`` are all that were found."""
+def gather(records: Records, study: Study, runs: Sequence[Run], *, ranked: bool = True) -> Material:
+    """Return the material of a report on ``records``.
+
+    Args:
+        records: The records that are compared.
+        study: Of the metric.
+        runs: All runs that were found.
+        ranked: With the ranks under other metrics, which a single run has not.
+    """
     damaged: list[str] = []
     compared = {run.path for run in records.runs}
-    names = sorted(name for name in records.metrics if not name.startswith(PARTS))
+    names = sorted(name for name in records.metrics if ranked and not name.startswith(PARTS))
     others = {name: metric_ranks(records, name) for name in names if name != study.metric}
     return Material(
         study=study,

@@ -13,9 +13,8 @@
     try { view.signal(name, value); } catch { return; }
     view.runAsync();
   };
-  const controls = document.querySelector(".controls");
   const update = () => {
-    if (!controls) return;
+    if (!document.getElementById("seeds")) return;
     for (const view of views.values()) {
       set(view, "shown", shown());
       set(view, "seeds", document.getElementById("seeds").checked);
@@ -52,8 +51,9 @@
     document.body.dataset.drawn = "true";
   };
   const isEmpty = (name) => !document.getElementById(`chart-${name}`).firstChild;
-  controls?.addEventListener("change", update);
-  controls?.addEventListener("submit", (event) => event.preventDefault());
+  const isControl = (event) => event.target.closest(".controls");
+  document.addEventListener("change", (event) => { if (isControl(event)) update(); });
+  document.addEventListener("submit", (event) => { if (isControl(event)) event.preventDefault(); });
   document.addEventListener("input", (event) => { if (event.target.type === "range") slide(event.target); });
   dark.addEventListener("change", () => drawAll());
   document.addEventListener("charts", () => { read(); drawAll(Object.keys(specs).filter(isEmpty)); });
