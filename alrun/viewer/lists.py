@@ -85,7 +85,7 @@ def run_list(sweep: Sweep, status: str, number: int, *, chosen: bool = False) ->
     if chosen:
         told = '<form id="compare" action="compare.html" method="get"><button>Compare the chosen runs</button></form>'
         blocks.append(markup(told))
-    return Section("list", "Runs", [_spent(sweep)], [TextTable(caption, header, rows)], blocks=blocks)
+    return Section("list", "Runs", _times(sweep, timed=chosen), [TextTable(caption, header, rows)], blocks=blocks)
 
 
 def _run_cells(entry: Entry) -> list[str]:
@@ -112,7 +112,7 @@ def _left(run: Run) -> str:
 
 
 def _done(sweep: Sweep) -> str:
-    done, total = sweep.counts["finished"], len(sweep.entries)
+    done, total = sweep.counts["finished"], len(sweep.entries) + sweep.waiting
     bar = '<progress value="{}" max="{}" aria-label="finished"></progress> {} of {}'
     return markup(bar, done, total, done, total)
 
@@ -128,11 +128,20 @@ def _best(best: Best | None) -> str:
     return f"{printable(best.strategy, 60)}: {printable(best.metric, 60)} {best.value:.4g} (n = {best.count})"
 
 
-def _spent(sweep: Sweep) -> str:
-    """Return how long the finished runs took, as far as a few of them tell."""
+def _times(sweep: Sweep, *, timed: bool) -> list[str]:
+    """Return how long finished runs took, as far as a few of them tell, and what that means for the others."""
     finished = [entry.run for entry in sweep.entries if entry.run.status == "finished"][-SAMPLED:]
     taken = [seconds for run in finished if (seconds := seconds_taken(run)) > 0]
-    return f"A finished run took {about(sum(taken) / len(taken))}." if taken else ""
+    if not taken:
+        return []
+    each = sum(taken) / len(taken)
+    said = [f"A finished run took {about(each)}."]
+    running = [entry.run for entry in sweep.entries if entry.run.status == "running"]
+    if running and timed:
+        left = [each / 2 if (one := seconds_left(run)) is None else one for run in running[:MOST_RUNNING]]
+        rest = (sum(left) * len(running) / len(left) + each * sweep.waiting) / len(running)
+        said.append(f"With {len(running)} at a time the sweep will take {about(max(rest, *left))} more.")
+    return said
 
 
 def _part(what: str, shown: int, whole: int, number: int) -> str:

@@ -17,7 +17,7 @@ from alrun.viewer.index import Entry, Index, key_of, shortened
 from alrun.viewer.lists import pages_of, run_list, running_list, sweep_list
 from alrun.viewer.rendering import Page
 from alrun.viewer.run_page import DAMAGED, run_sections
-from alrun.viewer.sweeps import STATES, Directions, Sweep, sweeps_of
+from alrun.viewer.sweeps import STATES, Directions, Sweep, sweep_of, sweeps_of
 
 __all__ = ["Site"]
 
@@ -100,14 +100,12 @@ class Site:
         folder = self._index.folder(key)
         if folder is None:
             return None
-        sweep = Sweep(key, folder, self._index.entries(folder), self._index.title(folder))
+        sweep = sweep_of(self._index, folder, self._index.entries(folder))
         count = sweep.counts[status] if status else len(sweep.entries)
         if number > pages_of(count):
             return None
         sections = [running_list(sweep.entries, timed=self._live), run_list(sweep, status, number, chosen=self._live)]
-        page = Page(
-            printable(sweep.title, 300), f"{len(sweep.entries)} runs", (), self._trail(), f"/{key}", later=not full
-        )
+        page = Page(printable(sweep.title, 300), _told(sweep), (), self._trail(), f"/{key}", later=not full)
         is_first = not status and number == 1
         if not is_first:
             return _with(page, sections, later=False)
@@ -176,6 +174,11 @@ def _with(page: Page, sections: Sequence[Section], *, later: bool) -> Page:
 
 def _filled(sections: Sequence[Section]) -> list[Section]:
     return [one for one in sections if one.charts or one.tables or one.paragraphs or one.blocks]
+
+
+def _told(sweep: Sweep) -> str:
+    waiting = f", and {sweep.waiting} that have not begun" if sweep.waiting else ""
+    return f"{len(sweep.entries)} runs{waiting}"
 
 
 def _nothing(root: Path) -> Section:

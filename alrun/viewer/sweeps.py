@@ -6,12 +6,15 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from alrun.core.errors import StoreError
 from alrun.store.records import read_records
+from alrun.store.sweep_jobs import noted_jobs
 from alrun.viewer.index import Entry, Index, key_of
 
-__all__ = ["STATES", "Best", "Directions", "Sweep", "best_of", "sweeps_of"]
+__all__ = ["STATES", "Best", "Directions", "Sweep", "best_of", "sweep_of", "sweeps_of"]
 
 STATES = ("running", "finished", "interrupted", "failed", "unreadable")
 
@@ -42,14 +45,21 @@ class Sweep:
         folder: Where it lies below the root.
         entries: The runs, ordered by place.
         title: What it is called.
+        place: Its directory.
     """
 
     key: str
     folder: str
     entries: Sequence[Entry]
     title: str
+    place: Path
 
-    @property
+    @cached_property
+    def waiting(self) -> int:
+        """Number of runs that sweeps have asked for and that have not begun."""
+        return len(noted_jobs(self.place) - {entry.run.path.name for entry in self.entries})
+
+    @cached_property
     def counts(self) -> Mapping[str, int]:
         """Number of runs by status."""
         return Counter(entry.run.status for entry in self.entries)
@@ -65,7 +75,12 @@ def sweeps_of(index: Index) -> list[Sweep]:
     folders: dict[str, list[Entry]] = defaultdict(list)
     for entry in index.entries():
         folders[entry.folder].append(entry)
-    return [Sweep(key_of(one), one, folders[one], index.title(one)) for one in sorted(folders)]
+    return [sweep_of(index, one, folders[one]) for one in sorted(folders)]
+
+
+def sweep_of(index: Index, folder: str, entries: Sequence[Entry]) -> Sweep:
+    """Return the sweep of the runs ``entries`` in ``folder``."""
+    return Sweep(key_of(folder), folder, entries, index.title(folder), index.root / folder)
 
 
 class Directions:
