@@ -76,8 +76,14 @@ def run_list(sweep: Sweep, status: str, number: int, *, chosen: bool = False) ->
     """Return page ``number`` of the runs of ``sweep`` with ``status``, or of all; ``chosen``: to be compared."""
     runs = [entry for entry in sweep.entries if status in ("", entry.run.status)]
     shown = runs[(number - 1) * ROWS : number * ROWS]
-    rows = [[*_run_cells(entry), *([_box(entry)] if chosen else [])] for entry in shown]
-    header = ["run", "state", "step", "labels", "last value", "why", *(["compare"] if chosen else [])]
+    cells = [_run_cells(entry) for entry in shown]
+    has_reasons = any(row[-1] for row in cells)
+    rows = [
+        [*(row if has_reasons else row[:-1]), *([_box(entry)] if chosen else [])]
+        for row, entry in zip(cells, shown, strict=True)
+    ]
+    reasons = ["why"] if has_reasons else []
+    header = ["run", "state", "step", "labels", "last value", *reasons, *(["compare"] if chosen else [])]
     caption = _part("runs", len(shown), len(runs), number)
     base = f"sweep-{sweep.key}" + (f"-{status}" if status else "")
     blocks = [_statuses(sweep, status)]

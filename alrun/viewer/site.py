@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,10 @@ NAME = re.compile(
 )
 
 
+#: Sections, and the colors of their strategies.
+_Drawn = tuple[list[Section], dict[str, str]]
+
+
 class Site:
     """The pages over an index."""
 
@@ -44,6 +49,7 @@ class Site:
         self._directions = Directions()
         # What is drawn takes memory: one at a time.
         self._drawing = threading.Lock()
+        self._drawn: dict[str, tuple[str, _Drawn]] = {}
 
     def page(self, name: str, *, full: bool) -> Page | None:
         """Return the page ``name`` (without ending), ``None`` where there is none; ``full``: with what takes longer."""
@@ -114,14 +120,19 @@ class Site:
         drawn, colors = self._report(sweep)
         return replace(_with(page, [*sections, *drawn], later=False), colors=colors)
 
-    def _report(self, sweep: Sweep) -> tuple[list[Section], dict[str, str]]:
+    def _report(self, sweep: Sweep) -> _Drawn:
         """Return the sections of the report on the runs that have measured something, and colors of strategies."""
         if len(sweep.entries) > MOST_DRAWN:
             what = f"Of more than {MOST_DRAWN} runs, alrun report --html makes a page with charts."
             return [Section("areas", "Results", [what])], {}
+        state = self._index.state(sweep.folder)
         try:
             with self._drawing:
-                return _report_on([entry.run for entry in sweep.entries if entry.run.metrics])
+                known = self._drawn.get(sweep.folder)
+                if known is None or known[0] != state:
+                    known = state, _report_on([entry.run for entry in sweep.entries if entry.run.metrics])
+                    self._drawn = {sweep.folder: known}
+                return known[1]
         except DAMAGED as error:
             what = printable(f"Cannot be shown: {type(error).__name__}: {error}")
             return [Section("areas", "Results", [what])], {}
@@ -132,8 +143,8 @@ class Site:
             return None
         run = shortened(read_run(entry.run.path))
         siblings = [one.run for one in self._index.entries(entry.folder) if one.key != key]
-        with self._drawing:
-            sections = run_sections(entry, run, siblings, self._control, full=full)
+        with self._drawing if full else nullcontext():
+            sections = run_sections(entry, run, siblings if full else (), self._control, full=full)
         title, topic = printable(run.path.name, 300), f"run/{key}"
         page = Page(title, printable(entry.place, 300), (), self._trail(entry), topic, kind="run")
         return _with(page, sections, later=not full)
@@ -145,7 +156,7 @@ class Site:
         return trail
 
 
-def _report_on(runs: Sequence[Run]) -> tuple[list[Section], dict[str, str]]:
+def _report_on(runs: Sequence[Run]) -> _Drawn:
     from alrun.report.charts.style import strategy_colors
     from alrun.report.choice import choose_baseline, choose_metric
     from alrun.report.document import sections

@@ -76,10 +76,12 @@
     charts().textContent = fresh.getElementById("charts").textContent;
   };
 
+  // Others compute on this machine: a page that takes long is asked for less often, one that nobody sees not at all.
   let busy = false, again = false;
   const refresh = async () => {
-    if (busy) { again = true; return; }
+    if (busy || document.hidden) { again = true; return; }
     busy = true;
+    const began = performance.now();
     try {
       const address = new URL(location.href);
       address.searchParams.set("full", "1");
@@ -92,9 +94,12 @@
     } catch (error) {
       live("not connected");
     }
+    await new Promise((resolve) => setTimeout(resolve, 4 * (performance.now() - began)));
     busy = false;
-    if (again) { again = false; refresh(); }
+    missed();
   };
+  const missed = () => { if (again) { again = false; refresh(); } };
+  document.addEventListener("visibilitychange", missed);
 
   for (const section of sections(document)) sources.set(nameOf(section), section.outerHTML);
   if (location.protocol.startsWith("http")) {
