@@ -14,8 +14,8 @@ Longer versions of tests, by environment variable:
 - ``ALRUN_CRASH_STATES=200``: so many states of each history of ``crash/test_crash_states.py``;
 - ``ALRUN_SWEEPS=200``: so many sweeps of ``config/test_sweep.py``;
 - ``ALRUN_STEPS=1000``: the run of ``crash/test_durability_cost.py`` that must not grow in memory has so many steps;
-- ``ALRUN_HOSTILE=1``: every place of ``security/test_hostile_runs.py``, a hundred thousand metrics in one of its runs,
-  and every file of ``security/test_hostile_files.py``, not one of each format;
+- ``ALRUN_HOSTILE=1``: every place of ``security/test_hostile_runs.py`` and ``test_hostile_views.py``, a hundred
+  thousand metrics in one of its runs, and every file of ``security/test_hostile_files.py``, not one of each format;
 - ``ALRUN_DRAWS=20000``: so many draws of ``query/test_kmeans_plus_plus.py`` are compared with their distribution.
 """
 

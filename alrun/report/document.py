@@ -22,7 +22,7 @@ from alrun.report.page.section import Section, TextTable, text_table
 from alrun.report.picked import batch_spread, class_shares, overlap, pick_scores
 from alrun.report.study import Study
 
-__all__ = ["sections"]
+__all__ = ["sections", "sections_of_one"]
 
 #: Numbers of labels at which classes of picks are shown.
 MOST_COUNTS = 40
@@ -46,6 +46,11 @@ def sections(material: Material) -> list[Section]:
         Section("methods", "How this was computed", _methods(study)),
     ]
     return [section for section in found if section.charts or section.tables or section.paragraphs]
+
+
+def sections_of_one(material: Material) -> list[Section]:
+    """Return the sections that say something of a single run; one that has nothing to show is left out."""
+    return [section for section in (_quality(material), _picked(material), _time(material)) if section.charts]
 
 
 def _results(study: Study) -> list[str]:

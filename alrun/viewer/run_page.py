@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alrun.core.errors import AlrunError, StoreError
+from alrun.core.errors import StoreError
 from alrun.core.showing import printable
-from alrun.report.curves import select_metric
 from alrun.report.material import PARTS
-from alrun.report.page.section import Section, TextTable, text_table
+from alrun.report.page.section import Section, TextTable
 from alrun.report.runs import Run
 from alrun.store.reading import Most, opened, read_bytes
 from alrun.viewer.compare import differences
@@ -22,18 +21,15 @@ from alrun.viewer.index import Entry
 from alrun.viewer.lists import shown_state
 from alrun.viewer.rendering import link, markup, preformatted, state
 from alrun.viewer.requests import requests_of
+from alrun.viewer.run_results import MOST_METRICS, measured_sections
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 __all__ = ["run_sections"]
 
-#: Metrics with a chart of their own, picks, bytes of the log, and characters of a config that are shown.
-MOST_METRICS, MOST_PICKS, MOST_LOG, MOST_CONFIG = 24, 200, 1 << 16, 100_000
-#: Sections of the report that say something of a single run.
-OF_ONE = ("quality", "picks", "time")
-#: What reading a run that came from elsewhere may end in.
-DAMAGED = (AlrunError, ArithmeticError, LookupError, TypeError, ValueError, MemoryError, RecursionError)
+#: Bytes of the log and characters of a config that are shown.
+MOST_LOG, MOST_CONFIG = 1 << 16, 100_000
 
 
 def run_sections(
@@ -50,7 +46,7 @@ def run_sections(
     """
     sections = [_standing(run), _control(entry, run, control)]
     if full:
-        sections += _measured(run)
+        sections += measured_sections(run)
     else:
         sections.append(Section("curves", "Curves", ["Reading the records …"]))
     sections += [
@@ -120,70 +116,6 @@ def _asked(run: Run) -> list[str]:
 
 def _shown(what: str, shown: int, whole: int) -> str:
     return f"{what}." if shown == whole else f"{what}: {shown} of {whole}; the others are in the files of the run."
-
-
-def _measured(run: Run) -> list[Section]:
-    """Return curves, what the report says of a single run, and picks; or why that cannot be shown."""
-    found: list[Section] = []
-    for part in (_curves, _reported, _picks):
-        try:
-            found += part(run)
-        except DAMAGED as error:
-            what = printable(f"Cannot be shown: {type(error).__name__}: {error}")
-            found.append(Section(part.__name__.strip("_"), "Damaged", [what]))
-    return found
-
-
-def _curves(run: Run) -> list[Section]:
-    from alrun.report.charts.metrics import metric_curve
-    from alrun.report.results import records_of
-
-    records = records_of([run])
-    if not len(records):
-        return [Section("curves", "Curves", ["Nothing has been measured yet."])]
-    records = records.assign(run=0)
-    names = [str(name) for name in dict.fromkeys(records["metric"]) if not str(name).startswith(PARTS)]
-    charts = []
-    for number, name in enumerate(names[:MOST_METRICS]):
-        chosen = select_metric(records, name)
-        chart = metric_curve(chosen[chosen["value"].abs() < float("inf")], printable(name, 100), f"metric_{number + 1}")
-        charts.append(chart)
-    more = len(names) - len(charts)
-    said = [f"{more} more metrics are in records.parquet."] if more else []
-    return [Section("curves", "Curves", said, charts=charts)]
-
-
-def _reported(run: Run) -> list[Section]:
-    from alrun.report.choice import choose_metric
-    from alrun.report.document import sections
-    from alrun.report.load import load_records
-    from alrun.report.material import gather
-    from alrun.report.study import study_metric
-
-    records = load_records([run])
-    if not records.runs or not records.metrics:
-        return []
-    study = study_metric(records, choose_metric(records, None), "")
-    return [section for section in sections(gather(records, study, [run], ranked=False)) if section.anchor in OF_ONE]
-
-
-def _picks(run: Run) -> list[Section]:
-    from alrun.report.results import picks_of
-
-    picks = picks_of([run])
-    if not len(picks):
-        return []
-    names = ["step", "order", "index", "score", "rank", "strategy", "label", "cost", "status", "task"]
-    ranks = _ranks(picks).map(lambda rank: f"{rank:.0f}" if rank > 0 else "")
-    table = picks.assign(rank=ranks)[names].iloc[::-1].head(MOST_PICKS)
-    table = table.loc[:, [name for name in names if table[name].notna().any() and (table[name] != "").any()]]
-    told = "Samples picked, the newest first; rank 1 has the highest score of its step"
-    caption = _shown(told, len(table), len(picks))
-    return [Section("samples", "Samples picked", tables=[text_table(table, caption)])]
-
-
-def _ranks(picks: pd.DataFrame) -> pd.Series[float]:
-    return picks.groupby(["step", "strategy"], dropna=False)["score"].rank(method="min", ascending=False)
 
 
 def _config(run: Run, others: Sequence[Run]) -> Section:

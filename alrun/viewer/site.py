@@ -17,7 +17,8 @@ from alrun.viewer.control import Control
 from alrun.viewer.index import Entry, Index, key_of, shortened
 from alrun.viewer.lists import pages_of, run_list, running_list, sweep_list
 from alrun.viewer.rendering import Page
-from alrun.viewer.run_page import DAMAGED, run_sections
+from alrun.viewer.run_page import run_sections
+from alrun.viewer.run_results import DAMAGED
 from alrun.viewer.sweeps import STATES, Directions, Sweep, sweep_of, sweeps_of
 
 __all__ = ["Site"]

@@ -10,6 +10,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.showing import printable
 from alrun.report.charts.chart import Chart
 from alrun.report.charts.style import strategy_colors
 from alrun.report.figures import page_script
@@ -23,6 +24,8 @@ __all__ = ["content", "page", "page_file", "templates"]
 
 #: Rows of the table beside a chart.
 MOST_ROWS = 400
+#: Characters of a text.
+MOST_TEXT = 5000
 
 
 def page(title: str, subtitle: str, sections: Sequence[Section], study: Study) -> bytes:
@@ -60,7 +63,13 @@ def templates(further: Mapping[str, str] = MappingProxyType({})) -> Environment:
     """Return the templates of the page, and ``further`` ones, which may extend it; all escape what is put in."""
     from jinja2 import DictLoader, Environment
 
-    return Environment(autoescape=True, loader=DictLoader({"page.html": page_file("page.html"), **further}))
+    known = DictLoader({"page.html": page_file("page.html"), **further})
+    return Environment(autoescape=True, loader=known, finalize=_visible)
+
+
+def _visible(value: Any) -> Any:
+    """Return text as it is shown: what cannot be seen is written out; elements of the page stay as they are."""
+    return printable(value, MOST_TEXT) if type(value) is str else value
 
 
 def content(
