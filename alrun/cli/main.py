@@ -103,7 +103,9 @@ def _dispatch(words: list[str], trust: Trust) -> int:
 
 def _is_quick(words: list[str]) -> bool:
     """Return whether the command answers without long imports."""
-    return bool(words) and (words[0] in ("new", "prune", "status", "view") or (words[0] == "ls" and "--targets" not in words))
+    return bool(words) and (
+        words[0] in ("new", "prune", "status", "view") or (words[0] == "ls" and "--targets" not in words)
+    )
 
 
 def _command_first(words: list[str]) -> list[str]:
