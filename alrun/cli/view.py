@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from alrun.cli.arguments import command, parse
+from alrun.cli.arguments import add_json, command, parse, print_json
 from alrun.core.errors import ConfigError, Problem
 
 __all__ = ["run"]
@@ -22,14 +22,15 @@ def run(argv: list[str]) -> int:
     parser.add_argument("directory", nargs="?", type=Path, default=Path("outputs"), metavar="DIR", help=help_text)
     parser.add_argument("--port", type=int, help="port on this machine (default: 8421, or any free one)")
     parser.add_argument("--bundle", type=Path, metavar="OUT", help="write all pages as files that need no server")
+    add_json(parser)
     arguments = parse(parser, argv)
     _check(arguments.directory)
     if arguments.bundle is not None:
-        return _write(arguments.directory, arguments.bundle)
+        return _write(arguments.directory, arguments.bundle, as_json=arguments.json)
     from alrun.viewer.server import serve
 
     try:
-        serve(arguments.directory, arguments.port, _tell)
+        serve(arguments.directory, arguments.port, _tell_json if arguments.json else _tell)
     except KeyboardInterrupt:
         sys.stderr.write("view ended\n")
     return 0
@@ -46,7 +47,7 @@ def _check(directory: Path) -> None:
         )
 
 
-def _write(directory: Path, out: Path) -> int:
+def _write(directory: Path, out: Path, *, as_json: bool) -> int:
     """Write the pages; those of another bundle there are replaced."""
     from alrun.store.files import make_directory, write_atomic
     from alrun.viewer.bundle import bundle_files
@@ -56,10 +57,18 @@ def _write(directory: Path, out: Path) -> int:
     for name, content in bundle_files(directory):
         write_atomic(out / name, content, durable=False)
         count += 1
-    sys.stdout.write(f"written: {count} files; open {out / 'index.html'}\n")
+    if as_json:
+        print_json({"bundle": out / "index.html", "files": count})
+    else:
+        sys.stdout.write(f"written: {count} files; open {out / 'index.html'}\n")
     return 0
 
 
 def _tell(address: str) -> None:
     sys.stdout.write(f"{address}\nEnd with Ctrl-C. Whoever has this address can look at the runs.\n")
+    sys.stdout.flush()
+
+
+def _tell_json(address: str) -> None:
+    print_json({"address": address})
     sys.stdout.flush()

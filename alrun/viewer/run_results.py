@@ -1,4 +1,4 @@
-"""What a run has measured and picked so far, as sections of its page."""
+"""Measurements and picks of a run so far, as sections of its page."""
 
 from __future__ import annotations
 

@@ -207,9 +207,13 @@ def test_long_lists_have_pages(tmp_path: Path, small_run: Path) -> None:
     assert f'href="{names[1]}.html"' in first
 
 
-def test_a_bundle_has_the_same_bytes_each_time_and_no_address_outside(root: Path, tmp_path: Path) -> None:
+def test_a_bundle_has_the_same_bytes_each_time_and_no_address_outside(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for out in ("one", "two"):
-        assert run([str(root), "--bundle", str(tmp_path / out)]) == 0
+        assert run([str(root), "--bundle", str(tmp_path / out), "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told == {"bundle": str(tmp_path / out / "index.html"), "files": len(list((tmp_path / out).iterdir()))}
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / out).iterdir()} for out in ("one", "two"))
     assert one == two
     assert {"index.html", "vega.js", "page.js", "view.js"} < one.keys()
