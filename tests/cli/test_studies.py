@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from command_line import SMALL, Alrun, Warm, commits, runs  # type: ignore[import-not-found]
 
-from alrun.cli.sweep import SweepJob, hydra_config
+from alrun.cli.sweep_job import SweepJob, hydra_config
 from alrun.config.compose import Composer
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError
