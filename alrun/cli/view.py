@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from alrun.cli.arguments import add_json, command, parse, print_json
@@ -29,10 +30,10 @@ def run(argv: list[str]) -> int:
         return _write(arguments.directory, arguments.bundle, as_json=arguments.json)
     from alrun.viewer.server import serve
 
-    try:
+    # Where a shell has put it in the background, the interrupt that ends the server is not raised here.
+    with suppress(KeyboardInterrupt):
         serve(arguments.directory, arguments.port, _tell_json if arguments.json else _tell)
-    except KeyboardInterrupt:
-        sys.stderr.write("view ended\n")
+    sys.stderr.write("view ended\n")
     return 0
 
 

@@ -153,12 +153,13 @@ class Mine(alrun.ScoreQuery):
             os.kill(os.getpid(), signal.SIGINT)
         return prediction.outputs[..., 0]
 
+before = signal.getsignal(signal.SIGINT)
 words = [*sys.argv[1:], "query=[]", "+query.mine={_target_: __main__.Mine, max_samples: 10}"]
 try:
     alrun.run(*words)
 except alrun.Interrupted as error:
     print(type(error).__name__, error, *error.__notes__)
-assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+assert signal.getsignal(signal.SIGINT) == before
 run = alrun.run(*words)
 print(run)
 print(type(run.learner()).__name__, run.picks.strategy.unique().tolist())

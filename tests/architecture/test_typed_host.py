@@ -76,6 +76,6 @@ def test_no_driver_is_any() -> None:
     assert ("core/protocols/strategies.py", "StrategyHost") in found
     assert [place for place, kind in found if "Any" in kind and "contextmanager" not in kind.lower()] == []
     assert {kind for _, kind in found} <= {
-        *("StrategyHost", "StrategyHost | None", "Driver", "type"),
+        *("StrategyHost", "StrategyHost | None", "Driver", "Driver | None", "type"),
         *("Callable[[Path], AbstractContextManager[Driver]]", "str"),
     }

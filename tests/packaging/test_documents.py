@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / ".github/CONTRIBUTING.md").read_text(encoding="utf-8")
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 TASKS = SETTINGS["tool"]["poe"]["tasks"]
-#: Files that `alrun new query mine` would write.
+#: Files that somebody who follows it would write.
 WRITTEN = {"alrun/query/mine.py", "conf/query/mine.yaml", "tests/query/test_mine_query.py"}
+WRITTEN |= {"alrun/logger/NAME.py", "conf/logger/NAME.yaml"}
 FILE = re.compile(r"`((?:alrun|conf|tests|scripts)/[\w./]*)`")
 MEMBER = re.compile(r"`(alrun/[\w/]+\.py)`:\s+`([A-Za-z_.]+)`")
 
