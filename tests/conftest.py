@@ -10,7 +10,8 @@ Longer versions of tests, by environment variable:
 - ``ALRUN_DAMAGES=500``: so many damages of ``crash/test_damage.py``;
 - ``ALRUN_EXAMPLES=500``: so many histories of ``crash/test_state_machine.py``;
 - ``ALRUN_KILLS=60``: each case of ``crash/test_kill.py`` and ``crash/test_kill_sweep.py`` is killed sixty times, and
-  joblib's parent without its workers, which the default suite does in ``crash/test_orphans.py`` alone;
+  joblib's parent without its workers, which the default suite does in ``crash/test_orphans.py`` alone; workers of
+  joblib in ``cli/test_retries.py`` and a server of MLflow in ``logger/test_trackers.py`` are killed, too;
 - ``ALRUN_CRASH_STATES=200``: so many states of each history of ``crash/test_crash_states.py``;
 - ``ALRUN_SWEEPS=200``: so many sweeps of ``config/test_sweep.py``;
 - ``ALRUN_STEPS=1000``: the run of ``crash/test_durability_cost.py`` that must not grow in memory has so many steps;
