@@ -11,6 +11,7 @@ from alrun.core.arguments import count_problems, raise_any
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.seeding import Role
 from alrun.metrology.base import Metrology
+from alrun.metrology.thumbnails import image_shape as checked_shape
 from alrun.metrology.thumbnails import thumbnails
 from alrun.pool.foreign import keeps_account, newest, shipped_embeddings, takes_requests
 from alrun.pool.subset import Subset
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sklearn.decomposition import PCA
     from torch import Tensor
 
+    from alrun.core.types import TaskSpec
     from alrun.pool.training import TrainingPool
     from alrun.pool.unlabeled import UnlabeledPool
 
@@ -42,7 +44,11 @@ class PoolMap(Metrology):
     """
 
     def __init__(
-        self, most_rows: int = 2000, thumbnails: bool = False, image_shape: Sequence[int] | None = None
+        self,
+        most_rows: int = 2000,
+        thumbnails: bool = False,
+        image_shape: Sequence[int] | None = None,
+        spec: TaskSpec | None = None,
     ) -> None:
         """Draw ``most_rows`` rows of the pool.
 
@@ -50,10 +56,16 @@ class PoolMap(Metrology):
             most_rows: Rows of the sample.
             thumbnails: Whether each sample that is bought is kept as a small picture; needs Pillow.
             image_shape: Height and width of an input, or channels, height and width; by default that of the data.
+            spec: What the data are, which comes from them: inputs that are no images are refused at once.
+
+        Raises:
+            ConfigError: A number is wrong, inputs are no images, or Pillow is not installed.
         """
         super().__init__()
         raise_any(count_problems("most_rows", most_rows, "metrology.pool_map.most_rows=2000", least=3))
         self.most_rows, self.thumbnails, self.image_shape = most_rows, thumbnails, image_shape
+        if thumbnails and spec is not None:
+            checked_shape(spec.input_shape, image_shape)
         self._axes: PCA | None = None
 
     def compute(self, *args: Any, **kwargs: Any) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import ConfigError, Problem
@@ -12,10 +14,35 @@ from alrun.core.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["thumbnails"]
+__all__ = ["image_shape", "thumbnails"]
 
 #: Pixels of the longer side; smaller images are kept as they are.
 MOST_PIXELS = 48
+
+
+def image_shape(own: Sequence[int], shape: Sequence[int] | None = None) -> tuple[int, ...]:
+    """Return channels, height and width of an image.
+
+    Args:
+        own: Shape of an input: height and width, or one, three or four channels before them.
+        shape: That of the image, where the input is flat.
+
+    Raises:
+        ConfigError: An input is no such image, or Pillow is not installed.
+
+    Example:
+        >>> image_shape((64,), [8, 8])
+        (1, 8, 8)
+    """
+    wanted = tuple(own if shape is None else shape)
+    size = wanted if len(wanted) == 3 else (1, *wanted)
+    if len(size) != 3 or size[0] not in (1, 3, 4) or min(size) < 1 or math.prod(size) != math.prod(own):
+        what = f"an input of shape {list(own)} is no image" + (f" of shape {list(wanted)}" if shape is not None else "")
+        raise ConfigError(Problem(what, "metrology.pool_map.image_shape", "metrology.pool_map.image_shape=[8,8]"))
+    if find_spec("PIL") is None:
+        what = "thumbnails are made by Pillow, which is not installed"
+        raise ConfigError(Problem(what, "metrology.pool_map.thumbnails", "pip install pillow"))
+    return size
 
 
 def thumbnails(inputs: Any, shape: Sequence[int] | None = None) -> list[str]:
@@ -39,14 +66,7 @@ def _images(inputs: Any, shape: Sequence[int] | None) -> Tensor:
     import torch
     from torch.nn.functional import interpolate
 
-    flat = isinstance(inputs, torch.Tensor)
-    own = tuple(shape) if shape is not None else tuple(inputs.shape[1:]) if flat else ()
-    size = own if len(own) == 3 else (1, *own)
-    fits = flat and len(size) == 3 and size[0] in (1, 3, 4) and inputs[:1].numel() == torch.Size(size).numel()
-    if not fits:
-        shown = list(inputs.shape[1:]) if flat else type(inputs).__name__
-        what = f"an input of shape {shown} is no image" + (f" of shape {list(own)}" if shape is not None else "")
-        raise ConfigError(Problem(what, "metrology.pool_map.image_shape", "metrology.pool_map.image_shape=[8,8]"))
+    size = image_shape(inputs.shape[1:] if isinstance(inputs, torch.Tensor) else (), shape)
     images: Tensor = inputs.reshape(-1, *size).float()
     scale = MOST_PIXELS / max(size[1:])
     if scale >= 1:
@@ -55,11 +75,8 @@ def _images(inputs: Any, shape: Sequence[int] | None) -> Tensor:
 
 
 def _png(pixels: Any) -> str:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        what = "thumbnails are made by Pillow, which is not installed"
-        raise ConfigError(Problem(what, "metrology.pool_map.thumbnails", "pip install pillow")) from error
+    from PIL import Image
+
     file = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()

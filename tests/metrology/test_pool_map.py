@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
+from command_line import Alrun  # type: ignore[import-not-found]
 from sklearn.decomposition import PCA
 
 from alrun.core.errors import ConfigError
@@ -92,6 +95,15 @@ def test_pictures_have_the_pixels_of_their_images() -> None:
 def test_what_is_no_image_is_refused(shape: list[int] | None) -> None:
     with pytest.raises(ConfigError, match=r"metrology\.pool_map\.image_shape=\[8,8\]"):
         thumbnails(torch.zeros(5, 64), shape)
+
+
+def test_pictures_of_what_is_no_image_are_refused_before_a_label_is_bought(alrun: Alrun, tmp_path: Path) -> None:
+    words = ("metrology=[classification,pool_map]", "metrology.pool_map.thumbnails=true", "budget=20")
+    refused = alrun(*words)
+    assert refused.code == alrun("validate", *words).code == 2
+    assert not (tmp_path / "outputs").exists()
+    (hint,) = re.findall("→ (metrology.*)", refused.err)
+    assert alrun("validate", *words, hint).code == 0
 
 
 def test_a_sample_is_a_number_of_rows() -> None:
