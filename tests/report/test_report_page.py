@@ -10,10 +10,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from chromium import chromium, wait  # type: ignore[import-not-found]
 
 from alrun.cli.report import run
 from alrun.store.records import write_acquisitions
@@ -151,26 +152,10 @@ def test_json_is_one_document_on_stdout(study: Path, capsys: pytest.CaptureFixtu
 @pytest.fixture(scope="module")
 def browser(study: Path) -> Iterator[Chrome]:
     """The page in a browser that may not ask the network for anything."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="pip install selenium")
-    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if not program or not driver:
-        pytest.skip("there is no Chromium with its driver: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1000,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
-    window.get((study / "page.html").as_uri())
-    wait(window, "return document.body.dataset.drawn === 'true'")
-    yield window
-    window.quit()
-
-
-def wait(window: Chrome, condition: str) -> Any:
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(window, 60).until(lambda one: one.execute_script(condition))
+    with chromium() as window:
+        window.get((study / "page.html").as_uri())
+        wait(window, "document.body.dataset.drawn === 'true'")
+        yield window
 
 
 def marks(window: Chrome, chart: str) -> list[str]:
@@ -204,9 +189,9 @@ def test_a_strategy_can_be_hidden_with_the_keyboard(browser: Chrome) -> None:
     assert named()
     box = browser.find_element(By.CSS_SELECTOR, "input[value=entropy]")
     box.send_keys(Keys.SPACE)
-    wait(browser, "return !document.querySelector('#chart-curves').innerHTML.includes('strategy: entropy')")
+    wait(browser, "!document.querySelector('#chart-curves').innerHTML.includes('strategy: entropy')")
     box.send_keys(Keys.SPACE)
-    wait(browser, "return document.querySelector('#chart-curves').innerHTML.includes('strategy: entropy')")
+    wait(browser, "document.querySelector('#chart-curves').innerHTML.includes('strategy: entropy')")
 
 
 def test_the_slider_moves_with_the_keyboard(browser: Chrome) -> None:
@@ -216,14 +201,14 @@ def test_the_slider_moves_with_the_keyboard(browser: Chrome) -> None:
     slider = browser.find_element(By.CSS_SELECTOR, "input[type=range]")
     slider.send_keys(Keys.HOME)
     assert slider.get_attribute("aria-valuetext") == "20 labels"
-    wait(browser, "return document.querySelector('#chart-classes').innerHTML.includes('labels: 20')")
+    wait(browser, "document.querySelector('#chart-classes').innerHTML.includes('labels: 20')")
     slider.send_keys(Keys.END)
-    wait(browser, "return document.querySelector('#chart-classes').innerHTML.includes('labels: 60')")
+    wait(browser, "document.querySelector('#chart-classes').innerHTML.includes('labels: 60')")
 
 
 def test_a_narrow_window_needs_no_scrolling_sideways(browser: Chrome) -> None:
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     )
-    wait(browser, "return document.documentElement.scrollWidth <= 390")
+    wait(browser, "document.documentElement.scrollWidth <= 390")
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

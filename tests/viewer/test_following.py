@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from chromium import chromium, wait  # type: ignore[import-not-found]
 from command_line import SMALL, Alrun, Process, Warm, only_run, wait_for  # type: ignore[import-not-found]
 
 if TYPE_CHECKING:
@@ -38,24 +38,8 @@ def server(warm: Warm, alrun: Alrun, tmp_path: Path) -> Process:
 
 @pytest.fixture
 def browser() -> Iterator[Chrome]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="pip install selenium")
-    program, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if not program or not driver:
-        pytest.skip("there is no Chromium with its driver: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1000,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
-    yield window
-    window.quit()
-
-
-def wait(window: Chrome, condition: str) -> Any:
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(window, 120).until(lambda one: one.execute_script(f"return {condition}"))
+    with chromium() as window:
+        yield window
 
 
 def test_a_page_follows_a_run_as_its_files_grow(server: Process, browser: Chrome, alrun: Alrun, tmp_path: Path) -> None:
