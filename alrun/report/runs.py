@@ -13,14 +13,13 @@ from alrun.core.parsing import parse_json
 from alrun.store.description import checked_description
 from alrun.store.lock import is_locked
 from alrun.store.reading import Most, read_bytes
+from alrun.store.rundir import ASIDE
 
 __all__ = ["Run", "find_runs", "read_run", "walk"]
 
 T = TypeVar("T")
 DESCRIPTION = "run.json"
 
-# In the name of a run that was set aside for a fresh one.
-ASIDE = ".aside-"
 # Folders between the one that is named and a run.
 MOST_LEVELS = 32
 

@@ -18,7 +18,7 @@ from alrun.store.files import flush_directory, remove_tree, rename
 from alrun.store.lock import RunLock
 from alrun.store.reading import foreign_entries
 from alrun.store.recorded import subject_key
-from alrun.store.rundir import RunDirectory
+from alrun.store.rundir import ASIDE, RunDirectory
 from alrun.store.usage import total_size
 from alrun.store.weights import steps_with_weights
 
@@ -26,7 +26,6 @@ __all__ = ["SetAside", "needless_weights", "prune_weights", "remove_set_aside", 
 
 LOGGER = logging.getLogger("alrun.prune")
 TRAINING = ActiveLearningPhase.TRAINING
-ASIDE = ".aside-"
 MOST_LEVELS = 32
 #: In the name of a run that is being removed: hidden, and passed over by every command.
 DOOMED = ".pruned-"

@@ -21,7 +21,7 @@ from alrun.store.log import LogHandler
 from alrun.store.reading import Most, foreign_entries, is_there, read_bytes
 from alrun.store.sweep_jobs import FOLDER as SWEEPS
 
-__all__ = ["RunDirectory", "remove_empty_sweep"]
+__all__ = ["ASIDE", "RunDirectory", "remove_empty_sweep"]
 
 RUN = "run.json"
 CONFIG = "config.yaml"
@@ -31,6 +31,8 @@ LOCK = ".lock"
 FORMAT = 2
 VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,40}")
 LABELS = "labels.jsonl"
+#: In the name of a run that was set aside for a fresh one.
+ASIDE = ".aside-"
 #: In the name of a folder beside a run, with labels that it could not take in.
 RESCUED = ".rescued-"
 #: Key of the SHA-256 over the rest of ``run.json``.
@@ -208,7 +210,7 @@ class RunDirectory:
     def next_aside(self) -> Path:
         """Where the run would be moved out of the way."""
         number = 1
-        while (aside := self.path.with_name(f"{self.path.name}.aside-{number}")).exists():
+        while (aside := self.path.with_name(f"{self.path.name}{ASIDE}{number}")).exists():
             number += 1
         return aside
 
