@@ -10,6 +10,8 @@ Started by ``command_line.Warm`` with the number of a socket. A request is a lin
 They are not before, except when the socket is closed.
 """
 
+# ruff: noqa: E402 - imports are put off before the first of them
+
 from __future__ import annotations
 
 import atexit
@@ -28,6 +30,10 @@ from glob import glob
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
+
+from alrun.core.lean_imports import put_off
+
+put_off()
 
 import torchmetrics.classification  # noqa: F401
 

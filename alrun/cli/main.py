@@ -13,6 +13,7 @@ from alrun import __version__
 from alrun.cli.show import problem_text
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Problem
+from alrun.core.lean_imports import put_off
 from alrun.core.showing import printable_block, write_any_text
 from alrun.core.suggest import did_you_mean
 
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     # Read when torch is loaded: threads that wait without sleeping starve other runs on the same cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    put_off()
     write_any_text(sys.stdout, sys.stderr)
     try:
         packages, words = _take_trust(words)

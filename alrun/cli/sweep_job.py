@@ -19,6 +19,7 @@ from alrun.config.hydra_loader import search_path
 from alrun.config.hydra_node import UNUSED
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, Interrupted
+from alrun.core.lean_imports import put_off
 from alrun.core.process import Process
 from alrun.report.objective import Objective
 from alrun.runner.run import Experiment
@@ -148,6 +149,7 @@ class SweepJob:
 
     def _run(self, words: tuple[str, ...]) -> tuple[Experiment, Outcome]:
         end_with(self._sweep)
+        put_off()
         failed = True
         try:
             experiment = Experiment(self._composer.compose(words), self._trust)

@@ -1,6 +1,7 @@
 """Uses of private names of torch and Lightning: all there are, each with the version that it was checked against.
 
-Where a new release changes one, this file changes and no other. Hydra's and OmegaConf's are in ``alrun.config.compat``.
+Where a new release changes one, this file changes and no other. Hydra's and OmegaConf's are in ``alrun.config.compat``;
+what ``alrun.core.lean_imports`` stands in for is there.
 """
 
 from __future__ import annotations

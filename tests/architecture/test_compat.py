@@ -1,4 +1,4 @@
-"""Private names of torch, Lightning, Hydra and OmegaConf: nowhere but in the two modules called compat."""
+"""Private names of torch, Lightning, Hydra and OmegaConf: in compat, and where imports are put off, alone."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from torch.utils.data import DataLoader
 import alrun
 from alrun.config import compat as of_config
 from alrun.core import compat as of_core
+from alrun.core import lean_imports
 
 HOME = Path(alrun.__file__).parent
-COMPAT = {Path(module.__file__ or "") for module in (of_core, of_config)}
+COMPAT = {Path(module.__file__ or "") for module in (of_core, of_config, lean_imports)}
 LIBRARIES = ("torch", "torchmetrics", "lightning", "pytorch_lightning", "hydra", "omegaconf")
-VERSIONS = re.compile(r"\((torch|Lightning|Hydra|OmegaConf) \d+\.\d+\.\d+(, Python's argparse)?\)\.")
+VERSIONS = re.compile(r"\((torch|Lightning|Hydra|OmegaConf|SciPy) \d+\.\d+\.\d+(, Python's argparse)?\)\.")
 #: Private names that Python itself documents, or that its types go by.
 OF_PYTHON = {"_replace", "_fields", "_exit", "_Hash"}
 KINDS = (LightningModule(), nn.Linear(1, 1), Trainer, Fabric, DataLoader, optim.SGD, Tensor)
@@ -146,7 +147,7 @@ def test_what_is_no_private_use_passes(source: str) -> None:
     assert list(private_uses(tree, Classes([tree]))) == []
 
 
-@pytest.mark.parametrize("path", sorted(COMPAT), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", sorted(COMPAT), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_each_use_says_the_version_it_was_checked_against(path: Path) -> None:
     functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
     assert functions
