@@ -11,7 +11,8 @@ Longer versions of tests, by environment variable:
 - ``ALRUN_EXAMPLES=500``: so many histories of ``crash/test_state_machine.py``;
 - ``ALRUN_KILLS=60``: each case of ``crash/test_kill.py`` and ``crash/test_kill_sweep.py`` is killed sixty times, and
   joblib's parent without its workers, which the default suite does in ``crash/test_orphans.py`` alone; workers of
-  joblib in ``cli/test_retries.py`` and a server of MLflow in ``logger/test_trackers.py`` are killed, too;
+  joblib in ``cli/test_retries.py`` and a server of MLflow in ``logger/test_trackers.py`` are killed, too, and the run
+  of the latter three times, not once;
 - ``ALRUN_CRASH_STATES=200``: so many states of each history of ``crash/test_crash_states.py``;
 - ``ALRUN_SWEEPS=200``: so many sweeps of ``config/test_sweep.py``;
 - ``ALRUN_STEPS=1000``: the run of ``crash/test_durability_cost.py`` that must not grow in memory has so many steps;
@@ -23,6 +24,7 @@ Longer versions of tests, by environment variable:
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +39,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # How long an example takes says how busy the machine is.
 settings.register_profile("alrun", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("alrun")
+# In memory where there is room: the suite waits for some ten thousand flushes, of which no test asks that a disk has
+# them; those that ask what a power cut leaves count the calls.
+MEMORY = Path("/dev/shm")  # noqa: S108
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 SLOW = [line for line in Path(__file__).with_name("slow.txt").read_text().splitlines() if not line.startswith("#")]

@@ -20,7 +20,7 @@ Numbered = tuple[int, tuple[str, ...]]
 #: Runs jobs, and returns the exit code of each: minus a signal's number, or nothing, where it was killed.
 Launch = Callable[[Sequence[Numbered]], Sequence[int | None]]
 #: What a worker process imports once, before it forks for each job.
-PRELOADED = ["alrun.cli.sweep", "alrun.driver.driver", "alrun.runner.build", "alrun.training.fabric"]
+PRELOADED = ["alrun.cli.worker_imports"]
 
 
 def retried(launch: Launch, jobs: Sequence[Numbered], times: int) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from alrun.callbacks.progress_state import JobCount
 from alrun.cli.console import new_console
 from alrun.cli.retry import apart, retried, unbroken
-from alrun.cli.sweep_job import JobLoader, SweepJob, hydra_config
+from alrun.cli.sweep_job import Answer, JobLoader, SweepJob, hydra_config
 from alrun.cli.watch import drawn_meanwhile
 from alrun.config.compat import BASIC_LAUNCHER, BASIC_SWEEPER, no_callbacks
 from alrun.config.compose import Composer
@@ -73,7 +73,8 @@ def launch(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) -> 
     draws = _one_by_one(sweep)
     times = int(composer.compose(unfinished[0][1]).config["retry"]) if basic else 0
     count = JobCount(len(jobs), len(jobs) - len(unfinished), time.monotonic()) if basic and not times else None
-    job = SweepJob(composer, trust, raises=not basic, answers=not basic, draws=draws, count=count, tells=bool(times))
+    answer = Answer.EXIT_CODE if times else Answer.ASKED if basic else Answer.OBJECTIVE_OR_ERROR
+    job = SweepJob(composer, trust, answer, draws=draws, count=count)
     given = _given(loader, sweep, job)
     from hydra.core.plugins import Plugins
 
@@ -144,9 +145,7 @@ def _search(composer: Composer, trust: Trust, sweep: Sweep, found: Rehearsal) ->
         sweep.hydra["sweeper"], space, searched(experiment), base.directory.path.parent, better(experiment)
     )
     draws = _one_by_one(sweep)
-    given = _given(
-        JobLoader(composer, sweep), sweep, SweepJob(composer, trust, raises=False, answers=True, draws=draws)
-    )
+    given = _given(JobLoader(composer, sweep), sweep, SweepJob(composer, trust, Answer.OBJECTIVE, draws=draws))
     with _said_in_alruns_words(sweep.hydra):
         launcher = Plugins.instance().instantiate_launcher(**given)
     rehearse = rehearsal()

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from alrun.config.compose import Sweep
     from alrun.runner.outcome import Outcome
 
-__all__ = ["JobLoader", "SweepJob", "hydra_config"]
+__all__ = ["Answer", "JobLoader", "SweepJob", "hydra_config"]
 
 WORDS = "words"
 
@@ -78,6 +79,19 @@ class JobLoader(ConfigLoaderImpl):
         return [*(word for word in self._hydra_words if word not in found), *found]
 
 
+class Answer(Enum):
+    """What a job returns to whoever has it run; an error is printed in each case."""
+
+    #: Its objective where the config names one; nothing where it failed.
+    ASKED = auto()
+    #: Its objective; nothing where it failed.
+    OBJECTIVE = auto()
+    #: Its objective; where it failed, the error is raised.
+    OBJECTIVE_OR_ERROR = auto()
+    #: Its exit code.
+    EXIT_CODE = auto()
+
+
 class SweepJob:
     """What Hydra calls for each job of a sweep, here or in a worker process; one that fails does not end the others."""
 
@@ -85,44 +99,38 @@ class SweepJob:
         self,
         composer: Composer,
         trust: Trust,
+        answer: Answer,
         *,
-        raises: bool,
-        answers: bool,
         draws: bool = False,
         count: JobCount | None = None,
-        tells: bool = False,
     ) -> None:
         """Run jobs.
 
         Args:
             composer: Composes them.
             trust: The allowlist.
-            raises: The sweeper takes an error for the end of a job.
-            answers: The sweeper looks at what a job returns.
+            answer: What is returned of each.
             draws: A terminal is free for its display.
             count: Counts the jobs of a sweep that runs them one by one.
-            tells: Exit codes are wanted in place of objectives.
         """
         self._composer = composer
         self._trust = trust
-        self._raises = raises
-        self._answers = answers
+        self._answer = answer
         self._draws = draws
         self._count = count
-        self._tells = tells
         self._sweep = Process.at(os.getpid())
 
     def __call__(self, config: DictConfig) -> float | None:
         """Run one job; an interrupt ends the sweep, whose end ends its workers.
 
         Returns:
-            The exit code, if that is wanted; else the objective, ``None`` where the job failed or there is none.
+            What the sweep wants of it; ``None`` where there is none.
 
         Raises:
-            AlrunError: The job failed, and the sweeper waits for that.
+            AlrunError: The job failed, and the sweep wants to know that.
         """
         words = tuple(json.loads(config[WORDS]))
-        return self.exit_code(words) if self._tells else self._value(words)
+        return self.exit_code(words) if self._answer is Answer.EXIT_CODE else self._value(words)
 
     def exit_code(self, words: tuple[str, ...]) -> int:
         """Run the job of ``words``, and return its exit code; an error is printed.
@@ -143,7 +151,7 @@ class SweepJob:
             return self._objective(experiment.config.get("objective"), outcome.directory)
         except AlrunError as error:
             sys.stderr.write(problem_text(error))
-            if self._raises:
+            if self._answer is Answer.OBJECTIVE_OR_ERROR:
                 raise
             return None
 
@@ -166,4 +174,4 @@ class SweepJob:
 
     def _objective(self, text: str | None, directory: Path) -> float | None:
         """Return the objective of a finished run; ``None`` where nobody asks for one."""
-        return Objective.parse(text).of(directory) if text or self._answers else None
+        return Objective.parse(text).of(directory) if text or self._answer is not Answer.ASKED else None

@@ -20,21 +20,21 @@ from alrun.core.settings import Settings
 from alrun.runner.algorithms import algorithms_of
 from alrun.runner.data_files import located, run_on_same_files
 from alrun.runner.drive import Session, driving
+from alrun.runner.finished import FinishedRun, said_of
+from alrun.runner.holding import held
 from alrun.runner.journal import Journal, begin_session, extent, new_info
 from alrun.runner.outcome import Outcome
 from alrun.runner.run_path import run_directory
 from alrun.runner.stored import StoredRun
-from alrun.runner.tracked import stored_rows
 from alrun.runner.trackers import named_trackers
 from alrun.runner.tracking import Projector, Report
-from alrun.store.lock import RunLock
-from alrun.store.projections import changed_projections, sealed_projections
 from alrun.store.rundir import RunDirectory
 
 if TYPE_CHECKING:
     from alrun.core.callback import Callback
     from alrun.core.tracking import Tracker
     from alrun.driver.settings import Components
+    from alrun.store.lock import RunLock
 
 __all__ = ["Experiment"]
 
@@ -76,6 +76,7 @@ class Experiment:
         self.identity = identity_hash(self._resolved.described)
         self.directory = RunDirectory(place or self._place())
         self._stored = StoredRun(self.directory, composed.config, self._resolved)
+        self._finished = FinishedRun(self.directory, self._stored, self._resolved)
         self.config = located(self.config, self._folders())
 
     def _folders(self) -> Sequence[Path]:
@@ -148,25 +149,7 @@ class Experiment:
 
     def finished(self) -> Outcome | None:
         """Return the outcome of a run that has done all this already and still shows it, or ``None``."""
-        if self.config["fresh"] or self.config.get("repair") or not self.directory.exists:
-            return None
-        try:
-            info = self.directory.info()
-        except StoreError:
-            if self.directory.exists:
-                raise
-            return None  # set aside in this moment
-        if info["status"] != "finished" or not self._stored.continues(info):
-            return None
-        wanted, stored = extent(self._resolved.described)["extent"], info["extent"]
-        shorter = wanted["budget"] <= info["labels"] and all(
-            _without_budget(wanted[key]) == _without_budget(stored.get(key)) for key in wanted if key != "budget"
-        )
-        if wanted == stored:
-            answered = not any(changed_projections(self.directory, info.get("projections", {})))
-        else:
-            answered = shorter
-        return Outcome(self.directory.path, info, answered=True) if answered else None
+        return self._finished.outcome()
 
     def run(self, listeners: Sequence[Callback] = (), report: Report | None = None) -> Outcome:
         """Run it, or go on with it, or answer that it is finished.
@@ -192,15 +175,15 @@ class Experiment:
         """
         self.directory.install()
         done = self.finished()
-        if done is not None and not self._is_told_otherwise(done.info):
+        if done is not None and not self._finished.is_told_otherwise(done.info):
             yield Session(done)
             return
         if self.config["replay"] and (self.config["fresh"] or not self.directory.exists):
             what = "the run replays recorded picks, which lie in its directory alone"
             raise ConfigError(Problem(what, "replay", "alrun replay DIR learner=linear"))
-        with ExitStack() as held:
-            held.enter_context(self._environment())
-            lock = held.enter_context(self._locked())
+        with ExitStack() as stack:
+            stack.enter_context(self._environment())
+            lock = stack.enter_context(held(self.directory))
             done = self.finished()
             if done is not None:
                 yield Session(self._retold(done, report))
@@ -209,8 +192,8 @@ class Experiment:
             if self._must_set_aside():
                 # The lock moves along, and is let go after the new one: nobody goes on with the old run meanwhile.
                 self.directory.set_aside()
-                lock = held.enter_context(self._locked())
-            yield held.enter_context(self._opened(lock, *built, listeners, report))
+                lock = stack.enter_context(held(self.directory))
+            yield stack.enter_context(self._opened(lock, *built, listeners, report))
 
     def _environment(self) -> AbstractContextManager[Any]:
         """Return what sets the variables that the config asks for (``hydra.job.env_set``) for a while."""
@@ -224,50 +207,14 @@ class Experiment:
     @property
     def describes(self) -> bool:
         """Whether it says something of a run beside what is computed: tags, notes, or trackers that are to hold it."""
-        return bool(self._said or self.config.get("logger"))
-
-    def _is_told_otherwise(self, info: Mapping[str, Any]) -> bool:
-        """Return whether the command says something of a finished run that is not in ``info``, or names trackers."""
-        return bool(self.config.get("logger")) or any(info[key] != value for key, value in self._said.items())
-
-    @property
-    def _said(self) -> dict[str, Any]:
-        """What the command says of the run, for people alone; what it does not mention stays as it is."""
-        told = self._resolved.described
-        return {key: told[key] for key in ("tags", "notes") if told.get(key) is not None}
+        return bool(said_of(self._resolved.described) or self.config.get("logger"))
 
     def _retold(self, done: Outcome, report: Report | None) -> Outcome:
-        """Give a finished run the tags and notes of the command, and its trackers what they lack; the lock is held."""
-        info = {**done.info, **self._said}
-        if info != done.info:
+        if self._finished.is_said_otherwise(done.info):
             self.write_config(self.directory)
-            info["projections"] = sealed_projections(self.directory)
-            self.directory.write_info(info)
         with self._secrets.kept():
             trackers = named_trackers(self.config, self._trust, self.directory.path)
-        if trackers:
-            rows = stored_rows(self.directory, info)
-            projector = Projector(trackers, self.directory, self._resolved.described, lambda: info, report)
-            projector.follow(lambda: rows, self._secrets.hidden)
-            projector.finish()
-        return replace(done, info=info)
-
-    @contextmanager
-    def _locked(self) -> Iterator[RunLock]:
-        """Hold the run directory; one in which no run was started is gone afterwards."""
-        made = self.directory.missing
-        with ExitStack() as stack:
-            lock = RunLock(self.directory.path)
-            try:
-                stack.enter_context(lock)
-            except StoreError as error:
-                what, _, hint = str(error).partition("\n    → ")
-                raise ConfigError(Problem(what, "output_dir", hint or "output_dir=DIR puts runs elsewhere")) from error
-            try:
-                yield lock
-            finally:
-                if lock.is_named:
-                    self.directory.remove_if_unused(made)
+        return self._finished.retold(done, trackers, report)
 
     def _must_set_aside(self) -> bool:
         return bool(self.config["fresh"]) and (self.directory.exists or bool(self.directory.rescued))
@@ -302,9 +249,9 @@ class Experiment:
         info, notices = begin_session(info | {"threads": settings.threads})
         if stored is None:
             self.write_config(self.directory)  # first, so that there is no run without a config
-        how_far = extent(self._resolved.described)
-        journal = Journal(self.directory, info | how_far | self._said | {"status": "running", "reason": ""})
-        projector = Projector(trackers, self.directory, self._resolved.described, lambda: journal.info, report)
+        told = self._resolved.described
+        journal = Journal(self.directory, info | extent(told) | said_of(told) | {"status": "running", "reason": ""})
+        projector = Projector(trackers, self.directory, told, lambda: journal.info, report)
         own = {f"_{name}": one for name, one in named([journal, *listeners, projector]).items()}
         components.callbacks = own | named(components.callbacks)
         if stored is not None:
@@ -346,8 +293,3 @@ def _threads(settings: Settings, info: Mapping[str, Any], components: Components
     if isinstance(begun, int) and 1 <= begun <= MOST_THREADS:
         return begun
     return threads_for(components.learner, components.training.batch_size)
-
-
-def _without_budget(value: Any) -> Any:
-    """Return stopping criteria without the budget's own, which repeats the knob."""
-    return {key: item for key, item in value.items() if key != "budget"} if isinstance(value, Mapping) else value

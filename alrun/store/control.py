@@ -19,7 +19,7 @@ from alrun.core.showing import printable
 from alrun.store.append_log import AppendLog
 from alrun.store.reading import file_size, is_there, opened
 
-__all__ = ["ACTIONS", "PAUSED", "Request", "add_request", "read_requests", "requests_size"]
+__all__ = ["ACTIONS", "PAUSED", "ControlRequest", "add_request", "read_requests", "requests_size"]
 
 CONTROL = "control.jsonl"
 #: What people ask for; and what a run notes when it has come to the pause that somebody asked for.
@@ -29,7 +29,7 @@ MOST_AUTHOR, MOST_REASON, MOST = 100, 500, 1 << 20
 
 
 @dataclass(frozen=True)
-class Request:
+class ControlRequest:
     """Something that was asked of a run.
 
     Attributes:
@@ -45,14 +45,14 @@ class Request:
     when: str = ""
 
 
-def add_request(run_dir: Path, action: str, author: str, reason: str = "") -> Request:
+def add_request(run_dir: Path, action: str, author: str, reason: str = "") -> ControlRequest:
     """Append a request to the run in ``run_dir``; it is on the disk afterwards.
 
     Raises:
         StoreError: It cannot be written, or something else is in its place.
     """
     when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-    request = Request(action, printable(author, MOST_AUTHOR), printable(reason, MOST_REASON), when)
+    request = ControlRequest(action, printable(author, MOST_AUTHOR), printable(reason, MOST_REASON), when)
     path = run_dir / CONTROL
     if is_there(path) and file_size(path) > MOST:
         raise StoreError(f"{path} holds more requests than anybody makes\n    → move it away")
@@ -69,7 +69,7 @@ def requests_size(run_dir: Path) -> int:
         return 0
 
 
-def read_requests(run_dir: Path, since: int = 0) -> Sequence[Request]:
+def read_requests(run_dir: Path, since: int = 0) -> Sequence[ControlRequest]:
     """Return the requests after the first ``since`` bytes; what is no request is left out.
 
     Raises:
@@ -84,7 +84,7 @@ def read_requests(run_dir: Path, since: int = 0) -> Sequence[Request]:
     return [request for request in found if request is not None]
 
 
-def _request(line: bytes) -> Request | None:
+def _request(line: bytes) -> ControlRequest | None:
     try:
         values = parse_json(line)
         given = {
@@ -92,4 +92,4 @@ def _request(line: bytes) -> Request | None:
         }
     except (ValueError, AttributeError):
         return None
-    return Request(**given) if given["action"] in (*ACTIONS, PAUSED) else None
+    return ControlRequest(**given) if given["action"] in (*ACTIONS, PAUSED) else None

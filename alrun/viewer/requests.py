@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alrun.core.errors import StoreError
-from alrun.store.control import PAUSED, Request, read_requests
+from alrun.store.control import PAUSED, ControlRequest, read_requests
 
 __all__ = ["pausing", "requests_of"]
 
 
-def requests_of(run_dir: Path) -> Sequence[Request]:
+def requests_of(run_dir: Path) -> Sequence[ControlRequest]:
     """Return what has been asked of the run, the oldest first; nothing where that cannot be read."""
     try:
         return read_requests(run_dir)

@@ -28,7 +28,7 @@ from alrun.core.knobs import Effect, Knob, iterate_terms
 from alrun.core.settings import Config
 from alrun.runner.jobs import checked
 
-EXAMPLES = int(os.environ.get("ALRUN_FUZZ", "100"))
+EXAMPLES = int(os.environ.get("ALRUN_FUZZ", "50"))
 #: What is small, and what runs of this test may not do: look at the machine, or last.
 BASE: tuple[str, ...] = (
     "data=moons",
@@ -302,7 +302,7 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and repr(one) == repr(other)
 
 
-@settings(max_examples=EXAMPLES, derandomize=EXAMPLES == 100, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=EXAMPLES, derandomize=EXAMPLES == 50, suppress_health_check=list(HealthCheck), database=None)
 @given(lines(), st.integers(0, 9))
 def test_a_command_line_is_refused_clearly_or_means_what_it_says(line: list[Meant], turn: int) -> None:
     """All is checked but what only building finds; one in ten goes the whole way, as ``validate`` and as a run."""
@@ -374,7 +374,7 @@ def assert_meant(composed: Any, wanted: dict[str, Any]) -> None:
 
 @settings(
     max_examples=max(3, EXAMPLES // 40),
-    derandomize=EXAMPLES == 100,
+    derandomize=EXAMPLES == 50,
     suppress_health_check=list(HealthCheck),
     database=None,
 )

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from command_line import SMALL, Alrun, Warm, commits, runs  # type: ignore[import-not-found]
 
-from alrun.cli.sweep_job import SweepJob, hydra_config
+from alrun.cli.sweep_job import Answer, SweepJob, hydra_config
 from alrun.config.compose import Composer
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError
@@ -255,9 +255,9 @@ def test_every_other_sweeper_gets_the_same_objective(
     """A job returns its objective to whoever launched it; one that has none says so to who waits for it."""
     composer = Composer(Trust())
 
-    def value(*words: str, raises: bool = True, answers: bool = True) -> float | None:
+    def value(*words: str, answer: Answer = Answer.OBJECTIVE_OR_ERROR) -> float | None:
         given = [*FEW, *words]
-        job = SweepJob(composer, Trust(), raises=raises, answers=answers)
+        job = SweepJob(composer, Trust(), answer)
         return job(hydra_config(composer.compose(given).hydra, given))
 
     final = value("objective=accuracy")
@@ -268,10 +268,10 @@ def test_every_other_sweeper_gets_the_same_objective(
     assert value("objective=best:nll") == records(run, "nll")["value"].min()
     assert value("objective=auc:classification/accuracy") == pytest.approx(auc(run), abs=1e-12)
     assert value("objective=auc:nll") == pytest.approx(auc(run, "nll"), abs=1e-12)
-    assert value(raises=False, answers=False) is None
-    assert value("objective=accuracy", raises=False, answers=False) == final
+    assert value(answer=Answer.ASKED) is None
+    assert value("objective=accuracy", answer=Answer.ASKED) == final
     capsys.readouterr()
-    assert value("objective=auc:acuracy", raises=False) is None
+    assert value("objective=auc:acuracy", answer=Answer.OBJECTIVE) is None
     assert "'acuracy'" in capsys.readouterr().err
     assert len(runs(tmp_path)) == 1
     assert Objective.parse("auc:accuracy").of(run) == pytest.approx(auc(run), abs=1e-12)

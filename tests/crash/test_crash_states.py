@@ -26,7 +26,7 @@ from alrun.store.rundir import RunDirectory
 from alrun.testing.crash_states import CrashState, bad_states, crash_states
 from alrun.testing.disk_trace import DiskTrace, Event
 
-STATES = int(os.environ.get("ALRUN_CRASH_STATES", 4))
+STATES = int(os.environ.get("ALRUN_CRASH_STATES", 2))
 TRUST = Trust(["paid_labels"])
 WORDS = (
     *("data=moons", "data.n_samples=60", "learner.hidden=[2]", "training.max_epochs=2", "training.batch_size=8"),

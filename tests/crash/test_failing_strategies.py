@@ -22,7 +22,7 @@ QUERY = ["query=random", "query.random._target_=failing_strategies.Query"]
 LABELS = ["label._target_=failing_strategies.Labels"]
 METROLOGY = ["+metrology.mine._target_=failing_strategies.Metrology"]
 #: For runs in which a strategy hangs, and no other: a call takes milliseconds, and seconds on no machine.
-LIMITS = ["timeout.query=3", "timeout.label=3", "timeout.metrology=3"]
+LIMITS = ["timeout.query=2", "timeout.label=2", "timeout.metrology=2"]
 
 
 @pytest.fixture(autouse=True)
@@ -44,12 +44,12 @@ def last_commit(place: Path) -> str:
     [
         (QUERY, "raises", "1 metrology", "query of step 1: random: ZeroDivisionError: the reason"),
         (QUERY, "nan", "1 metrology", "random scored row"),
-        (QUERY, "hangs", "1 metrology", "query of step 1: random took more than 3 s in one call"),
+        (QUERY, "hangs", "1 metrology", "query of step 1: random took more than 2 s in one call"),
         (LABELS, "raises", "1 query", "labeling of step 1: oracle: ZeroDivisionError: the reason"),
         (LABELS, "nan", "1 query", "oracle gave an answer that cannot be used"),
-        (LABELS, "hangs", "1 query", "labeling of step 1: oracle took more than 3 s without an answer"),
+        (LABELS, "hangs", "1 query", "labeling of step 1: oracle took more than 2 s without an answer"),
         (METROLOGY, "raises", "1 training", "metrology of step 1: mine: ZeroDivisionError: the reason"),
-        (METROLOGY, "hangs", "1 training", "metrology of step 1: mine took more than 3 s in one call"),
+        (METROLOGY, "hangs", "1 training", "metrology of step 1: mine took more than 2 s in one call"),
     ],
     ids=["query raises", "NaN", "query hangs", "label raises", "label NaN", "label hangs", "metrology raises", "hangs"],
 )

@@ -122,7 +122,7 @@ def test_death_while_a_run_that_was_set_aside_is_removed(copied: Callable[..., P
     whole = prepared()
     with Faults(whole.parent) as watch:
         remove_set_aside(set_aside_runs([whole])[0])
-    points = [*range(0, 12), *range(12, watch.count, max(1, watch.count // 8))]
+    points = [*range(0, 12, 2), *range(12, watch.count, max(1, watch.count // 5))]
     for point in points:
         place = prepared()
         before = verify(place.with_name("run.aside-1"))

@@ -74,7 +74,7 @@ def test_every_damage_is_found_and_named(words: tuple[str, ...], copied: Callabl
     ]
     files = [path for path in files if "metrology/" not in str(path.relative_to(place)) or "checkpoints" in path.parts]
     files = [path for path in files if path.name != "run.json"]
-    more = int(os.environ.get("ALRUN_DAMAGES", 50))
+    more = int(os.environ.get("ALRUN_DAMAGES", 25))
     chosen = [(path, "gone") for path in files] + [(rng.choice(files), KINDS[number % 3]) for number in range(more)]
     for path, kind in chosen:
         for what in repaired_in_place(place, path, kind, rng):

@@ -26,7 +26,7 @@ UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u206
 GIBIBYTE = 1 << 30
 #: Descriptions, which lists and pages show, and a sample of everything else.
 CASES: list[tuple[str, Edit]] = (
-    cases() if os.environ.get("ALRUN_HOSTILE") else [*list(CONTENTS.items())[:12], *cases()[::4]]
+    cases() if os.environ.get("ALRUN_HOSTILE") else [*list(CONTENTS.items())[:8], *cases()[::8]]
 )
 #: Elements that the pages have; nothing from a run is one.
 SCRIPTS = ['<script type="application/json" id="charts">', '<script src="view.js">']

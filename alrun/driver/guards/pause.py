@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from alrun.core.errors import StoreError
-from alrun.store.control import PAUSED, Request, add_request, read_requests, requests_size
+from alrun.store.control import PAUSED, ControlRequest, add_request, read_requests, requests_size
 
 __all__ = ["Pause"]
 
@@ -50,12 +50,12 @@ class Pause:
         return _wants_pause(_last(self._run_dir, self._since))
 
 
-def _last(run_dir: Path, since: int) -> Request | None:
+def _last(run_dir: Path, since: int) -> ControlRequest | None:
     with suppress(StoreError):
         found = read_requests(run_dir, since)
         return found[-1] if found else None
     return None
 
 
-def _wants_pause(request: Request | None) -> bool:
+def _wants_pause(request: ControlRequest | None) -> bool:
     return request is not None and request.action in ("pause", PAUSED)
