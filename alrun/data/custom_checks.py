@@ -11,6 +11,7 @@ import numpy.typing as npt
 from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.errors import DataError
 from alrun.data.problems import fail
+from alrun.pool.labels import far_from_zero
 
 __all__ = [
     "cheap_embeddings",
@@ -20,9 +21,6 @@ __all__ = [
     "check_dataset",
     "check_offsets",
 ]
-
-#: Magnitude of targets in standard deviations from which on ``float32`` keeps less than ten bits of how they differ.
-LOST = 2.0**14
 
 
 def check_dataset(dataset: Any, workers: int, fingerprint: str) -> None:
@@ -87,19 +85,11 @@ def check_offsets(targets: Any) -> None:
 
     Their data go to learners as they are, so that an origin cannot be subtracted from them here.
     """
-    try:
-        block = np.asarray(targets, dtype=np.float64).reshape(len(targets), -1)
-    except (TypeError, ValueError):
-        return
-    if len(block) < 2:
-        return
-    std, largest = block.std(axis=0), np.abs(block).max(axis=0)
-    lost = np.flatnonzero((std > 0) & (largest > LOST * std))
-    if len(lost):
-        mean, spread = block[:, lost[0]].mean().item(), std[lost[0]].item()
-        unit = 10.0 ** np.ceil(np.log10(spread))
-        what = f"targets are {mean:.3g} ± {spread:.2g}: float32, in which learners compute, loses how they differ"
-        raise fail(what, "data.dataset", f"return y - {round(mean / unit) * unit:.15g} as the target of a datum")
+    far = far_from_zero(targets)
+    if far is not None:
+        where, origin = far
+        what = f"targets are {where}: float32, in which learners compute, loses how they differ"
+        raise fail(what, "data.dataset", f"return y - {origin:.15g} as the target of a datum")
 
 
 def _not_one_class(rows: npt.NDArray[Any], num_classes: Sequence[int], where: str) -> DataError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -80,6 +81,7 @@ class OwnDataset:
         test_size: float = 0.2,
         tasks: Mapping[str, int] | None = None,
         partial_labels: bool = False,
+        target_origin: float = 0.0,
     ) -> None:
         """Look at the first datum, and at ``dataset.targets`` where there are such.
 
@@ -97,6 +99,9 @@ class OwnDataset:
                 Without a ``target_field`` the fields of a datum that is no pair are called like them; else a target
                 has one value per task, in this order.
             partial_labels: Whether requests name a row and one of several tasks, rather than all tasks of a row.
+            target_origin: What is subtracted in ``float64`` from labels that are bought, and added to what is said of
+                them again, where they lie so far from 0 that ``float32`` loses how they differ. Only for data without
+                targets of their own: these go to learners as they are.
             validation_size: Rows for validation: a fraction below 1 or a count; 0 for no validation pool.
             test_size: Rows for test, likewise.
 
@@ -113,6 +118,8 @@ class OwnDataset:
         self.form = DatumForm(dataset, first, target_field, tuple(tasks or ()))
         self._targets = cheap_targets(dataset)
         self.spec = self._spec(parse_task(task) or Task.CLASSIFICATION, num_outputs, tasks or {}, first)
+        if target_origin:
+            self.spec = self._counted_from(target_origin, first)
         self.names = Names(dataset, self.form, self.data)
         vectors = cheap_embeddings(dataset)
         self._vectors = None if vectors is None else Embeddings(vectors, len(dataset))
@@ -134,6 +141,7 @@ class OwnDataset:
 
     def inputs_of(self, data: Sequence[Any]) -> Any:
         """Return one minibatch of the inputs of ``data``: without targets."""
+        data = [self.form.as_shipped(datum) for datum in data]
         owners = (self._collate, getattr(self.dataset, "collate", None), getattr(type(data[0]), "collate", None))
         if any(callable(owner) for owner in owners):
             # A collate of the user's own expects data as they are; the targets are taken off its minibatch.
@@ -191,7 +199,10 @@ class OwnDataset:
         return self.form.inputs(datum)
 
     def labeled(self, datum: Any, label: Any) -> Any:
-        """Return ``datum`` with ``label`` in the place of its target."""
+        """Return ``datum`` with ``label``, counted from the origin, in the place of its target."""
+        if self.spec.target_origin:
+            above = np.asarray(label, dtype=np.float64) - np.reshape(self.spec.target_origin, np.shape(label))
+            label = above if above.ndim else above.item()
         return self.form.labelled(datum, label)
 
     def made(self, requests: Sequence[Request]) -> list[Any]:
@@ -238,6 +249,14 @@ class OwnDataset:
             parts = tuple(TaskPart(str(name), task, int(count)) for name, count in tasks.items())
             return TaskSpec(task, shape, sum(part.num_outputs for part in parts), tasks=parts)
         return TaskSpec(task, shape, num_outputs or self._counted(task, self.form.target(first)))
+
+    def _counted_from(self, origin: float, first: Any) -> TaskSpec:
+        if self.spec.task is not Task.REGRESSION:
+            raise fail("classes have no origin", "data.target_origin", "data.target_origin=0")
+        if self.form.target(first) is not MISSING:
+            what = "the data have targets of their own, which go to learners as they are"
+            raise fail(what, "data.target_origin", f"data.target_origin=0, and return y - {origin:.15g} as the target")
+        return replace(self.spec, target_origin=(float(origin),) * self.spec.num_outputs)
 
     def _counted(self, task: Task, target: Any) -> int:
         if task is Task.REGRESSION and target is not MISSING:

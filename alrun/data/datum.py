@@ -102,6 +102,11 @@ class DatumForm:
             return {key: value for key, value in batch.items() if key not in hidden}
         return batch
 
+    def as_shipped(self, datum: Any) -> Any:
+        """Return inputs alone as they were before ``labelled`` made a pair of them; any other datum as it is."""
+        alone = not (self._is_pair or self._fields or self._field or self._own["with_target"])
+        return datum[0] if alone and _is_pair(datum) else datum
+
     def labelled(self, datum: Any, label: Any) -> Any:
         """Return ``datum`` with ``label`` for its target, in the form that the data set's own targets have."""
         if self._own["with_target"] is not None:

@@ -17,6 +17,7 @@ __all__ = [
     "MISSING",
     "encode_targets",
     "encode_task_labels",
+    "far_from_zero",
     "from_origin",
     "from_zero",
     "missing_value",
@@ -25,6 +26,8 @@ __all__ = [
     "stack_points",
 ]
 
+#: Magnitude in standard deviations beyond which ``float32`` loses how numbers differ: it keeps 24 bits.
+LOST = 2.0**14
 #: Target of a classification whose label has not been bought; of a regression it is NaN.
 MISSING = -1
 
@@ -89,6 +92,26 @@ def from_origin(values: Tensor, origin: tuple[float, ...]) -> Tensor:
 def from_zero(values: Tensor, origin: tuple[float, ...]) -> Tensor:
     """Return ``values`` ``[..., T]`` with ``origin`` ``[T]`` added, in ``float64``; as they are where there is none."""
     return values.double() + torch.tensor(origin, dtype=torch.float64) if origin else values
+
+
+def far_from_zero(targets: Any) -> tuple[str, float] | None:
+    """Return how far numbers ``[n]`` or ``[n, T]`` lie from 0, and what to subtract from them.
+
+    Nothing where ``float32`` holds how they differ, where there are fewer than two, or where they are no numbers.
+    """
+    try:
+        block = np.asarray(targets, dtype=np.float64).reshape(len(targets), -1)
+    except (TypeError, ValueError):
+        return None
+    if len(block) < 2:
+        return None
+    std, largest = block.std(axis=0), np.abs(block).max(axis=0)
+    lost = np.flatnonzero((std > 0) & (largest > LOST * std))
+    if not len(lost):
+        return None
+    mean, spread = block[:, lost[0]].mean().item(), std[lost[0]].item()
+    unit = 10.0 ** math.ceil(math.log10(spread))
+    return f"{mean:.3g} ± {spread:.2g}", round(mean / unit) * unit
 
 
 def missing_value(spec: TaskSpec) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from command_line import Alrun, runs  # type: ignore[import-not-found]
+from command_line import Alrun, info, runs  # type: ignore[import-not-found]
 
 OFFSET = 2_000_000_000.0
 RUN: tuple[str, ...] = (
@@ -28,6 +29,19 @@ def near(x):
 
 def far(x):
     return near(x) + {OFFSET}
+
+def exact_near(x):
+    return (x.double().sum(dim=-1) * 1024).round() / 1024
+
+def exact_far(x):
+    return exact_near(x) + {OFFSET}
+
+class Inputs:
+    def __len__(self):
+        return 60
+
+    def __getitem__(self, row):
+        return torch.randn(2, generator=torch.Generator().manual_seed(row))
 
 class Points:
     def __init__(self, offset=0.0, sent=0.0):
@@ -121,6 +135,40 @@ def test_custom_data_whose_targets_float32_cannot_tell_apart_are_refused_with_th
         made = alrun(*words, *options, f"output_dir={name}")
         assert made.code == 0, made
     assert_same(tmp_path / "near", tmp_path / "far")
+
+
+def test_labels_of_data_without_targets_are_refused_once_and_kept_for_the_way_on(
+    alrun: Alrun, tmp_path: Path, parts: Sequence[str]
+) -> None:
+    data = ("data=dataset", "data.dataset._target_=offset_parts.Inputs", "data.task=regression", "data.num_outputs=1")
+    words = (*parts, *data, *RUN, "data.validation_size=0", "metrology=acquisition", "label=function")
+
+    def labeled(name: str) -> tuple[str, ...]:
+        return (f"label.function._target_=offset_parts.exact_{name}", f"output_dir={name}")
+
+    assert alrun(*words, *labeled("near")).code == 0
+    refused = alrun(*words, *labeled("far"))
+    assert refused.code == 1, refused
+    (run,) = runs(tmp_path / "far")
+    bought = (run / "labels/labels.jsonl").read_bytes()
+    assert bought.count(b"labelled") == 20
+    assert refused.err.count("loses how they differ") == 1
+    (hint,) = re.findall(r"alrun (rerun) DIR (data.target_origin=\S+)", refused.err)
+    again = alrun(*parts, hint[0], str(run), hint[1])
+    assert again.code == 0, again
+    (other,) = [place for place in runs(tmp_path / "far") if place != run]
+    assert info(other)["rerun"]["labels"] == 20
+    near, far = (pd.read_parquet(place / "acquisitions.parquet") for place in (*runs(tmp_path / "near"), other))
+    assert near["index"].tolist() == far["index"].tolist()
+    assert (far["label"].astype(float) - near["label"].astype(float) == OFFSET).all()
+    weights = "checkpoints/step_3/training/weights.safetensors"
+    (peer,) = runs(tmp_path / "near")
+    assert (peer / weights).read_bytes() == (other / weights).read_bytes()
+    for origin in ("1", f"{OFFSET:.0f}"):
+        points = ("data.dataset._target_=offset_parts.Points", f"data.target_origin={origin}")
+        own = alrun("validate", *words, *labeled("near"), *points)
+        assert own.code == 2
+        assert "the data have targets of their own" in own.err
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from alrun.core.errors import StrategyError
 from alrun.core.phases import ActiveLearningPhase
-from alrun.core.types import Annotation, LabelStatus
+from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.driver.phases.base import PhaseResult
 from alrun.pool.foreign import takes_requests
+from alrun.pool.labels import far_from_zero
 
 if TYPE_CHECKING:
     from alrun.core.request import Request
+    from alrun.core.types import TaskSpec
     from alrun.driver.experiment import ExperimentContext
     from alrun.driver.state import State
     from alrun.store.checkpoints import Commit
@@ -34,6 +37,8 @@ class IntegrationPhase:
         if experiment.status is not None:
             experiment.status.label([request for request, _ in labeled])
             experiment.status.give_back([one[0] for one in answered if one[1].status is not LabelStatus.LABELLED])
+        if state.labels_bought == 0 and experiment.source is not None:
+            _refuse_far_from_zero(experiment.source.spec, [one[1].target for one in labeled])
         trained = _without_validation(experiment, labeled)
         _append(experiment, state, trained)
         state.label_queue.from_list([])
@@ -47,6 +52,18 @@ class IntegrationPhase:
 
     def committed(self, experiment: ExperimentContext, state: State) -> None:
         """Nothing to tidy."""
+
+
+def _refuse_far_from_zero(spec: TaskSpec, targets: Sequence[Any]) -> None:
+    """Refuse the first numbers that are bought where ``float32`` would lose how they differ; they stay in the log."""
+    far = far_from_zero(targets) if spec.task is Task.REGRESSION and not spec.target_origin else None
+    if far is not None:
+        where, origin = far
+        what = f"labels are {where}: float32, in which learners compute, loses how they differ"
+        ways = (
+            f"alrun rerun DIR data.target_origin={origin:.15g} keeps the labels, for data without targets of their own"
+        )
+        raise StrategyError(f"{what}\n    → {ways}; else return y - {origin:.15g} as the label")
 
 
 def _without_validation(experiment: ExperimentContext, labeled: Sequence[Answered]) -> Sequence[Answered]:
