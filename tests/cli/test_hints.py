@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from command_line import Alrun, Answer  # type: ignore[import-not-found]
+from command_line import SMALL, Alrun, Answer, info, only_run  # type: ignore[import-not-found]
 from test_bad_input import CASES as REFUSED  # type: ignore[import-not-found]
 
 from alrun.cli.main import COMMANDS
@@ -230,3 +230,33 @@ def test_a_hint_leads_on(words: list[str], alrun: Alrun) -> None:
         if answer.code == 0:
             break
     assert answer.code == 0, (words, answer)
+
+
+OWN = """
+from alrun.query.entropy import Entropy
+
+class Mine(Entropy):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "labels"),
+    [
+        (("--trust", "hinted_strategies", "query=entropy", "query.entropy._target_=hinted_strategies.Mine"), [30, 60]),
+        (("max_steps=1", "stopping=[budget,steps]"), [10, 20]),
+        (("stopping=[budget,steps]", "max_steps=1", "--trust", "hinted_strategies"), [10, 20]),
+    ],
+    ids=["a trusted class", "another criterion", "both"],
+)
+def test_what_a_run_says_to_go_on_with_goes_on(
+    words: tuple[str, ...], labels: list[int], alrun: Alrun, tmp_path: Path
+) -> None:
+    (tmp_path / "hinted_strategies.py").write_text(OWN)
+    ended = alrun(*SMALL, *words)
+    assert ended.code == 0, ended
+    bought = [info(only_run(tmp_path))["labels"]]
+    (line,) = re.findall(r"^continue: (.*)$", ended.out, flags=re.MULTILINE)
+    further = alrun(*shlex.split(line)[1:])
+    assert further.code == 0, further
+    assert [*bought, info(only_run(tmp_path))["labels"]] == labels
