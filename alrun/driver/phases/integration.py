@@ -10,7 +10,6 @@ from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.driver.phases.base import PhaseResult
 from alrun.pool.foreign import takes_requests
-from alrun.pool.labels import far_from_zero
 
 if TYPE_CHECKING:
     from alrun.core.request import Request
@@ -56,6 +55,8 @@ class IntegrationPhase:
 
 def _refuse_far_from_zero(spec: TaskSpec, targets: Sequence[Any]) -> None:
     """Refuse the first numbers that are bought where ``float32`` would lose how they differ; they stay in the log."""
+    from alrun.pool.labels import far_from_zero
+
     far = far_from_zero(targets) if spec.task is Task.REGRESSION and not spec.target_origin else None
     if far is not None:
         where, origin = far
