@@ -112,9 +112,9 @@ def option_files(folders: Sequence[Path]) -> dict[tuple[str, str], Path]:
     found: dict[tuple[str, str], Path] = {}
     for folder in folders:
         for path in folder.rglob("*.yaml"):
-            group = path.parent.relative_to(folder).as_posix()
-            if group != "." and group.split("/")[0] not in HIDDEN:
-                found.setdefault((group, path.stem), path)
+            group, _, name = path.relative_to(folder).with_suffix("").as_posix().partition("/")
+            if name and group not in HIDDEN:
+                found.setdefault((group, name), path)
     return dict(sorted(found.items()))
 
 

@@ -126,10 +126,14 @@ class Choices:
         self._repository = loader.repository
 
     def options(self, group: str) -> list[str]:
-        """Return the options of ``group``, sorted; empty when it is none."""
+        """Return the options of ``group``, sorted, those in its folders as ``folder/option``; empty when it is none."""
         from hydra.core.object_type import ObjectType
 
-        return sorted(self._repository.get_group_options(group, ObjectType.CONFIG))
+        found = list(self._repository.get_group_options(group, ObjectType.CONFIG))
+        if group != "hydra":
+            for folder in self._repository.get_group_options(group, ObjectType.GROUP):
+                found += [f"{folder}/{option}" for option in self.options(f"{group}/{folder}")]
+        return sorted(found)
 
     def groups(self) -> list[str]:
         """Return the names of all top-level groups."""
