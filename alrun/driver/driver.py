@@ -20,7 +20,7 @@ from alrun.driver.loop import Loop
 from alrun.driver.settings import Components, Settings
 from alrun.driver.state import State
 from alrun.pool.foreign import sells_validation
-from alrun.store.records import read_json_records, write_json_records
+from alrun.store.record_file import RecordFile
 from alrun.store.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Driver:
         self.state = State(initial_pool_size=len(components.pools.training))
         self.experiment = assembled(components, settings, store, self.state)
         self.threads = settings.threads or threads_for(components.learner, components.training.batch_size)
+        self._record_files: dict[Path, RecordFile] = {}
         self._loop = Loop(self.experiment, self.state, self.threads)
         strategies, pools = self.experiment.strategies, components.pools
         self.learner, self.spec, self.device = components.learner, components.spec, self.experiment.device
@@ -166,13 +167,13 @@ class Driver:
         self.learner.load_state_dict(self.experiment.initial_weights)
 
     def save_records(self, path: Path, records: list[Any]) -> None:
-        """Write records as JSON to ``path``, atomically."""
+        """Write records as JSON to ``path``; those that it holds already are not written again."""
         self.experiment.store.check()
-        write_json_records(path, records)
+        self._record_files.setdefault(path, RecordFile(path)).hold(records)
 
     def load_records(self, path: Path) -> list[Any]:
         """Return what ``save_records`` wrote."""
-        return read_json_records(path)
+        return RecordFile(path).read()
 
     @property
     def label_strategy(self) -> LabelStrategy | None:

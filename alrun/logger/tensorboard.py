@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
 
@@ -34,23 +35,27 @@ class TensorBoard(Tracker):
         """
         required("tensorboard", "tensorboard")
         self._mirror: Mirror | None = None
-        self._steps: list[bytes] = []
+        self._description: list[bytes] = []
+        self._held = 0
 
     def project(self, run: TrackedRun) -> None:
-        """Bring the event file to hold the steps of ``run``."""
+        """Bring the event file to hold the steps of ``run``: new ones are added, another description rewrites it."""
         if not run.points:
             return
         if self._mirror is None:
             self._mirror = Mirror(run.directory / "tensorboard" / FILE)
-        self._steps += [_framed([_scalars(point)]) for point in run.points[len(self._steps) :]]
-        self._mirror.hold(b"".join([_framed(_description(run)), *self._steps]))
+        description = _description(run)
+        known = self._held > 0 and description == self._description
+        if not (known and self._mirror.add(_framed(map(_scalars, run.points[self._held :])))):
+            self._mirror.hold(_framed([*description, *map(_scalars, run.points)]))
+        self._description, self._held = description, len(run.points)
 
     def close(self) -> None:
         """Look at the file anew the next time."""
-        self._mirror, self._steps = None, []
+        self._mirror, self._description, self._held = None, [], 0
 
 
-def _framed(events: list[bytes]) -> bytes:
+def _framed(events: Iterable[bytes]) -> bytes:
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     file = BytesIO()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,23 @@ from alrun.core.settings import Config
 from alrun.core.tracking import Point, TrackedRun
 from alrun.store.rundir import RunDirectory
 
-__all__ = ["flattened", "points_of", "stored_rows", "tracked_run"]
+__all__ = ["MeasuredSteps", "flattened", "stored_rows", "tracked_run"]
 
 #: What the name of an experiment can be; ``run.json`` of a received run may hold anything.
 NAME = next(term for key, term in iterate_terms(Config) if key == "name" and isinstance(term, Knob))
-Rows = Iterable[Mapping[str, Any]]
+Rows = Sequence[Mapping[str, Any]]
 
 
-def tracked_run(directory: RunDirectory, info: Mapping[str, Any], config: Mapping[str, Any], rows: Rows) -> TrackedRun:
+def tracked_run(
+    directory: RunDirectory, info: Mapping[str, Any], config: Mapping[str, Any], points: Sequence[Point]
+) -> TrackedRun:
     """Return the run in ``directory``.
 
     Args:
         directory: Where it lies.
         info: Its ``run.json``.
         config: Its config, with references to secrets in place of their values.
-        rows: Of its records, as many as there are by now.
+        points: Its steps, as many as have been measured by now.
     """
     counting = identity_of(config)
     parent = directory.path.parent
@@ -43,45 +46,81 @@ def tracked_run(directory: RunDirectory, info: Mapping[str, Any], config: Mappin
         settings=flattened({key: value for key, value in config.items() if key not in counting}),
         tags=info["tags"],
         notes=info["notes"],
-        points=points_of(rows, directory.checkpoints, whole=info["status"] == "finished"),
+        points=points,
         status=info["status"],
         reason=info["reason"] or "",
     )
 
 
-def points_of(rows: Rows, checkpoints: Path, *, whole: bool) -> list[Point]:
-    """Return the steps of ``rows``, of ``records.parquet``, in order.
+class MeasuredSteps:
+    """The steps of a run that have been measured, as its records grow: each row is looked at once.
 
     A metric is called ``strategy/split/metric``, its split left out where it has none; where a step has several values
     of it, or another metric has that name already, ``#2`` and so on are added. When a step was measured is told by its
-    commit in ``checkpoints``; unless the run is ``whole``, a step without one is still being measured, and left out.
+    commit; a step without one is still being measured, and left out unless the run is whole.
     """
-    steps: dict[int, dict[str, float]] = {}
-    labels: dict[int, int] = {}
-    names: dict[tuple[Any, ...], str] = {}
-    seen: Counter[tuple[Any, ...]] = Counter()
-    for row in rows:
+
+    def __init__(self, checkpoints: Path) -> None:
+        """Begin without steps; ``checkpoints`` has the commits."""
+        self._checkpoints = checkpoints
+        self._rows: Rows = ()
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._read = 0
+        self._names: dict[tuple[Any, ...], str] = {}
+        self._taken: set[str] = set()
+        self._points: dict[int, Point] = {}
+        self._open: dict[int, _Open] = {}
+
+    def of(self, rows: Rows, *, whole: bool) -> list[Point]:
+        """Return the steps of ``rows``, of ``records.parquet``, in order; those that were returned before stay.
+
+        Args:
+            rows: As many as there are by now: the sequence that was given last, grown, or another one.
+            whole: Whether no row is to come.
+        """
+        if rows is not self._rows or len(rows) < self._read:
+            self._start_over()
+        self._rows = rows
+        for number in range(self._read, len(rows)):
+            self._add(rows[number])
+        self._read = len(rows)
+        for step in list(self._open):
+            time = _measured(self._checkpoints, step)
+            if whole or time:
+                found = self._open.pop(step)
+                self._points[step] = Point(step, found.labels, time, found.values)
+        return list(self._points.values())
+
+    def _add(self, row: Mapping[str, Any]) -> None:
         step, metric = row["step"], (row["strategy"], row["split"], row["metric"])
-        seen[(step, *metric)] += 1
-        name = _name((*metric, seen[(step, *metric)]), names)
-        steps.setdefault(step, {})[name] = row["value"]
-        labels[step] = row["labels"]
-    times = {step: _measured(checkpoints, step) for step in steps}
-    measured = {step: values for step, values in steps.items() if whole or times[step]}
-    return [Point(step, labels[step], times[step], values) for step, values in measured.items()]
+        found = self._open.setdefault(step, _Open())
+        found.seen[metric] += 1
+        found.values[self._name((*metric, found.seen[metric]))] = row["value"]
+        found.labels = row["labels"]
+
+    def _name(self, metric: tuple[str, str, str, int]) -> str:
+        """Return the name of a metric, which no other has."""
+        if metric not in self._names:
+            plain = "/".join(part for part in metric[:3] if part)
+            number = metric[3]
+            name = plain if number == 1 else f"{plain}#{number}"
+            while name in self._taken:
+                number += 1
+                name = f"{plain}#{number}"
+            self._names[metric] = name
+            self._taken.add(name)
+        return self._names[metric]
 
 
-def _name(metric: tuple[str, str, str, int], names: dict[tuple[Any, ...], str]) -> str:
-    """Return the name of a metric, which no other has; ``names`` are those that are given already."""
-    if metric not in names:
-        plain = "/".join(part for part in metric[:3] if part)
-        taken, number = set(names.values()), metric[3]
-        name = plain if number == 1 else f"{plain}#{number}"
-        while name in taken:
-            number += 1
-            name = f"{plain}#{number}"
-        names[metric] = name
-    return names[metric]
+@dataclass
+class _Open:
+    """A step that is still being measured: how often each metric was seen, and their values by name."""
+
+    labels: int = 0
+    seen: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+    values: dict[str, float] = field(default_factory=dict)
 
 
 def _measured(checkpoints: Path, step: int) -> float:

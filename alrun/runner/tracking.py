@@ -19,7 +19,7 @@ from alrun.core.events import PhaseFinished
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.showing import printable
 from alrun.core.tracking import TrackedRun, Tracker
-from alrun.runner.tracked import tracked_run
+from alrun.runner.tracked import MeasuredSteps, tracked_run
 from alrun.store.files import write_atomic
 from alrun.store.rundir import RunDirectory
 
@@ -58,6 +58,7 @@ class Projector(Callback):
         """
         self._trackers = trackers
         self._directory, self._config, self._info, self._report = directory, config, info, report
+        self._steps = MeasuredSteps(directory.checkpoints)
         self._rows: Callable[[], Sequence[Mapping[str, Any]]] = lambda: ()
         self._hidden: Callable[[str], str] = str
         self._logger = logging.getLogger(f"alrun.run.{directory.path.name}")
@@ -95,7 +96,9 @@ class Projector(Callback):
         return f"alrun track {shlex.quote(str(self._directory.path))} logger={name}"
 
     def _run(self) -> TrackedRun:
-        return tracked_run(self._directory, self._info(), self._config, self._rows())
+        info = self._info()
+        points = self._steps.of(self._rows(), whole=info["status"] == "finished")
+        return tracked_run(self._directory, info, self._config, points)
 
     def _project(self, run: TrackedRun) -> None:
         for name, tracker in self._trackers.items():

@@ -68,8 +68,12 @@ class AppendLog:
                 self._whole()
             raise store_error(error, self._path, len(data)) from error
 
+    def cut(self, size: int) -> None:
+        """Have the next addition begin at ``size``: what comes after that is given up with it."""
+        self._torn = size
+
     def _whole(self) -> int:
-        """Cut away what a refused addition left behind; return the size of the file."""
+        """Cut away what a refused addition left behind, or what is given up; return the size of the file."""
         if os.fstat(self._descriptor).st_nlink > 1:
             self._copy()
         if self._torn is not None:

@@ -12,7 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.errors import CorruptionError, StoreError
+from alrun.core.errors import StoreError
 from alrun.store.append_log import AppendLog
 from alrun.store.files import truncate, write_atomic
 from alrun.store.reading import Most, is_there, read_bytes
@@ -26,17 +26,13 @@ __all__ = [
     "acquisitions_difference",
     "acquisitions_table",
     "read_acquisitions",
-    "read_json_records",
     "read_records",
     "records_difference",
     "records_table",
     "write_acquisitions",
-    "write_json_records",
     "write_records",
 ]
 
-#: Parts of the path of a strategy's records that lie in the run directory: group, name, file.
-DEPTH = 3
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -219,34 +215,6 @@ def _told_apart(found: Rows, wanted: Rows) -> str:
     )
     names = [name for name in other if repr(one.get(name)) != repr(other[name])]
     return f"row {number} differs from what the commits say in {', '.join(names) or 'its columns'}"
-
-
-def write_json_records(path: Path, records: Sequence[Any]) -> None:
-    """Write records as JSON, atomically; a projection, so without a flush."""
-    from alrun.store import codec
-
-    tensors: dict[str, Any] = {}
-    try:
-        data = codec.compact_json({"records": records, "tensors": []})
-    except (TypeError, ValueError):
-        value = codec.encode(list(records), tensors)
-        data = codec.compact_json({"records": value, "tensors": sorted(tensors)})
-    if tensors:
-        write_atomic(path.with_suffix(".safetensors"), codec.tensors_to_bytes(tensors), durable=False)
-    write_atomic(path, data, durable=False)
-
-
-def read_json_records(path: Path) -> list[Any]:
-    """Return what ``write_json_records`` wrote."""
-    from alrun.store import codec
-
-    try:
-        stored = codec.parse_json(read_bytes(path, depth=DEPTH))
-        beside = path.with_suffix(".safetensors")
-        tensors = codec.tensors_from_bytes(read_bytes(beside, depth=DEPTH)) if stored["tensors"] else {}
-        return list(codec.decode(stored["records"], tensors))
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptionError(f"{path} does not hold records: {error}") from error
 
 
 class Timing:

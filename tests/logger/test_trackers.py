@@ -7,10 +7,13 @@ import shlex
 import shutil
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import SMALL, Alrun, Warm, info, only_run, results, tree  # type: ignore[import-not-found]
@@ -18,6 +21,9 @@ from mlflow_server import Server  # type: ignore[import-not-found]
 from readers import READERS, assert_holds, recorded  # type: ignore[import-not-found]
 
 from alrun.config.paths import conf_dir
+from alrun.core.tracking import TrackedRun, Tracker
+from alrun.runner.tracked import MeasuredSteps
+from alrun.store.disk import DISK, Operation, Watcher
 
 OPTIONS = sorted(path.stem for path in (conf_dir() / "logger").glob("*.yaml"))
 #: Module that an option needs, where that is not its name.
@@ -197,8 +203,6 @@ def test_a_tracker_that_fails_never_stops_the_run(at: int, small_run: Path, alru
     assert results(run) == results(small_run)
     assert ended.err.count("mine cannot be reached, the run goes on: ConnectionError: nobody answers") == 1
     assert ("the same command again sends what is missing" in ended.err) == (at == 0)
-    from importlib import import_module
-
     calls = import_module(f"failing_{at}").Failing.calls
     assert calls[-1][:2] == (3, "finished")
     assert calls[-1][2] == ["acquisitions.parquet", "config.yaml", "records.parquet", "report.html", "timing.csv"]
@@ -222,6 +226,57 @@ def test_tags_and_notes_are_told_and_checked(alrun: Alrun, tmp_path: Path) -> No
         refused = alrun(*SMALL, *words)
         assert refused.code == 2
         assert words[0].partition("=")[0] in refused.err
+
+
+class Counted(Sequence[Any]):
+    """Rows, and how often one was looked at."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.looked = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: Any) -> Any:
+        self.looked += 1
+        return self.rows[place]
+
+
+@pytest.mark.parametrize(("option", "name"), [("csv", "CSV"), ("tensorboard", "TensorBoard")])
+def test_a_step_costs_what_is_new(option: str, name: str, tmp_path: Path) -> None:
+    """Rows are looked at once, and bytes written once, but where a column is new or the file is not what was left."""
+    needs(option)
+    tracker: Callable[[], Tracker] = getattr(import_module(f"alrun.logger.{option}"), name)
+    one, steps, rows, written = tracker(), MeasuredSteps(tmp_path), Counted(), list[int]()
+
+    class Sizes(Watcher):
+        def before(self, operation: Operation) -> None:
+            written.append(len(operation.data))
+
+        def after(self, operation: Operation, result: Any) -> None:
+            pass
+
+    def grown_by(step: int) -> TrackedRun:
+        for metric in ("a", "b") if step < 30 else ("a", "c", "c"):
+            at = {"step": step, "labels": 5 * step, "strategy": "m", "split": "test"}
+            rows.rows.append({**at, "metric": metric, "value": len(rows) / 7})
+        return TrackedRun(tmp_path / "grown", tmp_path, "x", "a" * 64, 0, points=steps.of(rows, whole=True))
+
+    def held(place: str) -> bytes:
+        (file,) = (tmp_path / place / option).iterdir()
+        return file.read_bytes()
+
+    for number in range(200):
+        grown = grown_by(number)
+        with DISK.watched_by(Sizes()):
+            one.project(grown)
+        if number == 100:
+            next((tmp_path / "grown" / option).iterdir()).write_bytes(b"something else")
+    tracker().project(replace(grown, directory=tmp_path / "once"))
+    assert held("grown") == held("once")
+    assert rows.looked == len(rows)
+    assert sum(written) < 3 * len(held("once"))
 
 
 ANEW = """

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from alrun.core.errors import CorruptionError, StoreError
+from alrun.store.disk import DISK, Operation, Watcher
 from alrun.store.files import TEMPORARY_PREFIX
-from alrun.store.records import Timing, read_json_records, write_acquisitions, write_json_records, write_records
+from alrun.store.record_file import RecordFile
+from alrun.store.records import Timing, write_acquisitions, write_records
 from alrun.store.run_store import RunStore
 from alrun.store.rundir import RunDirectory
 from alrun.testing.faults import Crash, Faults, SimulatedCrash
@@ -226,17 +231,82 @@ def test_equal_rows_give_equal_bytes(tmp_path: Path, write: object, row: dict[st
 
 def test_records_as_json(tmp_path: Path) -> None:
     records = [{"step": 1, "value": float("inf")}, {"matrix": torch.eye(2)}, (1, "two")]
-    write_json_records(tmp_path / "records.json", records)
-    back = read_json_records(tmp_path / "records.json")
+    path = tmp_path / "run/metrology/mine/records.json"
+    file = RecordFile(path)
+    file.hold(records)
+    back = RecordFile(path).read()
     assert back[0] == records[0]
     assert back[1]["matrix"].equal(torch.eye(2))
     assert back[2] == (1, "two")
-    write_json_records(tmp_path / "records.json", records[:1])
-    assert read_json_records(tmp_path / "records.json") == records[:1]
-    write_json_records(tmp_path / "records.json", records)
-    (tmp_path / "records.safetensors").write_bytes(b"")
+    file.hold(records[:1])
+    assert file.read() == records[:1]
+    file.hold(records)
+    path.with_suffix(".safetensors").write_bytes(b"")
     with pytest.raises(CorruptionError):
-        read_json_records(tmp_path / "records.json")
+        file.read()
+
+
+#: Records of a step, plain, or such as JSON cannot hold as they are.
+GROWTH: dict[str, Callable[[int], Any]] = {
+    "plain": lambda step: {"step": step, "value": step / 3},
+    "odd": lambda step: {"step": step, "value": float("nan"), "pair": (1, step)},
+    "odd later": lambda step: {"step": step, "value": float("inf") if step == 4 else 0.5},
+    "tensors": lambda step: torch.full((2,), step),
+}
+
+
+@pytest.mark.parametrize("kind", GROWTH)
+def test_records_grow_to_what_is_written_at_once(kind: str, tmp_path: Path) -> None:
+    """Whatever lay there, and whatever somebody else makes of the file in between."""
+    path, whole = tmp_path / "run/metrology/mine/records.json", tmp_path / "run/metrology/other/records.json"
+    file, records = RecordFile(path), list[Any]()
+
+    def assert_held() -> None:
+        file.hold(records)
+        RecordFile(whole).hold(records)
+        assert path.read_bytes() == whole.read_bytes()
+
+    def zero() -> None:
+        path.write_bytes(bytes(path.stat().st_size))
+        os.utime(path, (0, 0))
+
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'{"records":[{"step":7')
+    for step in range(7):
+        records.append(GROWTH[kind](step))
+        assert_held()
+    for spoil in (
+        path.unlink,
+        lambda: path.write_bytes(path.read_bytes()[:-3]),
+        zero,
+        lambda: os.link(path, tmp_path / "linked"),
+        records.clear,
+        lambda: records.extend(map(GROWTH[kind], (8, 9))),
+        lambda: records.__setitem__(slice(None), list(map(GROWTH[kind], (3, 1, 2)))),
+    ):
+        spoil()
+        assert_held()
+        records.append(GROWTH[kind](7))
+        assert_held()
+
+
+def test_a_step_of_records_costs_what_is_new(tmp_path: Path) -> None:
+    """Nothing but the new record and the end of the file is written, and the records before are not encoded again."""
+    file, records = RecordFile(tmp_path / "run/metrology/mine/records.json"), list[Any]()
+    written = []
+
+    class Sizes(Watcher):
+        def before(self, operation: Operation) -> None:
+            written.append(len(operation.data))
+
+        def after(self, operation: Operation, result: Any) -> None:
+            pass
+
+    for step in range(200):
+        records.append({"step": step, "thumbnail": "x" * 1000})
+        with DISK.watched_by(Sizes()):
+            file.hold(records)
+    assert sum(written) < 2 * (tmp_path / "run/metrology/mine/records.json").stat().st_size
 
 
 def test_timing_survives_damage(tmp_path: Path) -> None:

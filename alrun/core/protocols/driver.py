@@ -122,7 +122,7 @@ class StrategyHost(DriverProtocol, Protocol):
         ...
 
     def save_records(self, path: Path, records: list[Any]) -> None:
-        """Write ``records`` as JSON to ``path``, atomically."""
+        """Write ``records`` as JSON to ``path``; those that were written there before are not looked at again."""
         ...
 
     def load_records(self, path: Path) -> list[Any]:
