@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from alrun.core.types import QueryReport, Task, TaskSpec
 
 __all__ = [
     "Needs",
+    "anticipation_of",
     "arguments_of",
     "can_sample",
     "declared_metrics",
@@ -43,6 +44,7 @@ class Needs:
         learner: Parts that the learner must have, by attribute.
         model: Whether it asks the learner; a cold start must not.
         limit: Whether ``max_samples`` is an upper limit and not a count.
+        pool_scores: Whether it reads the histogram of the scores of the pool, of a metrology strategy.
     """
 
     tasks: frozenset[str] = frozenset(Task)
@@ -54,6 +56,7 @@ class Needs:
     learner: frozenset[str] = frozenset()
     model: bool = True
     limit: bool = False
+    pool_scores: bool = False
 
     @classmethod
     def together(cls, several: Iterable[Needs]) -> Needs:
@@ -69,6 +72,7 @@ class Needs:
             learner=frozenset[str]().union(*(one.learner for one in each)),
             model=any(one.model for one in each),
             limit=any(one.limit for one in each),
+            pool_scores=any(one.pool_scores for one in each),
         )
 
 
@@ -83,6 +87,7 @@ _ATTRIBUTES = {
     "learner": "requires_learner",
     "model": "requires_model",
     "limit": "max_samples_is_limit",
+    "pool_scores": "needs_pool_scores",
 }
 
 
@@ -90,7 +95,8 @@ def needs_of(part: Any) -> Needs:
     """Return what ``part``, an object or its class, declares in its attributes.
 
     These are ``tasks``, ``multi_task``, ``requires_stochastic``, ``needs_embeddings``, ``needs_outputs``,
-    ``needs_labeled``, ``requires_learner``, ``requires_model`` and ``max_samples_is_limit``, each of them optional.
+    ``needs_labeled``, ``requires_learner``, ``requires_model``, ``max_samples_is_limit`` and
+    ``needs_pool_scores``, each of them optional.
     """
     found = {field: getattr(part, attribute, None) for field, attribute in _ATTRIBUTES.items()}
     # Of a class, a property says nothing yet.
@@ -149,7 +155,8 @@ def several_tasks_problems(parts: Mapping[str, Any], spec: TaskSpec, group: str)
     """Yield which of ``parts`` by name are not defined for the several tasks of ``spec``."""
     for name, part in parts.items():
         if not needs_of(part).multi_task:
-            yield Problem(f"{name} does not fit data with {len(spec.tasks)} tasks", group, f"{group}=multitask")
+            hint = f"metrology={spec.task}" if group == "metrology" else f"{group}=multitask"
+            yield Problem(f"{name} does not fit data with {len(spec.tasks)} tasks", group, hint)
 
 
 def kind_of(strategy: Any) -> str | None:
@@ -171,6 +178,12 @@ def arguments_of(strategy: Any) -> Mapping[str, Any]:
 def report_of(strategy: Any) -> QueryReport:
     """Return what a query strategy says of its last ``sample``; empty where it says nothing."""
     return getattr(strategy, "report", None) or QueryReport()
+
+
+def anticipation_of(strategy: Any) -> Callable[[Sequence[int], Sequence[Any]], None] | None:
+    """Return how a metrology strategy looks at rows and their labels before the learner is trained on them, if so."""
+    found: Callable[[Sequence[int], Sequence[Any]], None] | None = getattr(strategy, "anticipate", None)
+    return found
 
 
 def is_stateful(strategy: Any) -> bool:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Annotation", "LabelStatus", "Moments", "Prediction", "QueryReport", "Split", "Task", "TaskPart", "TaskSpec"]
+__all__ = [
+    "Annotation",
+    "Histogram",
+    "LabelStatus",
+    "Moments",
+    "Prediction",
+    "QueryReport",
+    "Split",
+    "Task",
+    "TaskPart",
+    "TaskSpec",
+]
 
 
 class Task(StrEnum):
@@ -145,6 +156,21 @@ class Annotation:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of values in bins of equal width; the bin ``i`` holds ``2**exponent * [first + i, first + i + 1)``.
+
+    Attributes:
+        exponent: The width of a bin, as a power of two.
+        first: Where the first bin begins, in widths.
+        counts: Values in each bin.
+    """
+
+    exponent: int
+    first: int
+    counts: list[int]
+
+
 @dataclass
 class QueryReport:
     """What a query strategy can say about its last ``sample``; written into the ledger by the query phase.
@@ -153,8 +179,11 @@ class QueryReport:
         scores: Score of each item that was put in the queue, in queue order; ``nan`` where there is none.
         pool_mean: Mean score over the whole pool; ``nan`` for strategies that do not score.
         strategy: Name of the strategy, filled in by the query phase.
+        pool_scores: Scores of the whole pool; ``None`` for strategies that do not score, and where a run does not
+            measure them.
     """
 
     scores: list[float] = field(default_factory=list)
     pool_mean: float = float("nan")
     strategy: str = ""
+    pool_scores: Histogram | None = None

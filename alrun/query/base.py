@@ -16,6 +16,7 @@ from alrun.core.protocols.strategies import QueryStrategy
 from alrun.core.queues import queued_items
 from alrun.core.request import restored
 from alrun.core.types import Prediction, QueryReport, Task
+from alrun.query.histogram import RunningHistogram
 from alrun.query.selection.top_k import RunningTopK
 
 __all__ = ["ScoreQuery", "checked_max_samples", "queued_rows"]
@@ -80,16 +81,19 @@ class ScoreQuery(QueryStrategy):
             return
         best = RunningTopK(self.max_samples)
         queued, total, count = queued_rows(query_queue), 0.0, 0
+        pool_scores = RunningHistogram()
         for prediction in self.driver.predictor(self.driver.unlabeled_pool, embeddings=needs_of(self).embeddings):
             scores, rows = self._scores(prediction), prediction.indices.cpu()
             total, count = total + float(scores.sum(dtype=torch.float64)), count + len(scores)
+            pool_scores.update(scores)
             if len(queued):
                 fresh = ~torch.isin(rows, queued)
                 scores, rows = scores[fresh], rows[fresh]
             best.update(scores, rows)
         for row in best.rows.tolist():
             query_queue.put(row)
-        self.report = QueryReport(best.scores.tolist(), total / count if count else float("nan"))
+        mean = total / count if count else float("nan")
+        self.report = QueryReport(best.scores.tolist(), mean, pool_scores=pool_scores.counted())
 
     def _scores(self, prediction: Prediction) -> Tensor:
         name = self.strategy_name

@@ -6,6 +6,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -103,7 +104,7 @@ class ClassBalanced(Wrapper):
         picks = balanced(classes, self._labelled(num_classes), self.max_samples)
         for position in picks:
             query_queue.put(items[position])
-        self.report = QueryReport([report.scores[position] for position in picks], report.pool_mean)
+        self.report = replace(report, scores=[report.scores[position] for position in picks])
 
     def _predicted(self, items: list[Any]) -> tuple[Tensor, int]:
         """Return the most probable class of each of the rows ``items``, and how many classes there are."""

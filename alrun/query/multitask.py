@@ -17,6 +17,7 @@ from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.types import Prediction, QueryReport, Task, TaskSpec
 from alrun.query import scores
 from alrun.query.base import ScoreQuery, queued_rows
+from alrun.query.histogram import RunningHistogram
 from alrun.query.selection.top_k import RunningTopK
 
 __all__ = ["MultiTask"]
@@ -109,17 +110,20 @@ class MultiTask(ScoreQuery):
         pool = self.driver.unlabeled_pool
         best = [RunningTopK(self.max_samples) for _ in spec_of(self.driver).tasks]
         taken, total, count = queued_rows(query_queue, pool), 0.0, 0
+        pool_scores = RunningHistogram()
         for prediction in self.driver.predictor(pool):
             rows = prediction.indices.cpu()
             scores, is_open, keys = self._pair_scores(prediction, rows), pool.open_tasks(rows), pool.keys(rows)
             total, count = total + float(scores[is_open].sum(dtype=torch.float64)), count + int(is_open.sum())
+            pool_scores.update(scores[is_open])
             fresh = is_open & ~torch.isin(keys, taken)
             for number, top in enumerate(best):
                 top.update(scores[fresh[:, number], number], keys[fresh[:, number], number])
         picks, values = (_in_turn if self._turns else _highest)(best, self.max_samples)
         for key in picks.tolist():
             query_queue.put(pool.request(key))
-        self.report = QueryReport(values.tolist(), total / count if count else float("nan"))
+        mean = total / count if count else float("nan")
+        self.report = QueryReport(values.tolist(), mean, pool_scores=pool_scores.counted())
 
     def _pair_scores(self, prediction: Prediction, rows: Tensor) -> Tensor:
         found = self.task_scores(prediction).detach().cpu()

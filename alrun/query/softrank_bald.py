@@ -10,6 +10,7 @@ from torch import Tensor
 from alrun.core.protocols.queue import AbstractQueue
 from alrun.core.types import Prediction, QueryReport
 from alrun.query.base import queued_rows
+from alrun.query.histogram import histogram
 from alrun.query.perturbed import PerturbedBald
 from alrun.query.selection.top_k import top_k
 
@@ -45,7 +46,7 @@ class SoftrankBald(PerturbedBald):
         picks = top_k(values, self.max_samples)
         for row in rows[picks].tolist():
             query_queue.put(row)
-        self.report = QueryReport(values[picks].tolist(), float(values.mean()))
+        self.report = QueryReport(values[picks].tolist(), float(values.mean()), pool_scores=histogram(values))
 
     def _perturbed(self, values: Tensor, rows: Tensor) -> Tensor:
         """Return ``-coldness * log rank`` plus noise, for scores ``values`` of ascending ``rows``, ``[N]``."""

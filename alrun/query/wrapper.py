@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 from alrun.core.errors import ConfigError, Problem
@@ -92,7 +93,7 @@ class Wrapper(QueryStrategy):
             strategy.max_samples = own
         added = len(queue.to_list()) - before
         report = report_of(strategy)
-        return QueryReport((list(report.scores) + [float("nan")] * added)[:added], report.pool_mean)
+        return replace(report, scores=(list(report.scores) + [float("nan")] * added)[:added])
 
 
 def _informed(strategy: QueryStrategy, spec: TaskSpec | None) -> QueryStrategy:

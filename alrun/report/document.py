@@ -9,6 +9,7 @@ from alrun.report import summary
 from alrun.report.charts.chart import Chart
 from alrun.report.charts.durations import phase_seconds, phase_times
 from alrun.report.charts.effects import area_differences, savings_curves
+from alrun.report.charts.histograms import score_histograms
 from alrun.report.charts.learning import learning_curves
 from alrun.report.charts.maps import pool_map
 from alrun.report.charts.picks import batch_distances, class_balance, pick_overlap, score_curves
@@ -16,6 +17,7 @@ from alrun.report.charts.quality import class_recall, reliability_diagram
 from alrun.report.charts.standings import critical_differences, mean_ranks, penalty_matrix
 from alrun.report.checklist import MET, checklist
 from alrun.report.costs import against_cost
+from alrun.report.gallery import galleries
 from alrun.report.material import Material
 from alrun.report.measured import class_recalls, reliability_curves
 from alrun.report.page.section import Section, TextTable, text_table
@@ -26,6 +28,12 @@ __all__ = ["sections", "sections_of_one"]
 
 #: Numbers of labels at which classes of picks are shown.
 MOST_COUNTS = 40
+#: Said of samples.
+RANKS = "Rank 1 has the highest score of its step."
+BELIEFS = (
+    "Before the label was bought, and after the learner was trained on it: its most probable class · the probability "
+    "that it gave to the label; of a regression, the mean of what it predicted."
+)
 #: Said in place of charts that mix up units or classes of several experiments.
 ONE_ALONE = "Shown of one experiment alone: alrun report of the runs of one, for example of one data set."
 
@@ -40,6 +48,7 @@ def sections(material: Material) -> list[Section]:
         _standings(material),
         _quality(material),
         _picked(material),
+        _samples(material),
         _time(material),
         _believable(material),
         _runs(material),
@@ -146,9 +155,26 @@ def _picked(material: Material) -> Section:
         charts.append(batch_distances(spread, strategies, baseline, "spread"))
     if len(scores):
         charts.append(score_curves(scores, strategies, "scores"))
+    if len(material.scores):
+        charts.append(score_histograms(material.scores, strategies, "histograms"))
     if material.maps is not None and len(material.maps.picks):
         charts.append(pool_map(material.maps, strategies, baseline, "map"))
     return Section("picks", "What was picked", charts=charts)
+
+
+def _samples(material: Material) -> Section:
+    """Return the samples of one seed: those of the highest ranks."""
+    picks, maps = material.picks, material.maps
+    if len(material.study.conditions) > 1 or not len(picks):
+        return Section("samples", "Samples picked")
+    pictures: dict[str, dict[int, str]] = {}
+    known = [maps.picks[name].tolist() for name in ("strategy", "index", "thumbnail")] if maps is not None else []
+    for strategy, row, thumbnail in zip(*known, strict=True):
+        pictures.setdefault(strategy, {})[row] = thumbnail
+    of_seed = picks[picks["seed"] == material.seed]
+    found = galleries(of_seed, material.study.strategies, pictures, material.beliefs)
+    told = [RANKS, BELIEFS] if any(material.beliefs.values()) else [RANKS]
+    return Section("samples", "Samples picked", told if found else [], galleries=found)
 
 
 def _picked_classes(material: Material) -> list[Chart]:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alrun.core.errors import StoreError
-from alrun.core.parsing import parse_json
-from alrun.report.runs import Run
-from alrun.store.reading import Most, read_bytes
+from alrun.report.stored import Stored, are_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,54 +40,33 @@ class PoolMaps:
     total: int
 
 
-def pool_maps(runs: Sequence[Run]) -> PoolMaps | None:
-    """Return the maps of ``runs``, which have one pool a seed; ``None`` without any."""
+def pool_maps(seeds: Sequence[int], strategies: Sequence[str], stored: Sequence[Stored]) -> PoolMaps | None:
+    """Return the maps of runs, each with its seed and strategy; they have one pool a seed; ``None`` without any."""
     import pandas as pd
 
-    found = [(run, part) for run in runs if (part := _read(run)) is not None]
+    found = [(seed, name, sample, one["picks"]) for seed, name, one in zip(seeds, strategies, stored, strict=True)
+             if (sample := next(filter(_is_sample, one["pool"]), None)) is not None]  # fmt: skip
     if not found:
         return None
-    seed = min(run.seed for run, _ in found)
-    of_seed = [(run, part) for run, part in found if run.seed == seed]
-    sample = of_seed[0][1][0]
-    rows = [{"strategy": run.choices.get("query", ""), **row} for run, (_, picks) in of_seed for row in picks]
+    lowest = min(seed for seed, *_ in found)
+    of_seed = [(name, sample, picks) for seed, name, sample, picks in found if seed == lowest]
+    sample = of_seed[0][1]
+    rows = [{"strategy": name, **row} for name, _, picks in of_seed for batch in picks for row in _picks(batch)]
     pool = pd.DataFrame({"x": sample["x"], "y": sample["y"]})
-    return PoolMaps(seed, pool, pd.DataFrame(rows, columns=COLUMNS), sample["explained"], sample["total"])
-
-
-def _read(run: Run) -> tuple[Mapping[str, Any], list[dict[str, Any]]] | None:
-    """Return the sample and the picks of the run; ``None`` where it has no map, or none that can be read."""
-    for path in sorted(run.path.glob("metrology/*/records.json")):
-        records = _records(path)
-        samples = [record["pool"] for record in records if _is_sample(record.get("pool"))]
-        if samples:
-            return samples[0], [row for record in records for row in _picks(record.get("picks"))]
-    return None
-
-
-def _records(path: Path) -> list[dict[str, Any]]:
-    try:
-        content = parse_json(read_bytes(path, Most.MANIFEST, depth=3))
-    except (StoreError, ValueError, MemoryError):
-        return []
-    records = content.get("records") if isinstance(content, dict) else None
-    return [record for record in records if isinstance(record, dict)] if isinstance(records, list) else []
+    picks = pd.DataFrame(rows, columns=COLUMNS)
+    return PoolMaps(lowest, pool, picks, sample["explained"], sample["total"])
 
 
 def _is_sample(found: Any) -> bool:
     return (
         isinstance(found, dict)
         and isinstance(found.get("total"), int)
-        and _are_numbers(found.get("explained"))
+        and are_numbers(found.get("explained"))
         and len(found["explained"]) == 2
-        and _are_numbers(found.get("x"))
-        and _are_numbers(found.get("y"))
+        and are_numbers(found.get("x"))
+        and are_numbers(found.get("y"))
         and len(found["x"]) == len(found["y"]) > 0
     )
-
-
-def _are_numbers(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(one, int | float) and math.isfinite(one) for one in values)
 
 
 def _picks(found: Any) -> Iterator[dict[str, Any]]:
@@ -100,7 +74,7 @@ def _picks(found: Any) -> Iterator[dict[str, Any]]:
     if not isinstance(found, dict) or not all(isinstance(found.get(key), int) for key in ("step", "labels")):
         return
     columns = [found.get(key) for key in ("index", "x", "y")]
-    if not all(map(_are_numbers, columns)) or len({len(column) for column in columns if column is not None}) != 1:
+    if not all(map(are_numbers, columns)) or len({len(column) for column in columns if column is not None}) != 1:
         return
     pictures = found.get("thumbnails")
     known = pictures if isinstance(pictures, list) and len(pictures) == len(columns[0] or ()) else []

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alrun.report.load import Records
+from alrun.report.believed import Beliefs, beliefs
+from alrun.report.load import Records, described_runs
 from alrun.report.maps import PoolMaps, pool_maps
 from alrun.report.results import picks_of, records_of, timing_of
 from alrun.report.runs import Run
+from alrun.report.score_bins import score_bins
+from alrun.report.stored import stored_records
 from alrun.report.study import Study, metric_ranks
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ class Material:
         picks: All acquisitions, with the columns ``run``, ``query`` and ``seed``.
         timing: Seconds of all phases, with the columns ``run`` and ``query``.
         maps: Maps of the pool, where some run has one.
+        scores: Histograms of scores, as of ``score_bins``.
+        beliefs: What was believed of the samples, by strategy, with ``seed``.
+        seed: The seed whose samples are shown: that of the maps, or else the lowest.
         damaged: Why tables of picks or timing cannot be read.
     """
 
@@ -47,6 +53,9 @@ class Material:
     picks: pd.DataFrame
     timing: pd.DataFrame
     maps: PoolMaps | None
+    scores: pd.DataFrame
+    beliefs: Mapping[str, Beliefs]
+    seed: int
     damaged: Sequence[str]
 
 
@@ -62,6 +71,12 @@ def gather(records: Records, study: Study, runs: Sequence[Run], *, ranked: bool 
     damaged: list[str] = []
     compared = {run.path for run in records.runs}
     names = sorted(name for name in records.metrics if ranked and not name.startswith(PARTS))
+    alone = len(study.conditions) == 1
+    stored = [stored_records(run) for run in records.runs] if alone else []
+    described = described_runs(records.runs, records.configs)[: len(stored)]
+    seeds, strategies = described["seed"].tolist(), described["query"].tolist()
+    maps = pool_maps(seeds, strategies, stored)
+    shown = min(seeds, default=0) if maps is None else maps.seed
     others = {name: metric_ranks(records, name) for name in names if name != study.metric}
     return Material(
         study=study,
@@ -72,6 +87,11 @@ def gather(records: Records, study: Study, runs: Sequence[Run], *, ranked: bool 
         records=records_of(records.runs),
         picks=picks_of(records.runs, damaged),
         timing=timing_of(records.runs, damaged),
-        maps=pool_maps(records.runs) if len(study.conditions) == 1 else None,
+        maps=maps,
+        scores=score_bins(strategies, stored),
+        beliefs={
+            name: beliefs(one) for seed, name, one in zip(seeds, strategies, stored, strict=True) if seed == shown
+        },
+        seed=shown,
         damaged=damaged,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["batch_spread", "class_shares", "overlap", "pick_scores"]
+__all__ = ["batch_spread", "class_shares", "overlap", "pick_scores", "score_ranks"]
 
 MOST_CLASSES = 50
 
@@ -69,6 +69,12 @@ def overlap(picks: pd.DataFrame) -> pd.DataFrame:
         if values:
             rows.append((first, second, len(values), sum(values) / len(values)))
     return pd.DataFrame(rows, columns=["first", "second", "seeds", "jaccard"])
+
+
+def score_ranks(picks: pd.DataFrame) -> pd.Series[float]:
+    """Return the rank of each sample within its step and strategy, 1 the highest score; ``NaN`` without a score."""
+    groups = [name for name in ("run", "step", "strategy") if name in picks]
+    return picks.groupby(groups, dropna=False)["score"].rank(method="min", ascending=False)
 
 
 def batch_spread(records: pd.DataFrame) -> pd.DataFrame:

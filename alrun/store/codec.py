@@ -1,7 +1,7 @@
 """Codec: values to JSON and safetensors and back, without pickle.
 
 Handled: ``None``, bool, int, float, str, list, tuple, dict (any of these as keys), numpy scalars and arrays, tensors,
-``Annotation`` and ``QueryReport``. Everything else is refused with its type.
+``Annotation``, ``QueryReport`` and ``Histogram``. Everything else is refused with its type.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import CorruptionError, StoreError
 from alrun.core.parsing import parse_json
-from alrun.core.types import Annotation, LabelStatus, QueryReport
+from alrun.core.types import Annotation, Histogram, LabelStatus, QueryReport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,9 @@ __all__ = [
 ]
 
 _PLAIN = frozenset({type(None), bool, int, str})
-_RECORDS: Mapping[str, type[Any]] = {"annotation": Annotation, "report": QueryReport}
+_RECORDS: Mapping[str, type[Any]] = {"annotation": Annotation, "report": QueryReport, "histogram": Histogram}
+#: Fields that are written only where they are set: commits of runs that do not have them stay as they were.
+LATER = frozenset({"pool_scores"})
 _FIELDS = {kind: (tag, [field.name for field in dataclasses.fields(kind)]) for tag, kind in _RECORDS.items()}
 
 
@@ -60,7 +62,9 @@ def encode(value: Any, tensors: dict[str, Tensor]) -> Any:
         return str(value)
     if kind in _FIELDS:
         tag, names = _FIELDS[kind]
-        return {f"__{tag}__": {name: encode(getattr(value, name), tensors) for name in names}}
+        fields = {name: getattr(value, name) for name in names}
+        kept = {name: one for name, one in fields.items() if one is not None or name not in LATER}
+        return {f"__{tag}__": {name: encode(one, tensors) for name, one in kept.items()}}
     if isinstance(value, dict):
         return _encode_dict(value, tensors)
     return _encode_array(value, tensors)

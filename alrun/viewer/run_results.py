@@ -15,6 +15,8 @@ from alrun.viewer.rendering import markup
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alrun.report.stored import Stored
+
 __all__ = ["DAMAGED", "MOST_METRICS", "measured_sections"]
 
 #: Metrics with a chart of their own, and picks that are shown.
@@ -69,27 +71,34 @@ def _reported(run: Run) -> list[Section]:
 
 
 def _picks(run: Run) -> list[Section]:
+    from alrun.report.believed import beliefs
+    from alrun.report.picked import score_ranks
     from alrun.report.results import picks_of
+    from alrun.report.stored import stored_records
 
     picks = picks_of([run])
     if not len(picks):
         return []
-    names = ["step", "order", "index", "score", "rank", "strategy", "label", "cost", "status", "task"]
-    ranks = _ranks(picks).map(lambda rank: f"{rank:.0f}" if rank > 0 else "")
-    table = picks.assign(rank=ranks)[names].iloc[::-1].head(MOST_PICKS)
+    stored = stored_records(run)
+    known = beliefs(stored)
+    each = [known.get((step, row), ("", "")) for step, row in zip(picks["step"], picks["index"], strict=True)]
+    believed = {"believed before": [before for before, _ in each], "after": [after for _, after in each]}
+    names = ["step", "order", "index", "score", "rank", "strategy", "label", *believed, "cost", "status", "task"]
+    ranks = score_ranks(picks).map(lambda rank: f"{rank:.0f}" if rank > 0 else "")
+    table = picks.assign(rank=ranks, **believed)[names].iloc[::-1].head(MOST_PICKS)
     table = table.loc[:, [name for name in names if table[name].notna().any() and (table[name] != "").any()]]
     told = "Samples picked, the newest first; rank 1 has the highest score of its step"
     more = len(picks) - len(table)
     said = f"{told}." if not more else f"{told}: {len(table)}, and {more} before them in acquisitions.parquet."
-    shown = _pictured(text_table(table, said), table, run)
+    shown = _pictured(text_table(table, said), table, stored)
     return [Section("samples", "Samples picked", tables=[shown])]
 
 
-def _pictured(shown: TextTable, table: pd.DataFrame, run: Run) -> TextTable:
+def _pictured(shown: TextTable, table: pd.DataFrame, stored: Stored) -> TextTable:
     """Return the table with a picture of each sample, where the run has stored some."""
     from alrun.report.maps import pool_maps
 
-    maps = pool_maps([run])
+    maps = pool_maps([0], [""], [stored])
     known = [] if maps is None else list(zip(maps.picks["index"], maps.picks["thumbnail"], strict=True))
     pictures = {index: text for index, text in known if text}
     if not pictures:
@@ -103,7 +112,3 @@ def _pictured(shown: TextTable, table: pd.DataFrame, run: Run) -> TextTable:
 def _picture(text: str, index: object) -> str:
     """Return a picture that is given in base64."""
     return markup('<img class="sample" src="data:image/png;base64,{}" alt="row {}">', text, index) if text else ""
-
-
-def _ranks(picks: pd.DataFrame) -> pd.Series[float]:
-    return picks.groupby(["step", "strategy"], dropna=False)["score"].rank(method="min", ascending=False)

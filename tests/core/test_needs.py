@@ -18,7 +18,7 @@ from alrun.core.types import QueryReport, Task
 OPTIONAL = {
     *("tasks", "requires_stochastic", "requires_learner", "requires_model", "needs_embeddings", "needs_outputs"),
     *("needs_labeled", "max_samples_is_limit", "report", "metrics", "sample", "max_samples", "state_dict"),
-    *("load_state_dict", "_args", "__protocol_type__"),
+    *("load_state_dict", "_args", "needs_pool_scores", "anticipate", "__protocol_type__"),
 }
 
 

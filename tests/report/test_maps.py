@@ -11,6 +11,7 @@ import pytest
 
 from alrun.report.maps import PNG, PoolMaps, pool_maps
 from alrun.report.runs import find_runs
+from alrun.report.stored import stored_records
 
 if TYPE_CHECKING:
     from tests.report.conftest import WriteRun
@@ -27,7 +28,8 @@ def write(directory: Path, *records: Any) -> None:
 
 
 def read(tmp_path: Path) -> PoolMaps | None:
-    return pool_maps(find_runs([tmp_path / "outputs"]))
+    runs = find_runs([tmp_path / "outputs"])
+    return pool_maps([run.seed for run in runs], [run.choices["query"] for run in runs], [*map(stored_records, runs)])
 
 
 def test_runs_of_one_seed_share_a_map(write_run: WriteRun, tmp_path: Path) -> None:

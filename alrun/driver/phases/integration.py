@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StrategyError
+from alrun.core.needs import anticipation_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.types import Annotation, LabelStatus, Task
+from alrun.driver.guards.calls import calling
 from alrun.driver.phases.base import PhaseResult
 from alrun.pool.foreign import takes_requests
 
@@ -29,10 +31,13 @@ class IntegrationPhase:
     tag = ActiveLearningPhase.DATA_INTEGRATION
 
     def run(self, experiment: ExperimentContext, state: State) -> PhaseResult:
-        """Integrate the answers."""
-        answers: list[Annotation] = state.label_queue.to_list()
-        answered = list(zip(experiment.ledger.requests(state.step), answers, strict=bool(answers)))
-        labeled = [one for one in answered if one[1].status is LabelStatus.LABELLED]
+        """Have what is to be trained on predicted once more, where a metrology strategy wants that, and integrate."""
+        _anticipate(experiment, state, _labeled(_answered(experiment, state)))
+        return self._integrated(experiment, state)
+
+    def _integrated(self, experiment: ExperimentContext, state: State) -> PhaseResult:
+        answered = _answered(experiment, state)
+        labeled = _labeled(answered)
         if experiment.status is not None:
             experiment.status.label([request for request, _ in labeled])
             experiment.status.give_back([one[0] for one in answered if one[1].status is not LabelStatus.LABELLED])
@@ -46,8 +51,8 @@ class IntegrationPhase:
         return PhaseResult({"labelled": len(labeled)})
 
     def restore(self, experiment: ExperimentContext, state: State, commit: Commit) -> None:
-        """Do the same again: it is a function of the answers."""
-        self.run(experiment, state)
+        """Integrate again: that is a function of the answers."""
+        self._integrated(experiment, state)
 
     def committed(self, experiment: ExperimentContext, state: State) -> None:
         """Nothing to tidy."""
@@ -65,6 +70,31 @@ def _refuse_far_from_zero(spec: TaskSpec, targets: Sequence[Any]) -> None:
             f"alrun rerun DIR data.target_origin={origin:.15g} keeps the labels, for data without targets of their own"
         )
         raise StrategyError(f"{what}\n    → {ways}; else return y - {origin:.15g} as the label")
+
+
+def _answered(experiment: ExperimentContext, state: State) -> list[Answered]:
+    answers: list[Annotation] = state.label_queue.to_list()
+    return list(zip(experiment.ledger.requests(state.step), answers, strict=bool(answers)))
+
+
+def _labeled(answered: Sequence[Answered]) -> list[Answered]:
+    return [one for one in answered if one[1].status is LabelStatus.LABELLED]
+
+
+def _anticipate(experiment: ExperimentContext, state: State, labeled: Sequence[Answered]) -> None:
+    """Let metrology strategies look at rows that are about to be trained on, while the learner does not know them."""
+    asked = {name: anticipation_of(one) for name, one in experiment.strategies.metrology.items()}
+    if not any(asked.values()) or experiment.is_cold:
+        return
+    status = experiment.status
+    held_out = status.for_validation if status is not None and status.sells_validation else None
+    known = [(request.row, annotation.target) for request, annotation in labeled if request.row is not None]
+    kept = [(row, target) for row, target in known if held_out is None or not held_out[row]]
+    for name, anticipate in asked.items():
+        if anticipate is None:
+            continue
+        with calling(experiment, state, name, ActiveLearningPhase.METROLOGY):
+            anticipate([row for row, _ in kept], [target for _, target in kept])
 
 
 def _without_validation(experiment: ExperimentContext, labeled: Sequence[Answered]) -> Sequence[Answered]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from alrun.core.errors import DataError, Problem, StrategyError
 from alrun.core.events import QueryFinished, QueryStarted
 from alrun.core.metrics import VALIDATION
-from alrun.core.needs import report_of
+from alrun.core.needs import needs_of, report_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.request import NamedSource, Request, parse, restored
 from alrun.core.types import QueryReport
@@ -46,6 +46,7 @@ class QueryPhase:
         authors: list[str] = []
         scores: list[float] = []
         reports: list[QueryReport] = []
+        measured = any(needs_of(one).pool_scores for one in experiment.strategies.metrology.values())
         for name, strategy in strategies.items():
             experiment.notify.tell(QueryStarted, strategy=name)
             with calling(experiment, state, name, self.tag):
@@ -59,7 +60,7 @@ class QueryPhase:
             state.query_queue.from_list([request.item for request in requests])
             authors += [name] * len(chosen)
             scores += [score for _, score in chosen]
-            reports.append(replace(report, strategy=name))
+            reports.append(replace(report, strategy=name, pool_scores=report.pool_scores if measured else None))
             _tell(experiment, state, name, len(chosen), scores, report)
         return self._decided(experiment, state, requests, authors, scores, reports)
 

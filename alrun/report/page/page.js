@@ -15,6 +15,9 @@
   };
   const update = () => {
     if (!document.getElementById("seeds")) return;
+    for (const gallery of document.querySelectorAll("[data-strategy]")) {
+      gallery.hidden = !shown().includes(gallery.dataset.strategy);
+    }
     for (const view of views.values()) {
       set(view, "shown", shown());
       set(view, "seeds", document.getElementById("seeds").checked);

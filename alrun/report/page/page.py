@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ __all__ = ["content", "page", "page_file", "templates"]
 MOST_ROWS = 400
 #: Characters of a text.
 MOST_TEXT = 5000
+BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
 
 
 def page(title: str, subtitle: str, sections: Sequence[Section], study: Study) -> bytes:
@@ -123,5 +126,16 @@ def _shown(section: Section) -> dict[str, Any]:
         }
         for chart in section.charts
     ]
+    from markupsafe import Markup
+
+    galleries = [
+        replace(one, cards=[replace(card, picture=Markup(_base64(card.picture))) for card in one.cards])  # noqa: S704
+        for one in section.galleries
+    ]
     names = ("anchor", "title", "paragraphs", "blocks", "tables")
-    return {name: getattr(section, name) for name in names} | {"charts": charts}
+    return {name: getattr(section, name) for name in names} | {"charts": charts, "galleries": galleries}
+
+
+def _base64(text: str) -> str:
+    """Return ``text`` where it is base64, which needs no escaping and is not cut; else nothing."""
+    return text if BASE64.fullmatch(text) else ""

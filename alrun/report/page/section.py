@@ -13,7 +13,7 @@ from alrun.report.charts.chart import Chart
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Section", "TextTable", "text_table"]
+__all__ = ["Card", "Gallery", "Section", "TextTable", "text_table"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,36 @@ class TextTable:
 
 
 @dataclass(frozen=True)
+class Card:
+    """One sample.
+
+    Attributes:
+        name: What it is called.
+        picture: PNG in base64; empty without one.
+        facts: What is said of it: names and values.
+    """
+
+    name: str
+    picture: str
+    facts: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Samples side by side.
+
+    Attributes:
+        strategy: Whose they are, which hides them with its marks.
+        caption: Which samples they are, and how many are left out.
+        cards: The samples.
+    """
+
+    strategy: str
+    caption: str
+    cards: Sequence[Card]
+
+
+@dataclass(frozen=True)
 class Section:
     """One section.
 
@@ -44,6 +74,7 @@ class Section:
         blocks: Further elements of the page (``Markup``, escaped by whoever makes it); plain text is escaped.
         tables: Tables.
         charts: Charts.
+        galleries: Samples, after the charts.
     """
 
     anchor: str
@@ -52,6 +83,7 @@ class Section:
     tables: Sequence[TextTable] = ()
     charts: Sequence[Chart] = ()
     blocks: Sequence[str] = ()
+    galleries: Sequence[Gallery] = ()
 
 
 def text_table(table: pd.DataFrame, caption: str, most: int | None = None) -> TextTable:
