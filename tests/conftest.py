@@ -18,6 +18,7 @@ Longer versions of tests, by environment variable:
 - ``ALRUN_STEPS=1000``: the run of ``crash/test_durability_cost.py`` that must not grow in memory has so many steps;
 - ``ALRUN_HOSTILE=1``: every place of ``security/test_hostile_runs.py`` and ``test_hostile_views.py``, a hundred
   thousand metrics in one of its runs, and every file of ``security/test_hostile_files.py``, not one of each format;
+- ``ALRUN_UMAP=1``: the map of ``metrology/test_pool_map.py`` by UMAP, whose compiler takes minutes;
 - ``ALRUN_DRAWS=20000``: so many draws of ``query/test_kmeans_plus_plus.py`` are compared with their distribution.
 """
 

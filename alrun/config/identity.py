@@ -39,6 +39,8 @@ PRESENTATION = ONCE | {key for key, term in _TERMS.items() if term.effect is Eff
 ONLY_WHEN_SET = frozenset(key for key, term in _TERMS.items() if isinstance(term, Knob) and term.only_when_set)
 #: Options of data files, likewise.
 FILE_OPTIONS = frozenset({"sep", "encoding", "decimal", "na_values", "sheet"})
+#: Arguments of other classes, likewise.
+LATER_ARGUMENTS = {"alrun.metrology.pool_map.PoolMap": frozenset({"method"})}
 #: Keys inside of others that cannot change a result: of settings, and arguments of what is built.
 WITHOUT_EFFECT = frozenset(
     {
@@ -66,10 +68,19 @@ def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
         kept["data"] = {
             key: value for key, value in kept["data"].items() if value is not None or key not in FILE_OPTIONS
         }
+    if isinstance(kept.get("metrology"), Mapping):
+        kept["metrology"] = {name: _set_options(node) for name, node in kept["metrology"].items()}
     for group, key in WITHOUT_EFFECT:
         if isinstance(kept.get(group), Mapping):
             kept[group] = {name: value for name, value in kept[group].items() if name != key}
     return kept
+
+
+def _set_options(node: Any) -> Any:
+    if not isinstance(node, Mapping):
+        return node
+    later = LATER_ARGUMENTS.get(str(node.get("_target_")), frozenset())
+    return {key: value for key, value in node.items() if value is not None or key not in later}
 
 
 def identity_hash(config: Mapping[str, Any]) -> str:

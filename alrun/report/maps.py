@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ class PoolMaps:
         seed: The lowest seed of which there are maps.
         pool: ``x`` and ``y`` of a sample of the pool.
         picks: ``strategy``, ``step``, ``labels``, ``index``, ``x``, ``y``, ``thumbnail`` (PNG in base64, or empty).
-        explained: Share of the variance that each axis has.
+        explained: Share of the variance that each axis has; nothing of another map than principal components.
         total: Rows of the pool.
     """
 
@@ -54,19 +54,24 @@ def pool_maps(seeds: Sequence[int], strategies: Sequence[str], stored: Sequence[
     rows = [{"strategy": name, **row} for name, _, picks in of_seed for batch in picks for row in _picks(batch)]
     pool = pd.DataFrame({"x": sample["x"], "y": sample["y"]})
     picks = pd.DataFrame(rows, columns=COLUMNS)
-    return PoolMaps(lowest, pool, picks, sample["explained"], sample["total"])
+    return PoolMaps(lowest, pool, picks, sample.get("explained", []), sample["total"])
 
 
 def _is_sample(found: Any) -> bool:
     return (
         isinstance(found, dict)
         and isinstance(found.get("total"), int)
-        and are_numbers(found.get("explained"))
-        and len(found["explained"]) == 2
+        and _are_axes(found)
         and are_numbers(found.get("x"))
         and are_numbers(found.get("y"))
         and len(found["x"]) == len(found["y"]) > 0
     )
+
+
+def _are_axes(found: Mapping[str, Any]) -> bool:
+    if found.get("method") == "umap":
+        return "explained" not in found
+    return are_numbers(found.get("explained")) and len(found["explained"]) == 2
 
 
 def _picks(found: Any) -> Iterator[dict[str, Any]]:

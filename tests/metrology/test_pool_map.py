@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,3 +110,50 @@ def test_pictures_of_what_is_no_image_are_refused_before_a_label_is_bought(alrun
 def test_a_sample_is_a_number_of_rows() -> None:
     with pytest.raises(ConfigError, match=r"metrology\.pool_map\.most_rows=2000"):
         PoolMap(most_rows=1)
+
+
+def test_umap_keeps_rows_of_the_sample_in_their_places_also_after_a_restart(make_driver: MakeDriver) -> None:
+    if not os.environ.get("ALRUN_UMAP"):
+        pytest.skip("needs ALRUN_UMAP: its compiler takes minutes")
+    pytest.importorskip("umap", reason='pip install "alrun[umap]"')
+    whole, resumed = (PoolMap(most_rows=60, method="umap") for _ in range(2))
+    driver = make_driver(Digits(), whole, resumed)
+    rows = driver.unlabeled_pool.indices[:6].tolist()
+    buy(driver, *rows[:3])
+    whole.compute()
+    resumed.records.extend(whole.records)
+    buy(driver, *rows[3:])
+    whole.compute()
+    resumed.compute()
+    assert resumed.records == whole.records
+    sample, *batches = (next(iter(record.values())) for record in whole.records)
+    assert (sample["method"], "explained" in sample) == ("umap", False)
+    place = dict(zip(sample["index"], zip(sample["x"], sample["y"], strict=True), strict=True))
+    for batch in batches:
+        for row, *found in zip(batch["index"], batch["x"], batch["y"], strict=True):
+            assert np.isfinite(found).all()
+            assert tuple(found) == place.get(row, tuple(found))
+
+
+def test_the_method_is_part_of_the_identity_only_where_one_is_set(
+    alrun: Alrun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alrun.config.compose import Composer, resolved
+    from alrun.config.identity import identity_hash
+    from alrun.config.targets import Trust
+
+    words = ["metrology=[classification,pool_map]"]
+    plain, other = (
+        resolved(Composer(Trust()).compose([*words, *more]).config) for more in ([], ["metrology.pool_map.method=umap"])
+    )
+    assert identity_hash(plain) != identity_hash(other)
+    before = {**plain, "metrology": {name: dict(node) for name, node in plain["metrology"].items()}}
+    assert before["metrology"]["pool_map"].pop("method") is None
+    assert identity_hash(before) == identity_hash(plain)
+    wrong = alrun("validate", *words, "metrology.pool_map.method=tsne")
+    assert wrong.code == 2
+    assert "pca" in wrong.err
+    monkeypatch.setattr("alrun.metrology.umap_axes.find_spec", lambda name: None)
+    missing = alrun("validate", *words, "metrology.pool_map.method=umap")
+    assert missing.code == 2
+    assert 'pip install "alrun[umap]"' in missing.err

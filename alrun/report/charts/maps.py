@@ -17,7 +17,8 @@ __all__ = ["pool_map"]
 def pool_map(maps: PoolMaps, strategies: Sequence[str], baseline: str, name: str) -> Chart:
     """Return a sample of the pool, and on it what was bought up to the labels of the slider."""
     data = maps.picks.drop(columns="thumbnail")
-    titles = [f"component {n}, {share:.0%} of the variance" for n, share in enumerate(maps.explained, start=1)]
+    components = [f"component {n}, {share:.0%} of the variance" for n, share in enumerate(maps.explained, start=1)]
+    titles = components or ["UMAP 1", "UMAP 2"]
     x: Spec = {"field": "x", "type": "quantitative", "title": titles[0], "scale": {"zero": False}}
     y: Spec = {"field": "y", "type": "quantitative", "title": titles[1], "scale": {"zero": False}}
     shown = tooltip(
@@ -35,8 +36,6 @@ def pool_map(maps: PoolMaps, strategies: Sequence[str], baseline: str, name: str
     spec = specification(data, strategies, layer=[pool, bought], height=400)
     counts = with_slider(spec, data)
     cut = f"{len(maps.pool)} of the {maps.total} rows" if len(maps.pool) < maps.total else "all rows"
-    caption = (
-        f"Samples bought with seed {maps.seed}, the newest large, on the first two principal components of the pool; "
-        f"grey are {cut} of it."
-    )
+    where = "the first two principal components" if components else "a UMAP, whose distances mean little,"
+    caption = f"Samples bought with seed {maps.seed}, the newest large, on {where} of the pool; grey are {cut} of it."
     return Chart(name, "Map of the pool", caption, spec | {"usermeta": {"labels": counts}}, data)
