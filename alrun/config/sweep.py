@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from alrun.config.hydra_plugins import OPTUNA
 from alrun.config.inplace import Combination, moves
 from alrun.config.space import space_of
 from alrun.core.errors import ConfigError
+from alrun.core.settings import EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,9 @@ __all__ = ["Expansion"]
 
 #: Combinations of options whose configs are kept at a time.
 KEPT = 64
+#: How many labels a run has, of which its ceiling has all.
+SIZES = ("initial_size", "query_size", "budget", "max_steps")
+CEILING = (f"initial_size={EVERY}", "query_size=1", f"budget={EVERY}")
 
 
 class Expansion:
@@ -47,6 +51,8 @@ class Expansion:
         self._overrides = list({str(override.parsed.get_key_element()): override for override in parsed}.values())
         self._values = [override.values() for override in self._overrides]
         self._kept: dict[tuple[str, ...], Combination | ConfigError] = {}
+        self._asks: dict[tuple[str, ...], bool] = {}
+        self._controls: dict[tuple[str, ...], None] = {}
 
     def sweep(self) -> Sweep:
         """Return the jobs."""
@@ -54,9 +60,27 @@ class Expansion:
 
         if self._searches:
             return Sweep([], self._given, self.hydra, self._composer.compose, space=space_of(self._overrides))
+        jobs = list(product(*self._values))
+        self._controls = dict.fromkeys(words for job in jobs for words in self._controls_of(job) if words not in jobs)
         globbed = (override.values() for override in self._overrides if override.is_glob)
         words = frozenset(word for found in globbed for word in found)
-        return Sweep(list(product(*self._values)), self._given, self.hydra, self._compose, words)
+        return Sweep([*jobs, *self._controls], self._given, self.hydra, self._compose, words)
+
+    def _controls_of(self, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        """Yield the words of the jobs that one job is compared with, where it asks for them."""
+        stays = tuple(word for word, fixed in zip(words, self._fixed, strict=True) if fixed)
+        if stays not in self._asks:
+            try:
+                self._asks[stays] = bool(self._compose(words).config.get("controls"))
+            except ConfigError:
+                self._asks[stays] = False
+        if self._asks[stays]:
+            kept = [(one.key, word) for one, word in zip(self._overrides, words, strict=True)]
+            without = [(key, word) for key, word in kept if key != "query" and not key.startswith("query.")]
+            place = next((number for number, (key, _) in enumerate(kept) if key == "query"), len(without))
+            baseline = [*without[:place], ("query", "query=random"), *without[place:]]
+            yield tuple(word for _, word in baseline)
+            yield (*(word for key, word in baseline if key not in SIZES), *CEILING)
 
     def _node(self, words: Sequence[str]) -> Mapping[str, Any]:
         """Return Hydra's own node as the words that have one value make it; what is wrong is said of the jobs."""
@@ -74,6 +98,8 @@ class Expansion:
         Raises:
             ConfigError: With everything that is wrong with it.
         """
+        if words in self._controls:
+            return self._composer.compose(words)
         stays = tuple(word for word, fixed in zip(words, self._fixed, strict=True) if fixed)
         if stays not in self._kept:
             while len(self._kept) >= KEPT:

@@ -12,8 +12,19 @@ from alrun.core.knobs import Effect, group, knob, part
 if TYPE_CHECKING:
     from alrun.core.protocols import TrainingLoop, TrainingProtocol, ValidationProtocol
 
-__all__ = ["SOURCE", "CheckpointSettings", "Config", "Reset", "Settings", "TimeoutSettings", "TrainingSettings"]
+__all__ = [
+    "EVERY",
+    "SOURCE",
+    "CheckpointSettings",
+    "Config",
+    "Reset",
+    "Settings",
+    "TimeoutSettings",
+    "TrainingSettings",
+]
 
+#: More labels than any pool has: all of them.
+EVERY = 10**9
 STEP = ("custom function", "my_pkg.train_step, with --trust my_pkg")
 LISTENER = ("alrun callback", "alrun.callbacks.event_log.EventLog, alrun.callbacks.lightning_logger.LightningLogger")
 TRACKER = ("tracker or callback", "alrun.logger.csv.CSV, alrun.callbacks.lightning_logger.LightningLogger …")
@@ -115,7 +126,12 @@ class Settings:
     """The numbers of an experiment that the driver reads."""
 
     seed: int = knob(0, "Seed of all random choices.", minimum=0, effect=Effect.REPEAT)
-    budget: int = knob(200, "Labels in total, including the cold start.", minimum=1, effect=Effect.EXTENT)
+    budget: int = knob(
+        200,
+        "Labels in total, including the cold start; 1000000000: all that there are.",
+        minimum=1,
+        effect=Effect.EXTENT,
+    )
     device: str = knob(
         "auto",
         "auto, cpu, cuda, cuda:1 …",
@@ -154,7 +170,7 @@ class Config(Settings):
     """All keys of a config: what the driver reads, and what is built, sized and placed for it."""
 
     query_size: int = knob(20, "Labels per step, of each query strategy.", minimum=1)
-    initial_size: int = knob(20, "Labels of the cold start.", minimum=1)
+    initial_size: int = knob(20, "Labels of the cold start; 1000000000: of the whole pool.", minimum=1)
     max_steps: int | None = knob(None, "Steps in total; null for no limit.", minimum=0, effect=Effect.EXTENT)
     validation_from_budget: bool = knob(
         False,
@@ -202,6 +218,11 @@ class Config(Settings):
         hint="replay=null",
         effect=Effect.REPEAT,
         only_when_set=True,
+    )
+    controls: bool = knob(
+        False,
+        "In a sweep, add to each seed what strategies are compared with: query=random, and the learner on all labels.",
+        effect=Effect.ONCE,
     )
     retry: int = knob(
         0, "How often a job of a sweep that failed or was killed is started again.", minimum=0, effect=Effect.SHOW

@@ -41,7 +41,8 @@ class Check:
 
 def checklist(material: Material) -> list[Check]:
     """Return all points."""
-    study, runs, configs = material.study, material.runs, material.configs
+    study, runs = material.study, material.runs
+    configs = [config for _, config in material.with_curves]
     facts = [_seeds(study), _paired(study), _baseline(study), _ceiling(study)]
     axes = [
         _several("query sizes", _values(configs, "query_size")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.showing import printable
 from alrun.report.charts.chart import Chart
+from alrun.store.cache import cached
 
 __all__ = ["FORMATS", "converter", "page_script", "render", "svg"]
 
 #: Widths of one and two columns of a paper, in points.
 WIDTHS = {"": 252, "_wide": 522}
 VERSION = "6.4"
+#: What a page calls of the libraries.
+SNIPPET = "window.vegaEmbed = vegaEmbed;"
 #: Characters of a text in a chart; captions and expressions have fewer.
 MOST_TEXT = 1000
 
@@ -95,6 +99,14 @@ def _sized(spec: Mapping[str, Any], width: int) -> dict[str, Any]:
 
 
 def page_script() -> str:
-    """Return the script that draws charts in a page: Vega, Vega-Lite and Vega-Embed, without any request."""
-    script: str = converter().javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VERSION)
-    return script
+    """Return the script that draws charts in a page: Vega, Vega-Lite and Vega-Embed, without any request.
+
+    It takes seconds to put together, and is kept in the user's cache folder.
+
+    Raises:
+        ConfigError: What draws charts is not installed.
+    """
+    module = converter()
+    key = hashlib.sha256(f"{module.__version__} {VERSION} {SNIPPET}".encode()).hexdigest()[:16]
+    made = cached(f"vega-{key}.js", lambda: module.javascript_bundle(SNIPPET, vl_version=VERSION).encode())
+    return made.decode()

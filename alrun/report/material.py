@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from alrun.core.settings import EVERY
 from alrun.report.believed import Beliefs, beliefs
 from alrun.report.load import Records, described_runs
 from alrun.report.maps import PoolMaps, pool_maps
@@ -57,6 +58,12 @@ class Material:
     beliefs: Mapping[str, Beliefs]
     seed: int
     damaged: Sequence[str]
+
+    @property
+    def with_curves(self) -> list[tuple[Run, Mapping[str, Any]]]:
+        """The runs and their configs, without those that begin with all labels: ceilings."""
+        each = zip(self.runs, self.configs, strict=True)
+        return [(run, config) for run, config in each if config.get("initial_size") != EVERY]
 
 
 def gather(records: Records, study: Study, runs: Sequence[Run], *, ranked: bool = True) -> Material:

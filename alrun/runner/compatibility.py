@@ -16,6 +16,7 @@ from alrun.core.needs import (
     unfit_problems,
     unmet_problems,
 )
+from alrun.core.settings import EVERY
 from alrun.core.suggest import did_you_mean
 from alrun.driver.experiment import name_problems
 from alrun.driver.settings import Components
@@ -48,7 +49,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
 def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
     rows = pool_length(components.pools.unlabeled)
     for key in ("initial_size", "query_size"):
-        if rows is not None and config[key] > rows:
+        if rows is not None and rows < config[key] != EVERY:
             yield Problem(f"the pool holds {rows} rows, fewer than {config[key]}", key, f"at most {key}={rows}")
 
 

@@ -16,7 +16,7 @@ from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem, StoreError
 from alrun.core.knobs import read
 from alrun.core.names import named
-from alrun.core.settings import Settings
+from alrun.core.settings import EVERY, Settings
 from alrun.runner.algorithms import algorithms_of
 from alrun.runner.data_files import located, run_on_same_files
 from alrun.runner.drive import Session, driving
@@ -245,12 +245,13 @@ class Experiment:
         stored = self._stored.info(fingerprint, algorithms, repair=bool(self.config.get("repair")))
         info = stored or self._new_info(fingerprint, algorithms)
         info |= {"identity": self.identity, "algorithms": algorithms}
-        settings = replace(settings, threads=_threads(settings, info, components))
+        settings = replace(settings, threads=_threads(settings, info, components), budget=_budget(settings, components))
         info, notices = begin_session(info | {"threads": settings.threads})
         if stored is None:
             self.write_config(self.directory)  # first, so that there is no run without a config
         told = self._resolved.described
-        journal = Journal(self.directory, info | extent(told) | said_of(told) | {"status": "running", "reason": ""})
+        how_far = extent(told) | {"budget": settings.budget}
+        journal = Journal(self.directory, info | how_far | said_of(told) | {"status": "running", "reason": ""})
         projector = Projector(trackers, self.directory, told, lambda: journal.info, report)
         own = {f"_{name}": one for name, one in named([journal, *listeners, projector]).items()}
         components.callbacks = own | named(components.callbacks)
@@ -281,6 +282,16 @@ class Experiment:
     def _new_info(self, fingerprint: str | None, algorithms: Mapping[str, int]) -> dict[str, Any]:
         folder = str(self._composed.folder or Path.cwd())
         return new_info(self._resolved, self._composed.choices, fingerprint, algorithms, folder)
+
+
+def _budget(settings: Settings, components: Components) -> int:
+    """Return the labels in all: as the config says, or those of the whole pool where that is what it asks for."""
+    from alrun.pool.foreign import keeps_account, sells_validation
+
+    pool = components.pools.unlabeled
+    if settings.budget < EVERY or not keeps_account(pool) or pool.by_task or sells_validation(pool):
+        return settings.budget
+    return len(pool)
 
 
 def _threads(settings: Settings, info: Mapping[str, Any], components: Components) -> int:

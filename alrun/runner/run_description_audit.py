@@ -11,6 +11,7 @@ from alrun.config.environment import described
 from alrun.config.identity import identity_hash, names_secrets
 from alrun.config.stored import parse_config
 from alrun.core.errors import ConfigError, StoreError
+from alrun.core.settings import EVERY
 from alrun.driver.audit import LedgerAudit
 from alrun.runner.journal import extent
 from alrun.runner.records import rerun_problems
@@ -85,7 +86,9 @@ class Description:
             yield Finding("config.yaml", what, "the next session that finds them the same settles it", harmless=True)
         elif not same:
             yield Finding("config.yaml", "is not the config that the run was begun with", AGAIN)
-        elif self.info.get("head") and any(self.info.get(key) != value for key, value in told.items()):
+        elif self.info.get("head") and any(
+            self.info.get(key) != value for key, value in told.items() if value != EVERY
+        ):
             yield Finding("run.json", "budget or stopping criteria are not those of config.yaml", AGAIN)
 
     def _results(self, audit: LedgerAudit) -> Iterator[Finding]:

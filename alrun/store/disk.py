@@ -102,9 +102,9 @@ class Disk:
         """Remove a file."""
         self._do(Operation("unlink", str(path)), os.unlink, path)
 
-    def mkdir(self, path: Path) -> None:
+    def mkdir(self, path: Path, mode: int = 0o777) -> None:
         """Make a directory."""
-        self._do(Operation("mkdir", str(path)), os.mkdir, path)
+        self._do(Operation("mkdir", str(path)), os.mkdir, path, mode)
 
     def rmdir(self, path: Path) -> None:
         """Remove an empty directory."""

@@ -94,7 +94,8 @@ def test_a_knob_counts_for_the_identity_as_its_effect_says(key: str, config: dic
 def test_every_key_has_one_effect() -> None:
     """The lists of before, so that a change of one is meant."""
     effects = {key: term.effect for key, term in terms(Config).items()}
-    assert {key for key, effect in effects.items() if effect is Effect.ONCE} == identity.ONCE == {"fresh", "repair"}
+    once = {key for key, effect in effects.items() if effect is Effect.ONCE}
+    assert once == identity.ONCE == {"fresh", "repair", "controls"}
     assert {"budget", "max_steps", "stopping"} == identity.EXTENDING
     shown = {"name", "output_dir", "progress", "logger", "callbacks", "checkpoint", "timeout"}
     assert shown | identity.ONCE <= identity.PRESENTATION

@@ -40,12 +40,13 @@ def test_it_runs_to_its_end(words: list[str], folder: Path, capsys: pytest.Captu
 
 
 def test_the_paired_comparison_is_reported_in_pairs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Entropy and margin are asked for; random and the ceiling come along, once for each seed."""
     words = [word.replace("seed=0,1,2", "seed=0,1") for word in EXPERIMENTS["paired"]]
     sweep = [*words, "debug=default", "progress=false"]
     assert main(sweep) == 0
-    assert "6 jobs: 6 finished (0 before" in capsys.readouterr().out
+    assert "8 jobs: 8 finished (0 before" in capsys.readouterr().out
     assert main(sweep) == 0
-    assert "6 jobs: 6 finished (6 before" in capsys.readouterr().out
+    assert "8 jobs: 8 finished (8 before" in capsys.readouterr().out
     assert main(["report", "outputs/debug"]) == 0
     with (folder / "outputs" / "debug" / "report" / "auc.csv").open(newline="") as file:
         areas = {row["query"]: row for row in csv.DictReader(file)}
@@ -57,7 +58,16 @@ def test_the_paired_comparison_is_reported_in_pairs(folder: Path, capsys: pytest
 def test_the_ceiling_is_drawn_above_the_paired_comparison(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quick = ("training.max_epochs=2", "progress=false", "seed=0,1")
     assert main(["-m", "experiment=paired", "query=random,entropy", "budget=40", *quick]) == 0
+    assert "6 jobs: 6 finished (0 before" in capsys.readouterr().out
     assert main(["-m", "experiment=ceiling", *quick]) == 0
+    assert "2 jobs: 2 finished (2 before" in capsys.readouterr().out
+    ceiling = next(
+        path
+        for path in (folder / "outputs/paired").glob("*/run.json")
+        if json.loads(path.read_text())["budget"] == 1258
+    )
+    assert json.loads(ceiling.read_text())["reason"] == "the budget of 1258 labels is spent"
+    assert main(["verify", str(ceiling.parent)]) == 0
     capsys.readouterr()
     assert main(["report", "outputs/paired", "--json"]) == 0
     study = json.loads(capsys.readouterr().out)
@@ -83,3 +93,33 @@ def interpolated(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
     """Return the groups that differ because their numbers are taken from the knobs."""
     groups = ("query", "cold_start", "stopping")
     return {group for group in groups if one[group] != other[group]}
+
+
+@pytest.mark.parametrize("data", [["data=moons"], ["data=table", "data.path=my.csv", "data.target=label"]])
+def test_the_ceiling_is_that_of_any_data(data: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["experiment=ceiling", *data, "training.max_epochs=1", "progress=false"]) == 0
+    (path,) = (folder / "outputs/paired").glob("*/run.json")
+    told = json.loads(path.read_text())
+    assert told["labels"] == told["budget"]
+    assert told["reason"] == f"the budget of {told['labels']} labels is spent"
+    capsys.readouterr()
+    assert main([*data, "initial_size=1000000000", "budget=10000", "training.max_epochs=1"]) == 2
+    assert "smaller than the cold start" in capsys.readouterr().err
+
+
+def test_controls_are_jobs_of_the_sweep_that_asks_for_them() -> None:
+    composer = Composer(Trust())
+    words = ("experiment=paired", "query=margin,entropy", "query_size=10,20", "budget=100", "seed=0,1")
+    sweep = composer.compose_sweep(words)
+    jobs = sweep.words
+    assert len(jobs) == len(set(jobs)) == 8 + 4 + 2
+    for job in jobs:
+        assert resolved(sweep.compose(job).config) == resolved(Composer(Trust()).compose(job).config)
+    ceilings = [job for job in jobs if "initial_size=1000000000" in job]
+    assert sorted(ceilings) == sorted(
+        ("experiment=paired", "query=random", seed, "initial_size=1000000000", "query_size=1", "budget=1000000000")
+        for seed in ("seed=0", "seed=1")
+    )
+    assert len(composer.compose_sweep([*words, "controls=false"]).words) == 8
+    assert len(composer.compose_sweep(["experiment=paired", "query=random", "seed=0,1"]).words) == 4
+    assert composer.compose(["experiment=paired", "query=margin"]).config.controls is True

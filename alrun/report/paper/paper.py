@@ -75,13 +75,15 @@ def _protocol(material: Material) -> str:
         f"{_listed(_plain(material, 'learner'))} and {_listed(_plain(material, 'inference'))} inference.",
         f"Experiments begin with {_values(material, 'initial_size')} labels drawn by the strategy "
         f"{_listed(_plain(material, 'cold_start'))}, and buy {_values(material, 'query_size')} labels per step up to "
-        f"{_listed(sorted({str(run.budget) for run in runs}))} in all.",
+        f"{_listed(sorted({str(run.budget) for run, _ in material.with_curves}))} in all.",
         f"The learner is retrained at each step ({_listed(sorted({run.reset for run in runs}))}) for at most "
         f"{_values(material, 'training.max_epochs')} epochs in batches of {_values(material, 'training.batch_size')}.",
         f"Each experiment is run with {seeds} seeds; runs of one seed share split, first labels, first weights and "
         "shuffles, so strategies are compared pairwise.",
         "Intervals are 95\\,\\% intervals of the mean over seeds.",
     ]
+    if len(study.ceilings):
+        facts.append("The ceiling is the same learner, trained once on the labels of the whole pool.")
     if study.baseline:
         facts.append(
             f"Areas under the learning curve are compared with those of {escaped_latex(study.baseline)} by the paired "
@@ -106,7 +108,9 @@ def _plain(material: Material, group: str) -> list[str]:
 
 
 def _values(material: Material, key: str) -> str:
-    return _listed(sorted({escaped_latex(str(config[key])) for config in material.configs if key in config}) or ["?"])
+    return _listed(
+        sorted({escaped_latex(str(config[key])) for _, config in material.with_curves if key in config}) or ["?"]
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
