@@ -44,10 +44,10 @@ class Records:
     unreadable: Sequence[Run]
 
     def distinct(self) -> Records:
-        """Return every experiment once: of equal identities the one with most labels, the first of equals."""
-        best: dict[str, int] = {}
+        """Return every experiment once: of equal identities and data the one with most labels, the first of equals."""
+        best: dict[tuple[str, str], int] = {}
         for number, run in enumerate(self.runs):
-            key = run.identity or str(run.path)
+            key = run.identity or str(run.path), run.fingerprint
             if key not in best or run.labels > self.runs[best[key]].labels:
                 best[key] = number
         kept = list(best.values())

@@ -48,6 +48,8 @@ class Run:
         machines: Machine of each session, without repetitions.
         tags: As the user gave them.
         notes: As the user gave them.
+        fingerprint: Of the data; empty where none was noted.
+        environment: Variables that count, with their values.
     """
 
     path: Path
@@ -68,6 +70,8 @@ class Run:
     machines: Sequence[Mapping[str, Any]] = ()
     tags: Sequence[str] = ()
     notes: str = ""
+    fingerprint: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_runs(paths: Iterable[Path]) -> list[Run]:
@@ -168,6 +172,8 @@ def _from_json(directory: Path, json: Any) -> Run:
         machines=_distinct(content["sessions"], "machine"),
         tags=content["tags"],
         notes=content["notes"],
+        fingerprint=content["fingerprint"] or "",
+        environment=content["environment"],
     )
 
 

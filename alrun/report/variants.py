@@ -12,6 +12,7 @@ from alrun.core.errors import StoreError
 from alrun.core.knobs import Effect, terms
 from alrun.core.parsing import parse_yaml
 from alrun.core.settings import Config
+from alrun.report.data_variants import data_labels
 from alrun.report.runs import Run
 from alrun.store.reading import Most, read_bytes
 
@@ -34,7 +35,8 @@ class Variant:
 
     Attributes:
         query: Keys of the query in which runs of equal choices differ, with the run's values.
-        rest: All other keys in which runs differ whose choices, but for the query, are equal, with the run's values.
+        rest: All other keys in which runs differ whose choices, but for the query, are equal, with the run's values;
+            then what sets its data apart from those of runs that are equal in all else.
     """
 
     query: str
@@ -62,8 +64,10 @@ def variants(runs: Sequence[Run], configs: Sequence[Mapping[str, Any]]) -> list[
     conditions = [(*sorted((run.choices | {"query": ""}).items()), run.reset) for run in runs]
     choices = [(*condition, run.choices.get("query")) for condition, run in zip(conditions, runs, strict=True)]
     numbers = [id(config) for config in configs]
-    labels = zip(_labels(numbers, query, choices), _labels(numbers, rest, conditions), strict=True)
-    return [Variant(*both) for both in labels]
+    of_query, of_rest = _labels(numbers, query, choices), _labels(numbers, rest, conditions)
+    of_data = data_labels(runs, configs, list(zip(conditions, of_rest, strict=True)))
+    apart = [", ".join(filter(None, both)) for both in zip(of_rest, of_data, strict=True)]
+    return [Variant(*both) for both in zip(of_query, apart, strict=True)]
 
 
 def _labels(numbers: Sequence[int], configs: Mapping[int, Mapping[str, Any]], groups: Sequence[Hashable]) -> list[str]:
