@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from alrun.config.compose import Composed, Composer
+    from alrun.runner.jobs import Job
 
 __all__ = ["run"]
 
@@ -108,11 +109,25 @@ def _sweep(words: Sequence[str], composer: Composer, trust: Trust, *, json: bool
                 remove_empty_sweep(first.path.parent, made)
         if not stopped:
             _describe([job.words for job in jobs if job.finished], composer, trust)
+            _keep_reports(jobs, composer, trust)
         before = [job.finished for job in jobs]
         code = show_sweep([job.directory for job in jobs], before, again=bool(stopped), json=json)
         for line in told:
             print(printable(line), file=sys.stderr if json else sys.stdout)
     return stopped[0].exit_code if stopped else code
+
+
+def _keep_reports(jobs: Sequence[Job], composer: Composer, trust: Trust) -> None:
+    """Hand the report on all of a sweep's runs on to the trackers that its first job names."""
+    from alrun.cli.sweep_report import keep_reports
+    from alrun.config.environment import resolve
+
+    if not jobs:
+        return
+    found = resolve(composer.compose(jobs[0].words).config)
+    if found.values.get("logger"):
+        with found.secrets.kept():
+            keep_reports([job.directory.path.parent for job in jobs], found.values, trust)
 
 
 def _describe(finished: Sequence[Sequence[str]], composer: Composer, trust: Trust) -> None:

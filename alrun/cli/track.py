@@ -11,6 +11,7 @@ from alrun.cli.arguments import print_json, take_json
 from alrun.cli.flags import parse_flags
 from alrun.cli.run_report import run_report
 from alrun.cli.show import shortened
+from alrun.cli.sweep_report import keep_reports
 from alrun.config.compose import Composer
 from alrun.config.environment import described
 from alrun.config.stored import parse_config
@@ -32,6 +33,7 @@ Hand the records of the runs in or below each DIR on to trackers, which then hol
 before. For runs that were made without a tracker, or whose tracker could not be reached:
     alrun track outputs/paired logger=mlflow
     alrun track outputs/paired 'logger=[csv,tensorboard]'
+Those that keep files get the report on all runs of a folder, too, as a run called report.
 A run that is going on is left out: it hands its records on itself, if it was started with logger=NAME.
 """
 HINT = "alrun track outputs logger=csv; alrun ls logger lists the trackers"
@@ -58,6 +60,7 @@ def run(argv: list[str], trust: Trust) -> int:
     if not runs:
         raise ConfigError(Problem("no run here can be read", str(folders[0]), "alrun status lists the runs"))
     told = [_handed_on(RunDirectory(found.path), config, trust) for found in runs]
+    keep_reports((found.path.parent for found in runs if found.path not in folders), _plain(config), trust)
     if json:
         print_json(told)
     for one in () if json else told:

@@ -55,7 +55,7 @@ class WandB(Tracker):
 
     def project(self, run: TrackedRun) -> None:
         """Send what is missing; the last call of a session closes the run."""
-        if not run.points:
+        if not run.points and not run.files:
             return
         os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
         place = Path(os.environ.get("WANDB_DIR") or run.folder) / "wandb"

@@ -27,7 +27,7 @@ def class_shares(picks: pd.DataFrame, baseline: str) -> pd.DataFrame:
 
     columns = ["strategy", "labels", "class", "share", "expected"]
     given = picks.dropna(subset=["label"])
-    classes = sorted(set(given["label"]), key=_in_order)
+    classes = sorted(given["label"].unique(), key=_in_order)
     if not 1 < len(classes) <= MOST_CLASSES or not all(map(_is_class, classes)):
         return pd.DataFrame(columns=columns)
     counts = given.pivot_table(index=["query", "seed", "step"], columns="label", values="index", aggfunc="size")
@@ -60,8 +60,9 @@ def overlap(picks: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     chosen = picks[picks["step"] > 0]
-    sets = {key: frozenset(group) for key, group in chosen.groupby(["query", "seed"], sort=True)["uuid"]}
-    strategies = sorted(set(chosen["query"]))
+    numbered = chosen.assign(uuid=pd.factorize(chosen["uuid"])[0])
+    sets = {key: frozenset(group) for key, group in numbered.groupby(["query", "seed"], sort=True)["uuid"]}
+    strategies = sorted(chosen["query"].unique())
     rows = []
     for first, second in combinations(strategies, 2):
         seeds = [seed for query, seed in sets if query == first and (second, seed) in sets]

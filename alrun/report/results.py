@@ -110,9 +110,9 @@ def timing_of(found: Sequence[Run], damaged: list[str] | None = None) -> pd.Data
     return _gathered(found, read_timing, damaged)
 
 
-def read_timing(run: Run) -> pd.DataFrame:
+def read_timing(run: Run) -> pa.Table:
     """Return ``timing.csv`` of ``run``; what is no number is left out."""
-    import pandas as pd
+    import pyarrow as pa
 
     try:
         content = read_bytes(run.path / "timing.csv", Most.TABLE)
@@ -121,8 +121,14 @@ def read_timing(run: Run) -> pd.DataFrame:
             raise
         content = b"step,phase,seconds\n"
     rows = [row for line in content.decode(errors="replace").splitlines()[1:] if (row := _timed(line))]
-    table = pd.DataFrame(rows, columns=["step", "phase", "seconds"])
-    return table.astype({"step": "int64", "phase": "str", "seconds": "float64"})
+    kinds = {"step": pa.int64(), "phase": pa.string(), "seconds": pa.float64()}
+    return pa.table(
+        [pa.array(column, kind) for column, kind in zip(_columns(rows), kinds.values(), strict=True)], [*kinds]
+    )
+
+
+def _columns(rows: Sequence[tuple[int, str, float]]) -> Sequence[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) or [(), (), ()]
 
 
 def _timed(line: str) -> tuple[int, str, float] | None:
@@ -178,16 +184,17 @@ def _expanded(patterns: Sequence[Pattern]) -> list[Path]:
     return paths
 
 
-def _gathered(found: Sequence[Run], read: Callable[[Run], Any], damaged: list[str] | None = None) -> pd.DataFrame:
+def _gathered(found: Sequence[Run], read: Callable[[Run], pa.Table], damaged: list[str] | None = None) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
     described = _description(found)
-    tables: dict[int, pd.DataFrame] = {}
+    tables: dict[int, pa.Table] = {}
     for number, run in enumerate(found):
         try:
             if run.status != "unreadable":
-                tables[number] = _frame(read(run))
+                tables[number] = _plain(read(run))
         except StoreError as error:
             if damaged is None:
                 raise
@@ -195,16 +202,12 @@ def _gathered(found: Sequence[Run], read: Callable[[Run], Any], damaged: list[st
     numbers = np.repeat(np.array(list(tables), dtype=np.int64), [len(table) for table in tables.values()])
     if not tables:
         return described.iloc[:0]
-    whole = pd.concat(tables.values(), ignore_index=True)
+    whole = pa.concat_tables(tables.values()).to_pandas()
     return pd.concat([described.iloc[numbers].reset_index(drop=True), whole], axis=1)
 
 
-def _frame(table: pa.Table | pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
+def _plain(table: pa.Table) -> pa.Table:
     import pyarrow as pa
 
-    if isinstance(table, pd.DataFrame):
-        return table
     plain = [pa.string() if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
-    frame: pd.DataFrame = table.cast(pa.schema(list(zip(table.column_names, plain, strict=True)))).to_pandas()
-    return frame
+    return table.cast(pa.schema(list(zip(table.column_names, plain, strict=True))))

@@ -15,7 +15,7 @@ from alrun.core.settings import Config
 from alrun.core.tracking import Point, TrackedRun
 from alrun.store.rundir import RunDirectory
 
-__all__ = ["MeasuredSteps", "flattened", "stored_rows", "tracked_run"]
+__all__ = ["NAME", "MeasuredSteps", "flattened", "stored_rows", "tracked_run"]
 
 #: What the name of an experiment can be; ``run.json`` of a received run may hold anything.
 NAME = next(term for key, term in iterate_terms(Config) if key == "name" and isinstance(term, Knob))

@@ -23,7 +23,7 @@ from alrun.runner.tracked import MeasuredSteps, tracked_run
 from alrun.store.files import write_atomic
 from alrun.store.rundir import RunDirectory
 
-__all__ = ["Projector", "Report"]
+__all__ = ["REPORT", "Projector", "Report", "projected"]
 
 #: Returns the report on the run in a directory, as a page; nothing where it cannot be made.
 Report = Callable[[Path], bytes | None]
@@ -105,7 +105,7 @@ class Projector(Callback):
             started = time.monotonic()
             if started < self._not_before.get(name, 0.0):
                 continue
-            why = _failure(tracker, run)
+            why = projected(tracker, run)
             if why is None:
                 self._failed.pop(name, None)
                 continue
@@ -134,7 +134,7 @@ class Projector(Callback):
         sys.stderr.write(f"warning: {printable(first)}\n" + (f"{rest}\n" if rest else ""))
 
 
-def _failure(tracker: Tracker, run: TrackedRun) -> str | None:
+def projected(tracker: Tracker, run: TrackedRun) -> str | None:
     """Have ``tracker`` hold ``run``; return why it does not, where it has failed and was closed."""
     with _left_alone():
         try:

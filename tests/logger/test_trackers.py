@@ -208,6 +208,44 @@ def test_a_tracker_that_fails_never_stops_the_run(at: int, small_run: Path, alru
     assert calls[-1][2] == ["acquisitions.parquet", "config.yaml", "records.parquet", "report.html", "timing.csv"]
 
 
+def test_a_sweep_has_a_report_of_its_own_in_trackers_that_keep_files(alrun: Alrun, tmp_path: Path) -> None:
+    """At its end, and handed on later; of one run there is none."""
+    module = tmp_path / "keeping.py"
+    module.write_text(FAILING.replace("Failing", "Keeping").replace("{at}", "-1").replace("or -1 == 0", "or False"))
+    words = ("+logger.mine._target_=keeping.Keeping", "--trust", "keeping")
+    assert alrun("-m", *SMALL, "seed=0", *words).code == 0
+    calls = import_module("keeping").Keeping.calls
+    assert not [call for call in calls if call[2] == ["report.html"]]
+    for command in (("-m", *SMALL, "seed=0,1"), ("track", "outputs")):
+        calls.clear()
+        told = alrun(*command, *words)
+        assert told.code == 0, told
+        assert calls[-1] == (0, "finished", ["report.html"])
+        assert sum(call[2] == ["report.html"] for call in calls) == 1
+    assert "2 runs" in (tmp_path / "outputs/default/report/report.html").read_text()
+
+
+@pytest.mark.parametrize("option", ["mlflow", "wandb"])
+def test_the_report_on_a_sweep_is_an_artifact(option: str, warm: Warm, tmp_path: Path) -> None:
+    needs(option)
+    words = ("-m", *SMALL, "seed=0,1", f"logger={option}")
+    for _ in range(2):
+        told = warm.run(tmp_path, *words, MLFLOW_TRACKING_URI="")
+        assert told.code == 0, told
+        assert "warning" not in told.err
+    outputs = tmp_path / "outputs"
+    page = (outputs / "default/report/report.html").read_bytes()
+    if option == "mlflow":
+        with closing(sqlite3.connect(outputs / "mlflow.db")) as database:
+            runs = dict(database.execute("SELECT name, run_uuid FROM runs WHERE lifecycle_stage = 'active'").fetchall())
+        assert len(runs) == 3
+        found = [path.read_bytes() for path in (outputs / "mlartifacts").rglob(f"{runs['report']}/**/report.html")]
+    else:
+        assert len(list((outputs / "wandb").glob("offline-run-*"))) == 3
+        found = [path.read_bytes() for path in (outputs / "wandb").glob("offline-run-*/files/**/report.html")]
+    assert page in found
+
+
 def test_tags_and_notes_are_told_and_checked(alrun: Alrun, tmp_path: Path) -> None:
     import alrun as package
 

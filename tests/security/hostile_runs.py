@@ -39,6 +39,7 @@ FOLDERS = (
     "metrology",
     "metrology/classification",
     "callbacks",
+    "csv",
 )
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\u200b\r\n2026-01-01 INFO forged[bold red]x[/]"
 #: What an edit is given: the run, and a folder outside in which nothing may be read or written.
