@@ -88,6 +88,7 @@ def _picks(run: Run) -> list[Section]:
     table = picks.assign(rank=ranks, **believed)[names].iloc[::-1].head(MOST_PICKS)
     table = table.loc[:, [name for name in names if table[name].notna().any() and (table[name] != "").any()]]
     told = "Samples picked, the newest first; rank 1 has the highest score of its step"
+    told += "; the learner believed in a class · gave the label a probability" if known else ""
     more = len(picks) - len(table)
     said = f"{told}." if not more else f"{told}: {len(table)}, and {more} before them in acquisitions.parquet."
     shown = _pictured(text_table(table, said), table, stored)
