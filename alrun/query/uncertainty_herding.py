@@ -35,7 +35,7 @@ class UncertaintyHerding(BatchQuery):
 
     The coverage is ``sum_i U(x_i) max_j k(x_i, x_j)`` over the rows ``j`` that are labeled or picked; see
     ``selection.herding``. Labeled rows, and those that other strategies have put in the queue, cover and have no
-    uncertainty of their own, as in the authors' code. The parameters adapt (section 4 of the paper): ``U`` is that of
+    uncertainty of their own, as in the authors' code. The parameters adapt: ``U`` is that of
     probabilities at the temperature with the least expected calibration error, near uniform while the learner knows
     little, which makes this MaxHerding; and the radius is the least distance between labeled rows, so small once these
     are many that this becomes uncertainty sampling.

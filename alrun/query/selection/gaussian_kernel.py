@@ -27,7 +27,9 @@ class GaussianKernel:
 
     def __init__(self, features: Features, radius: float, *, normalize: bool) -> None:
         """Scale rows to unit length where ``normalize``; rows of zeros stay."""
-        self.features = features if normalize or not isinstance(features, Dense) else features.centered()
+        self.features: Features = features
+        if isinstance(features, Dense) and not normalize:
+            self.features = features.centered()
         norms = _double_norms(self.features)
         self._scales = _unit_scales(norms) if normalize else torch.ones_like(norms)
         self._norms = norms * self._scales.square()
@@ -50,9 +52,8 @@ class GaussianKernel:
     def between(self, few: Tensor, part: slice, *, wide: bool = False) -> Tensor:
         """Return the kernel ``[p, m]`` of the rows of ``part`` with ``few`` ``[m]``; ``float64`` where ``wide``."""
         theirs, ours = self.features.part(part.start, part.stop), self.features.take(few)
-        if wide or self._wide:
-            theirs, ours = theirs.double(), ours.double()
-        products = theirs.products(ours)
+        wide = wide or self._wide
+        products = theirs.double().products(ours.double()) if wide else theirs.products(ours)
         scale = self._radius**-2
         left, right = self._scales[part].unsqueeze(1), self._scales[few] * (2 * scale)
         products.mul_(left.to(products)).mul_(right.to(products))
