@@ -1,4 +1,4 @@
-"""``alrun ls [GROUP]``: knobs, config groups and their options, or the classes that may be named (``--targets``)."""
+"""``alrun ls [GROUP [NAME]]``: knobs, config groups and their options, or the classes that may be named."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from alrun.cli.arguments import add_json, command, parse, print_json
+from alrun.cli.method_table import LEGEND, Setting, citation, method_table, read_setting
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.knobs import Knob, iterate_terms, written
 from alrun.core.settings import Config
@@ -22,6 +23,8 @@ __all__ = ["Option", "knobs", "option_files", "read_header", "read_options", "ru
 HIDDEN = frozenset({"hydra"})
 KNOBS = "knobs"
 COLUMNS = ("group", "name", "description", "command")
+# From this width on a group of methods has a row for each of them.
+WIDE = 100
 
 
 class Option(NamedTuple):
@@ -31,6 +34,7 @@ class Option(NamedTuple):
     name: str
     description: str
     command: str
+    setting: Setting | None = None
 
 
 def run(argv: list[str]) -> int:
@@ -44,6 +48,7 @@ def run(argv: list[str]) -> int:
 
     parser = command("ls", "List knobs, config groups and their options, each with a description and an example.")
     parser.add_argument("group", nargs="?", metavar="GROUP", help="show only this group, e.g. query, training or knobs")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show only this option, with what its docstring cites")
     parser.add_argument("--targets", action="store_true", help="list what each _target_ may name without --trust")
     parser.add_argument("--config-dir", type=Path, metavar="DIR", help="also list the options in DIR")
     add_json(parser)
@@ -60,16 +65,38 @@ def run(argv: list[str]) -> int:
     if arguments.targets:
         sys.stdout.writelines(f"{line}\n" for line in target_lines(arguments.group))
         return 0
+    if arguments.name is not None:
+        groups = {arguments.group: [_named(arguments.name, arguments.group, groups.get(arguments.group, []))]}
     shown = {group: groups[group] for group in ([arguments.group] if arguments.group else groups) if group in groups}
-    if found := knobs(arguments.group):
+    if arguments.name is None and (found := knobs(arguments.group)):
         shown[KNOBS] = found
     if arguments.json:
-        print_json([{name: getattr(one, name) for name in COLUMNS} for options in shown.values() for one in options])
+        print_json([_as_json(one) for options in shown.values() for one in options])
         return 0
     console = new_console()
+    rows = arguments.group and arguments.name is None and console.width >= WIDE
     for group, options in shown.items():
-        console.print(option_table(group, options), "")
+        if rows and any(one.setting for one in options):
+            described = [(one.name, one.description, one.setting) for one in options]
+            console.print(method_table(group, described, console.width))
+            console.print(LEGEND, style="dim")
+        else:
+            console.print(option_table(group, options), "")
+    if arguments.name is not None:
+        console.print(citation(option_files(folders)[arguments.group, arguments.name]))
     return 0
+
+
+def _named(name: str, group: str, options: Sequence[Option]) -> Option:
+    found = next((one for one in options if one.name == name), None)
+    if found is None:
+        what = f"the group {group} has no option {name!r}"
+        raise ConfigError(Problem(what, hint=did_you_mean(name, [one.name for one in options], most=None)))
+    return found
+
+
+def _as_json(option: Option) -> dict[str, str]:
+    return {name: getattr(option, name) for name in COLUMNS} | (option.setting._asdict() if option.setting else {})
 
 
 def target_lines(group: str | None = None) -> Iterator[str]:
@@ -103,7 +130,7 @@ def read_options(folders: Sequence[Path]) -> dict[str, list[Option]]:
     """Return the options by group; if two folders hold the same option the first folder wins, as in Hydra."""
     groups: dict[str, list[Option]] = {}
     for (group, name), path in option_files(folders).items():
-        groups.setdefault(group, []).append(Option(group, name, *read_header(path)))
+        groups.setdefault(group, []).append(Option(group, name, *read_header(path), read_setting(path)))
     return groups
 
 
@@ -142,6 +169,8 @@ def option_table(group: str, options: Sequence[Option]) -> Table:
     table.add_column()
     for option in options:
         description = Text(option.description)
+        if option.setting and option.setting.paper:
+            description.append(f"\n{option.setting.paper}", style="italic")
         table.add_row(
             option.name, description.append(f"\n{option.command}", style="dim") if option.command else description
         )

@@ -126,6 +126,8 @@ SLOTS = (
     Slot("label.function", "function", "alrun.data.simulators.branin …", functions=("alrun.data.simulators",)),
     Slot("cold_start.**.features", *FEATURES, ("alrun.query.features",)),
     Slot("query.*.**.features", *FEATURES, ("alrun.query.features",)),
+    Slot("cold_start.**.features.**.of", *FEATURES, ("alrun.query.features",)),
+    Slot("query.*.**.features.**.of", *FEATURES, ("alrun.query.features",)),
     Slot("cold_start.**.selector", *SELECTOR, functions=("alrun.query.selection",)),
     Slot("query.*.**.selector", *SELECTOR, functions=("alrun.query.selection",)),
     Slot("query.*.**.expression.**", *CRITERION, ("alrun.query.criteria",)),

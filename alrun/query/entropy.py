@@ -9,6 +9,9 @@ __all__ = ["Entropy"]
 
 
 class Entropy(UncertaintyQuery):
-    """Highest ``scores.entropy`` of the class probabilities, over the mean prediction when inference is stochastic."""
+    """Highest ``scores.entropy`` of the class probabilities, over the mean prediction when inference is stochastic.
+
+    Uncertainty sampling by the entropy of Shannon 1948 (Settles 2009, eq. 3).
+    """
 
     measure = staticmethod(scores.entropy)

@@ -11,7 +11,7 @@ __all__ = ["LeastConfidence"]
 class LeastConfidence(UncertaintyQuery):
     """Lowest probability of the most probable class, over the mean prediction when inference is stochastic.
 
-    The rows with the highest ``scores.least_confidence``, one minus that probability.
+    The rows with the highest ``scores.least_confidence``, one minus that probability (Lewis and Gale 1994).
     """
 
     measure = staticmethod(scores.least_confidence)

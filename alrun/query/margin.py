@@ -11,7 +11,7 @@ __all__ = ["Margin"]
 class Margin(UncertaintyQuery):
     """Smallest gap between the two most probable classes, over the mean prediction when inference is stochastic.
 
-    The rows with the highest ``scores.margin``, which is minus that gap.
+    The rows with the highest ``scores.margin``, which is minus that gap (Scheffer et al. 2001).
     """
 
     measure = staticmethod(scores.margin)

@@ -13,7 +13,8 @@ __all__ = ["VariationRatio"]
 class VariationRatio(UncertaintyQuery):
     """Highest ``scores.variation_ratio``: the share of posterior samples that vote against the most voted class.
 
-    With ``K`` samples it has at most ``K`` values, and many rows tie; ``expected`` says how sure the samples are too.
+    Gal 2016, see there. With ``K`` samples it has at most ``K`` values, and many rows tie; ``expected`` says how sure
+    the samples are too.
     """
 
     requires_stochastic: ClassVar[bool] = True

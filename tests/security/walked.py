@@ -54,6 +54,8 @@ PLACES: Sequence[tuple[str, ...]] = (
     ("label", "function"),
     ("cold_start", "features"),
     ("query", "x", "features"),
+    ("cold_start", "features", "of"),
+    ("query", "x", "features", "of"),
     ("cold_start", "selector"),
     ("query", "x", "selector"),
     ("query", "x", "expression", "left"),
