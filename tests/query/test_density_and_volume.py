@@ -1,7 +1,8 @@
-"""Core-MSE, information density, expected gradients and streamed volumes by their definitions, in float64."""
+"""Core-MSE, BALSA, information density, expected gradients and streamed volumes by their definitions."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from alrun.core.errors import ConfigError, StrategyError
-from alrun.core.outputs import probabilities
+from alrun.core.outputs import gaussian_moments, probabilities
 from alrun.core.queues import FifoQueue
+from alrun.core.types import Moments, Task
+from alrun.query.balsa import Balsa, paired_divergence
 from alrun.query.core_mse import CoreMse, quadratic_gain, sample_products
 from alrun.query.expected_gradient import ExpectedGradient, expected_gradient_length
 from alrun.query.features.inputs import Inputs
@@ -129,6 +132,24 @@ def test_gradient_lengths_are_those_of_autograd(tmp_path: Path) -> None:
         lengths = expected_gradient_length(probabilities(torch.cat([chunk.outputs for chunk in chunks])), inputs)
         best = lengths.argsort(descending=True, stable=True)[:6]
         assert sampled(ExpectedGradient(6), driver) == driver.unlabeled_pool.indices[best].tolist()
+
+
+def test_paired_divergence_is_that_of_the_distributions(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    mean = torch.randn(5, 6, 2, generator=generator)
+    variance = torch.rand(5, 6, 2, generator=generator) + 0.1
+    laws = [torch.distributions.Normal(m, v.sqrt()) for m, v in zip(mean.double(), variance.double(), strict=True)]
+    pairs = [torch.distributions.kl_divergence(a, b) for a, b in itertools.pairwise(laws)]
+    torch.testing.assert_close(paired_divergence(Moments(mean, variance)), torch.stack(pairs).sum(dim=(0, 2)))
+    with hosted(tmp_path / "run", Task.REGRESSION, stochastic=True) as driver:
+        chunks = list(driver.predictor(driver.unlabeled_pool))
+        scores = paired_divergence(gaussian_moments(torch.cat([chunk.outputs for chunk in chunks], dim=1), 1))
+        best = scores.argsort(descending=True, stable=True)[:6]
+        assert sampled(Balsa(6), driver) == driver.unlabeled_pool.indices[best].tolist()
+        forward = driver.learner.forward
+        driver.learner.forward = lambda inputs: forward(inputs)[..., :1]
+        with pytest.raises(StrategyError, match="likelihood=gaussian"):
+            sampled(Balsa(3), driver)
 
 
 def stream(features: Tensor, n: int, seed: int, scale: float) -> list[int]:
