@@ -41,9 +41,10 @@ class Head:
         layer = embedding_layer(learner)
         if not isinstance(layer, nn.Linear):
             raise StrategyError(f"the last layer must be linear, not a {type(layer).__name__}")
-        head = cls(layer.weight, layer.bias)
         outputs, features = candidates.outputs, candidates.features
         assert outputs is not None and isinstance(features, Tensor)  # noqa: S101, PT018 - gathered as asked for
+        bias = None if layer.bias is None else layer.bias.to(features.device)
+        head = cls(layer.weight.to(features.device), bias)
         if outputs.shape[-1] != len(head.weights):
             what = f"the last linear layer has {len(head.weights)} outputs, the learner {outputs.shape[-1]}"
             raise StrategyError(f"{what}\n    → let the learner end in one linear layer")

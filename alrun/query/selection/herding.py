@@ -41,7 +41,7 @@ def herding(
     and at last from differences. The authors look at a random subset of 35,000 rows; here it is all of them.
 
     Time ``O(N² D)`` for the first gains and at most some ``O(N² D / k)`` for the pick with the number ``k``; memory for
-    60 bytes per row and some 10 MB.
+    60 bytes per row and some 20 MB.
 
     Args:
         features: ``[N, d]``, or features that are not formed.
