@@ -8,7 +8,16 @@ from typing import Any
 
 from alrun.core.protocols.driver import StrategyHost
 
-__all__ = ["attach", "combine_of", "custom_method", "optimizes_itself", "prediction_step", "representative"]
+__all__ = [
+    "attach",
+    "combine_of",
+    "custom_method",
+    "fit_at_once_of",
+    "optimizes_itself",
+    "own_prior",
+    "prediction_step",
+    "representative",
+]
 
 _PLACEHOLDERS = re.compile(r"(lightning\.pytorch|pytorch_lightning)\.core\.\w+")
 
@@ -23,6 +32,18 @@ def custom_method(learner: Any, name: str) -> Callable[..., Any] | None:
 def optimizes_itself(learner: Any) -> bool:
     """Return whether ``learner`` declares Lightning's manual optimization."""
     return getattr(learner, "automatic_optimization", True) is False
+
+
+def fit_at_once_of(learner: Any) -> Callable[..., Any] | None:
+    """Return what fits ``learner`` to all labels at once, in place of a training loop; ``None`` where it has epochs."""
+    fit: Callable[..., Any] | None = getattr(learner, "fit_at_once", None)
+    return fit if callable(fit) else None
+
+
+def own_prior(learner: Any) -> float | None:
+    """Return the prior precision of the weights that ``learner`` was trained with; ``None`` where it does not say."""
+    precision: float | None = getattr(learner, "prior_precision", None)
+    return precision
 
 
 def prediction_step(learner: Any) -> Callable[[Any], Any]:

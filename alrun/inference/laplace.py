@@ -14,6 +14,7 @@ from alrun.core.arguments import choice_problems, count_problems
 from alrun.core.digest import weights_digest
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.evaluation import evaluating
+from alrun.core.learners import own_prior
 from alrun.core.protocols.driver import StrategyHost
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task, TaskSpec
@@ -54,7 +55,8 @@ class Laplace:
         num_samples: Number ``K`` of draws.
         structure: Of the Gauss-Newton matrix: ``full``; ``kron``, two factors; ``diag``. ``None`` for ``full`` up to
             1500 weights and ``kron`` beyond.
-        prior_precision: Of the isotropic Gaussian prior; ``None`` for the marginal likelihood's.
+        prior_precision: Of the isotropic Gaussian prior; ``None`` for the one that the learner says it was trained with
+            (``learner=probe``), else the marginal likelihood's.
         spec: The task, which comes from the data.
 
     Attributes:
@@ -117,8 +119,8 @@ class Laplace:
             raise StrategyError("Laplace needs a training pool with inputs and targets: attach(driver) gives it one")
         key = (step, len(pool), weights_digest(learner))
         if self._known is None or self._known[0] != key:
-            spec = self.spec or pool.spec
-            self._known = key, fitted(learner, pool, spec, self.structure, self.prior_precision)
+            spec, precision = self.spec or pool.spec, self.prior_precision or own_prior(learner)
+            self._known = key, fitted(learner, pool, spec, self.structure, precision)
         return self._known[1]
 
 

@@ -7,7 +7,7 @@ from inspect import signature
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.learners import custom_method, representative
+from alrun.core.learners import custom_method, fit_at_once_of, representative
 from alrun.core.metrics import ambiguous_metrics, metric_recorders, qualified
 from alrun.core.needs import (
     declared_metrics,
@@ -20,7 +20,7 @@ from alrun.core.settings import EVERY
 from alrun.core.suggest import did_you_mean
 from alrun.driver.experiment import name_problems
 from alrun.driver.settings import Components
-from alrun.pool.foreign import pool_length, sells_by_task, sells_validation
+from alrun.pool.foreign import gives_batches, pool_length, sells_by_task, sells_validation
 from alrun.runner.dry_run import device_problems, optimizer_problems
 
 __all__ = ["between"]
@@ -130,6 +130,9 @@ def _answer_problems(learner: Any) -> Iterator[Problem]:
 def _training_problems(components: Components) -> Iterator[Problem]:
     """Yield what training lacks: without this check it would fail after the labels of the cold start are paid for."""
     learner, settings = representative(components.learner), components.training
+    if fit_at_once_of(components.learner) is not None:
+        yield from _fit_at_once_problems(components)
+        return
     if settings.optimizer is None and not hasattr(learner, "configure_optimizers"):
         hint = "'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
         yield Problem(f"{_name(learner)} has no configure_optimizers", "training.optimizer", hint)
@@ -138,6 +141,17 @@ def _training_problems(components: Components) -> Iterator[Problem]:
     if steps and settings.train_step_fn is None and custom_method(learner, "training_step") is None:
         hint = "'training.train_step_fn={_target_: my_pkg.train_step, _partial_: true}'"
         yield Problem(f"{_name(learner)} has no training_step", "training.train_step_fn", hint)
+
+
+def _fit_at_once_problems(components: Components) -> Iterator[Problem]:
+    """Yield what a learner without epochs and optimizer cannot take."""
+    name, pool = _name(components.learner), components.pools.training
+    for key in ("optimizer", "train_step_fn"):
+        if getattr(components.training, key) is not None:
+            yield Problem(f"{name} is fitted to all labels at once", f"training.{key}", f"training.{key}=null")
+    if not gives_batches(pool):
+        what = f"{name} needs a training pool with inputs and targets, which {_name(pool)} does not give"
+        yield Problem(what, "learner", "learner=mlp")
 
 
 def _name(value: Any) -> str:

@@ -37,8 +37,8 @@ def build(option: str, spec: TaskSpec, **overrides: Any) -> Learner:
     return learner
 
 
-# A learner without a likelihood is for one kind of data, and has tests of its own.
-SINGLE = [path.stem for path in sorted(CONF.glob("*.yaml")) if "likelihood" in OmegaConf.load(path)]
+# A learner without a likelihood is for one kind of data, one without an optimizer fitted at once: tests of their own.
+SINGLE = [path.stem for path in sorted(CONF.glob("*.yaml")) if {"likelihood", "optimizer"} <= set(OmegaConf.load(path))]
 options = pytest.mark.parametrize("option", SINGLE)
 
 

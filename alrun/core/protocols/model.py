@@ -54,6 +54,10 @@ class LearnerProtocol(Protocol):
 
     One that also has ``attach(driver)`` is given the driver before anything runs, as strategies are; it may read inputs
     of the unlabeled pool while it trains, and draws from ``driver.seeds``.
+
+    One that also has ``fit_at_once(inputs, targets, seeds)`` is fitted by it to all labels together, in place of the
+    training loop; it returns what there is to report, by name (``train_loss``). What it is to keep must be in its
+    ``state_dict()``. One with ``prior_precision`` says which Gaussian prior its weights were trained with.
     """
 
     def training_step(self, data: Any) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StrategyError
 from alrun.core.events import TrainFinished, TrainStarted
+from alrun.core.learners import fit_at_once_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.driver.monitored import monitored_validation
 from alrun.driver.optimizer import configured_optimizer
@@ -25,7 +27,7 @@ __all__ = ["TrainingPhase"]
 
 
 class TrainingPhase:
-    """Resets the weights as configured, then runs the training loop; nothing to do while nothing is labeled."""
+    """Resets the weights as configured, then trains, in a loop or at once; nothing to do while nothing is labeled."""
 
     tag = ActiveLearningPhase.TRAINING
 
@@ -36,31 +38,12 @@ class TrainingPhase:
         settings = experiment.training
         reset_weights(experiment.learner, experiment.initial_weights, settings, experiment.seeds(state))
         _fit_statistics(experiment)
-        optimizer, scheduler = configured_optimizer(experiment, state)
         samples, session = len(experiment.pools.training), EpochSession(experiment, state)
-        experiment.notify.tell(TrainStarted, samples=samples, max_epochs=settings.max_epochs)
-        shuffles = getattr(experiment.learner, "shuffles", 1)
-        loader = BatchLoader(experiment.pools.training, settings.batch_size, experiment.seeds(state), shuffles=shuffles)
-        validation = _validation_loader(experiment, scheduler)
-        try:
-            settings.loop(
-                experiment.learner,
-                optimizer,
-                loader,
-                validation,
-                train_step_fn=_lifted(experiment.learner, settings.train_step_fn, True),
-                validate_step_fn=_lifted(experiment.learner, settings.validate_step_fn, False),
-                max_epochs=settings.max_epochs,
-                max_train_steps=settings.max_train_steps,
-                max_val_steps=settings.max_val_steps,
-                lr_scheduler=scheduler,
-                device=experiment.device,
-                session=session,
-            )
-        finally:
-            for each in (loader, validation):
-                if each is not None:
-                    each.close()
+        fit = fit_at_once_of(experiment.learner)
+        if fit is None:
+            _loop(experiment, state, session)
+        else:
+            _fit_at_once(fit, experiment, state, session)
         experiment.notify.tell(TrainFinished, samples=samples)
         logged = {"logged": session.last_logged} if session.last_logged else {}
         experiment.ledger.add_logged(state.step, session.last_logged)
@@ -87,6 +70,49 @@ class TrainingPhase:
         step = state.step
         if step >= state.restart_step and not experiment.is_cold:
             experiment.retention.apply(experiment.store.checkpoints, step)
+
+
+def _loop(experiment: ExperimentContext, state: State, session: EpochSession) -> None:
+    """Run the training loop."""
+    settings, pool = experiment.training, experiment.pools.training
+    optimizer, scheduler = configured_optimizer(experiment, state)
+    experiment.notify.tell(TrainStarted, samples=len(pool), max_epochs=settings.max_epochs)
+    shuffles = getattr(experiment.learner, "shuffles", 1)
+    loader = BatchLoader(pool, settings.batch_size, experiment.seeds(state), shuffles=shuffles)
+    validation = _validation_loader(experiment, scheduler)
+    try:
+        settings.loop(
+            experiment.learner,
+            optimizer,
+            loader,
+            validation,
+            train_step_fn=_lifted(experiment.learner, settings.train_step_fn, True),
+            validate_step_fn=_lifted(experiment.learner, settings.validate_step_fn, False),
+            max_epochs=settings.max_epochs,
+            max_train_steps=settings.max_train_steps,
+            max_val_steps=settings.max_val_steps,
+            lr_scheduler=scheduler,
+            device=experiment.device,
+            session=session,
+        )
+    finally:
+        for each in (loader, validation):
+            if each is not None:
+                each.close()
+
+
+def _fit_at_once(
+    fit: Callable[..., Mapping[str, float]], experiment: ExperimentContext, state: State, session: EpochSession
+) -> None:
+    """Fit to all labels together: to callbacks, a phase of one epoch."""
+    import torch
+
+    pool: Any = experiment.pools.training
+    everything = torch.arange(len(pool))
+    experiment.notify.tell(TrainStarted, samples=len(pool), max_epochs=1)
+    session.epoch_started(0)
+    metrics = fit(pool.inputs(everything), pool.targets(everything), experiment.seeds(state))
+    session.epoch_finished(0, 1, metrics)
 
 
 def _lifted(learner: Any, step: Any, training: bool) -> Any:

@@ -6,7 +6,7 @@ from lightning.pytorch import LightningModule
 from torch import nn
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.learners import custom_method, optimizes_itself
+from alrun.core.learners import custom_method, fit_at_once_of, optimizes_itself
 
 __all__ = ["refuse_unfit"]
 
@@ -21,6 +21,9 @@ _HOOKS = (
 def refuse_unfit(learner: nn.Module) -> None:
     """Raise ``ConfigError`` for a learner that cannot be one of several members."""
     name = type(learner).__name__
+    if fit_at_once_of(learner) is not None:
+        what = f"{name} is fitted to all labels at once, and has no epochs or initial weights to differ in"
+        raise ConfigError(Problem(what, "inference", "learner=mlp, or inference=deterministic"))
     if optimizes_itself(learner):
         what = f"{name} optimizes itself, which members of an ensemble cannot"
         raise ConfigError(Problem(what, "inference", "learner=mlp, or inference=deterministic"))
