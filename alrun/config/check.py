@@ -11,6 +11,7 @@ from alrun.config.listeners import on_error_problems
 from alrun.config.signatures import argument_problems
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.learners import committee_of
 from alrun.core.needs import unfit_problems, unmet_problems
 
 __all__ = ["all_problems", "cheap_problems", "checked"]
@@ -59,8 +60,9 @@ def _compatibility_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
         classes = {str(name): _loaded(node) for name, node in nodes.items()}
         yield from unfit_problems(classes, task, group)
         if group == "query":
-            stochastic = getattr(inference, "stochastic", None)
-            yield from unmet_problems(classes, stochastic=stochastic, inference=getattr(inference, "__name__", ""))
+            stochastic, committee = getattr(inference, "stochastic", None), committee_of(_loaded(tree.get("learner")))
+            name = getattr(inference, "__name__", "")
+            yield from unmet_problems(classes, stochastic=stochastic, inference=name, committee=committee is not None)
 
 
 def _loaded(node: Any) -> Any:

@@ -11,6 +11,8 @@ from alrun.config.libraries import Family
 __all__ = [
     "ACTIVATIONS",
     "CALLBACKS",
+    "ESTIMATORS",
+    "KERNELS",
     "LOGGERS",
     "LOSSES",
     "METRICS",
@@ -59,6 +61,15 @@ METRICS = (
     Family("torchmetrics:Metric", ("torchmetrics", "torchmetrics.image"), ("torchmetrics.image",), only=IMAGE),
     Family("torch.nn:ModuleDict", ("torchmetrics",), only=("MetricCollection",)),
 )
+ESTIMATOR_MODULES = tuple(
+    f"sklearn.{name}"
+    for name in (
+        *("discriminant_analysis", "ensemble", "gaussian_process", "linear_model", "naive_bayes", "neighbors"),
+        *("neural_network", "svm", "tree"),
+    )
+)
+ESTIMATORS = tuple(Family(f"sklearn.base:{kind}Mixin", ESTIMATOR_MODULES) for kind in ("Classifier", "Regressor"))
+KERNELS = (Family("sklearn.gaussian_process.kernels:Kernel", ("sklearn.gaussian_process.kernels",)),)
 CALLBACKS = Family(
     "lightning.pytorch:Callback",
     ("lightning.pytorch.callbacks",),

@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from alrun.config.families import (
     ACTIVATIONS,
     CALLBACKS,
+    ESTIMATORS,
+    KERNELS,
     LOGGERS,
     LOSSES,
     METRICS,
@@ -65,6 +67,8 @@ OPTIMIZER = ("optimizer", "torch.optim.Adam, torch.optim.SGD …")
 SCHEDULER = ("learning rate scheduler", "torch.optim.lr_scheduler.StepLR …")
 LOSS = ("loss", "alrun.learner.losses.CrossEntropy, torch.nn.L1Loss …")
 LAYER = ("torch.nn.Module", "torch.nn.Linear, alrun.backbone.mlp.MLP …")
+ESTIMATOR = ("scikit-learn classifier or regressor", "sklearn.ensemble.RandomForestClassifier, sklearn.svm.SVR …")
+KERNEL = ("kernel of a Gaussian process", "sklearn.gaussian_process.kernels.RBF …")
 FEATURES = ("kind of features", "alrun.query.features.embedding.Embedding …")
 SELECTOR = ("selection function", "alrun.query.selection.k_center.k_center …")
 CRITERION = ("criterion", "alrun.query.criteria.uncertainty.Entropy …")
@@ -143,6 +147,8 @@ SLOTS = (
     Slot("**.*_loss", *LOSS, ("alrun.learner.losses",), families=(LOSSES,)),
     Slot("**.loss_f*n*", *LOSS, ("alrun.learner.losses",), families=(LOSSES,)),
     Slot("**.criterion", *LOSS, ("alrun.learner.losses",), families=(LOSSES,)),
+    Slot("learner.estimator.**.kernel.**", *KERNEL, families=KERNELS),
+    Slot("learner.estimator.**", *ESTIMATOR, families=ESTIMATORS),
     # Whatever else an argument of these is called.
     Slot("learner.**", *LAYER, ("alrun.backbone",), families=(MODULES,)),
     Slot("**.backbone.**", *LAYER, ("alrun.backbone",), families=(MODULES,)),

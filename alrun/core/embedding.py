@@ -12,7 +12,7 @@ from alrun.core.learners import representative
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["captured", "embedding_layer"]
+__all__ = ["captured", "embedding_layer", "has_embeddings"]
 
 
 def embedding_layer(learner: Any) -> nn.Module:
@@ -39,6 +39,15 @@ def embedding_layer(learner: Any) -> nn.Module:
             "    → set its attribute embedding_layer to the name of a submodule"
         )
     return linear[-1]
+
+
+def has_embeddings(learner: Any) -> bool:
+    """Return whether ``learner`` has a layer whose input is the embedding, or names one."""
+    try:
+        embedding_layer(learner)
+    except StrategyError:
+        return isinstance(getattr(representative(learner), "embedding_layer", None), str)
+    return True
 
 
 @contextmanager

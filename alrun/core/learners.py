@@ -11,6 +11,7 @@ from alrun.core.protocols.driver import StrategyHost
 __all__ = [
     "attach",
     "combine_of",
+    "committee_of",
     "custom_method",
     "fit_at_once_of",
     "optimizes_itself",
@@ -32,6 +33,12 @@ def custom_method(learner: Any, name: str) -> Callable[..., Any] | None:
 def optimizes_itself(learner: Any) -> bool:
     """Return whether ``learner`` declares Lightning's manual optimization."""
     return getattr(learner, "automatic_optimization", True) is False
+
+
+def committee_of(learner: Any) -> Callable[[Any], Any] | None:
+    """Return what gives the outputs ``[K, B, ...]`` of the members that ``learner`` is made of, if any."""
+    members: Callable[[Any], Any] | None = getattr(learner, "committee", None)
+    return members if callable(members) and getattr(learner, "has_committee", True) else None
 
 
 def fit_at_once_of(learner: Any) -> Callable[..., Any] | None:

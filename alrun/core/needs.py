@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alrun.core.embedding import has_embeddings
 from alrun.core.errors import Problem, StrategyError
 from alrun.core.types import QueryReport, Task, TaskSpec
 
@@ -119,7 +120,12 @@ def unfit_problems(parts: Mapping[str, Any], task: str | None, group: str) -> It
 
 
 def unmet_problems(
-    strategies: Mapping[str, Any], *, stochastic: bool | None, learner: Any = None, inference: str = "the inference"
+    strategies: Mapping[str, Any],
+    *,
+    stochastic: bool | None,
+    learner: Any = None,
+    inference: str = "the inference",
+    committee: bool = False,
 ) -> Iterator[Problem]:
     """Yield what query strategies (objects or classes by name) need of inference and learner, and do not have.
 
@@ -128,11 +134,15 @@ def unmet_problems(
         stochastic: Whether predictions come as posterior samples; ``None`` where that is not known.
         learner: The learner; ``None`` where there is none yet.
         inference: What the inference is called.
+        committee: Whether the learner is made of members, which may be the samples.
     """
     for name, strategy in strategies.items():
         needs = needs_of(strategy)
         if needs.stochastic and stochastic is False:
-            yield _without_samples(name, inference)
+            yield _without_samples(name, inference, committee)
+        if needs.embeddings and learner is not None and not has_embeddings(learner):
+            what = f"{name} needs embeddings, and {type(learner).__name__} has no layer to take them from"
+            yield Problem(what, f"query.{name}", "learner=mlp or learner=probe, or query=entropy")
         for part in sorted(needs.learner) if learner is not None else ():
             if not hasattr(learner, part):
                 what = f"{name} needs a learner with a {part}, and {type(learner).__name__} has none"
@@ -145,9 +155,11 @@ def require_samples(strategy: Any, stochastic: bool, name: str) -> None:
         raise StrategyError(str(_without_samples(name, "the inference")))
 
 
-def _without_samples(name: str, inference: str) -> Problem:
+def _without_samples(name: str, inference: str, committee: bool = False) -> Problem:
     what = f"{name} needs posterior samples, which {inference} does not provide"
     hint = "inference=mc_dropout, or inference=laplace inference.predictive=samples"
+    if committee:
+        hint = "inference=committee"
     return Problem(what, f"query.{name}", hint)
 
 

@@ -7,7 +7,7 @@ from inspect import signature
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.learners import custom_method, fit_at_once_of, representative
+from alrun.core.learners import committee_of, custom_method, fit_at_once_of, representative
 from alrun.core.metrics import ambiguous_metrics, metric_recorders, qualified
 from alrun.core.needs import (
     declared_metrics,
@@ -38,6 +38,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
         stochastic=components.inference.stochastic,
         learner=components.learner,
         inference=_name(components.inference),
+        committee=committee_of(components.learner) is not None,
     )
     yield from _fit_problems(components)
     yield from _calibration_problems(components, config)

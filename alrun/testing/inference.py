@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +26,10 @@ __all__ = ["InferenceConformance"]
 class InferenceConformance:
     """Examines an inference module. Subclass it under a name that starts with ``Test`` and write ``inference``.
 
-    It is examined over a small MLP with dropout, trained for one phase.
+    It is examined over a small MLP with dropout, or what ``learner`` makes of a ``TaskSpec``, trained for one phase.
     """
+
+    learner: ClassVar[Callable[..., Any] | None] = None
 
     def inference(self) -> Any:
         """Return a new inference module."""
@@ -83,7 +85,7 @@ class InferenceConformance:
     def _trained(self, directory: Path) -> Iterator[Driver]:
         run = directory / f"run_{len(list(directory.iterdir()))}"
         parts: dict[str, Any] = {"cold_start": Random(40), "stopping": [Steps(1)], "training": {"max_epochs": 4}}
-        with hosted(run, cold=True, inference=self.inference(), **parts) as driver:
+        with hosted(run, cold=True, inference=self.inference(), learner=self.learner, **parts) as driver:
             driver.run()
             yield driver
 

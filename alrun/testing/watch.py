@@ -6,6 +6,7 @@ import pickle
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,8 @@ def learner_untouched(learner: nn.Module) -> Iterator[None]:
     """
     learner.train()
     list(learner.modules())[-1].eval()
-    next(learner.parameters()).requires_grad_(False)
+    for parameter in islice(learner.parameters(), 1):
+        parameter.requires_grad_(False)
     before = _learner_state(learner)
     yield
     after = _learner_state(learner)

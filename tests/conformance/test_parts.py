@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from hydra.utils import instantiate
+from sklearn.ensemble import RandomForestClassifier
 
 from alrun.config.compose import Composer, resolved
 from alrun.config.paths import conf_dir
 from alrun.config.targets import Trust
 from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.data.source import ArraySource
+from alrun.learner.sklearn import ScikitLearn
 from alrun.testing import InferenceConformance, LearnerConformance, StoppingConformance
 from alrun.testing.host import source
 
@@ -60,6 +63,8 @@ def suite(group: str, path: Path) -> type:
     content: dict[str, Any] = {method: build}
     if option in DATA:
         content["data"] = lambda _: DATA[option]()
+    if option == "inference/committee":
+        content["learner"] = staticmethod(partial(ScikitLearn, estimator=RandomForestClassifier(5)))
     return type("Test" + "".join(word.title() for word in f"{group}_{path.stem}".split("_")), (base,), content)
 
 

@@ -57,7 +57,8 @@ class LearnerProtocol(Protocol):
 
     One that also has ``fit_at_once(inputs, targets, seeds)`` is fitted by it to all labels together, in place of the
     training loop; it returns what there is to report, by name (``train_loss``). What it is to keep must be in its
-    ``state_dict()``. One with ``prior_precision`` says which Gaussian prior its weights were trained with.
+    ``state_dict()``. One with ``prior_precision`` says which Gaussian prior its weights were trained with. One made of
+    members whose predictions it averages has ``committee(inputs)``, their outputs ``[K, B, ...]``.
     """
 
     def training_step(self, data: Any) -> Any:
