@@ -67,6 +67,7 @@ OPTIMIZER = ("optimizer", "torch.optim.Adam, torch.optim.SGD …")
 SCHEDULER = ("learning rate scheduler", "torch.optim.lr_scheduler.StepLR …")
 LOSS = ("loss", "alrun.learner.losses.CrossEntropy, torch.nn.L1Loss …")
 LAYER = ("torch.nn.Module", "torch.nn.Linear, alrun.backbone.mlp.MLP …")
+AUGMENTATION = ("augmentation (a torch.nn.Module)", "alrun.learner.augmentation.ImageAugmentation …")
 ESTIMATOR = ("scikit-learn classifier or regressor", "sklearn.ensemble.RandomForestClassifier, sklearn.svm.SVR …")
 KERNEL = ("kernel of a Gaussian process", "sklearn.gaussian_process.kernels.RBF …")
 FEATURES = ("kind of features", "alrun.query.features.embedding.Embedding …")
@@ -147,6 +148,8 @@ SLOTS = (
     Slot("**.*_loss", *LOSS, ("alrun.learner.losses",), families=(LOSSES,)),
     Slot("**.loss_f*n*", *LOSS, ("alrun.learner.losses",), families=(LOSSES,)),
     Slot("**.criterion", *LOSS, ("alrun.learner.losses",), families=(LOSSES,)),
+    Slot("**.augmentation", *AUGMENTATION, ("alrun.learner.augmentation",)),
+    Slot("**.*_augmentation", *AUGMENTATION, ("alrun.learner.augmentation",)),
     Slot("learner.estimator.**.kernel.**", *KERNEL, families=KERNELS),
     Slot("learner.estimator.**", *ESTIMATOR, families=ESTIMATORS),
     # Whatever else an argument of these is called.

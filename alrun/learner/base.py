@@ -17,7 +17,7 @@ from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.checks import factory_problems, standardize_problems
 from alrun.learner.gaussian import bounded_log_variance, gaussian_nll
-from alrun.learner.losses import loss_problems, one_class_each, weighted_sum
+from alrun.learner.losses import CrossEntropy, loss_problems, one_class_each, weighted_sum
 from alrun.learner.standardization import column_statistics
 
 __all__ = ["Learner", "OptimizerFactory", "SchedulerFactory"]
@@ -113,6 +113,9 @@ class Learner(LightningModule):
         """
         if len(inputs) == 0:
             return
+        for loss in self._losses.values():
+            if isinstance(loss, CrossEntropy):
+                loss.fit_statistics(targets)
         if self._standardizes:
             columns = list(self.spec.standardize)
             mean, std = column_statistics(inputs[:, columns].to(self.input_mean))

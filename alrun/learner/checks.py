@@ -11,6 +11,7 @@ __all__ = [
     "dropout_problems",
     "factory_problems",
     "image_problems",
+    "share_problems",
     "size_problems",
     "standardize_problems",
 ]
@@ -27,6 +28,12 @@ def dropout_problems(key: str, value: object) -> Iterator[Problem]:
     """Yield a problem unless ``value`` is a probability in ``[0, 1)``."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
         yield Problem(f"{value!r} is not a probability in [0, 1)", key, f"{key}=0.1")
+
+
+def share_problems(key: str, value: object, example: str = "0.5") -> Iterator[Problem]:
+    """Yield a problem unless ``value`` is a share in ``[0, 1]``; ``example`` is one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        yield Problem(f"{value!r} is not a share in [0, 1]", key, f"{key}={example}")
 
 
 def factory_problems(key: str, value: object, example: str) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from alrun.core.arguments import choice_problems
 from alrun.core.types import TaskSpec
@@ -34,6 +34,7 @@ class CNN(Learner):
         batch_norm: Whether to normalize before each activation.
         activation: ``relu``, ``gelu``, ``silu``, ``tanh``, ``elu`` or ``leaky_relu``.
         losses: Several losses by name, in place of the learner's own.
+        augmentation: Of the inputs of each training step, see ``alrun.learner.augmentation``; ``None`` for none.
 
     Raises:
         ConfigError: With every problem at once; also for inputs that are not images or too small to be halved so often.
@@ -52,6 +53,7 @@ class CNN(Learner):
         batch_norm: bool = False,
         activation: str = "relu",
         losses: Mapping[str, Any] | None = None,
+        augmentation: nn.Module | None = None,
     ) -> None:
         problems = chain(
             size_problems("learner.channels", channels),
@@ -66,3 +68,10 @@ class CNN(Learner):
         flat = [depth, *channels][-1] * (height >> len(channels)) * (width >> len(channels))
         head = dense(flat, [hidden], activation, dropout, batch_norm)
         self.body = nn.Sequential(*blocks, nn.Flatten(), *head, nn.Linear(hidden, self.num_raw_outputs))
+        self.augmentation = augmentation
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int = 0) -> Tensor:
+        """Return the loss of ``(inputs, targets)``, the inputs augmented."""
+        inputs, targets = batch
+        augmented = inputs if self.augmentation is None else self.augmentation(inputs)
+        return super().training_step((augmented, targets), batch_idx)

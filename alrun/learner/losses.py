@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from alrun.core.arguments import raise_any
 from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.gaussian import gaussian_nll
@@ -53,10 +54,46 @@ class CrossEntropy(Weighted):
     Args:
         loss_reweight: Factor in the sum that is minimized.
         label_smoothing: Share of a label that is spread over all classes, in ``[0, 1]``.
+        class_weights: ``balanced`` for ``n / (k n_c)``, of ``n`` labels ``n_c`` in each of the ``k`` classes that have
+            any (scikit-learn's ``compute_class_weight``), taken anew for each training phase; or one number for each
+            class. A batch is divided by the weights of its rows. ``None`` for 1.
+        spec: The task, which comes from the data.
+
+    Raises:
+        ConfigError: Class weights that are neither.
     """
 
-    def __init__(self, loss_reweight: float = 1.0, label_smoothing: float = 0.0) -> None:
+    class_weights: Tensor
+
+    def __init__(
+        self,
+        loss_reweight: float = 1.0,
+        label_smoothing: float = 0.0,
+        class_weights: Any = None,
+        spec: TaskSpec | None = None,
+    ) -> None:
+        raise_any(_class_weight_problems(class_weights, spec))
         super().__init__(nn.CrossEntropyLoss(label_smoothing=label_smoothing), loss_reweight)
+        self._balanced = class_weights == "balanced"
+        if class_weights is not None and spec is not None:
+            given = torch.ones(spec.num_outputs) if self._balanced else torch.tensor(list(class_weights)).float()
+            self.register_buffer("class_weights", given)
+            self._smoothing = label_smoothing
+
+    def fit_statistics(self, targets: Tensor) -> None:
+        """Take balanced weights from the classes ``[n]`` of a training set."""
+        if self._balanced:
+            counts = torch.bincount(one_class_each(targets), minlength=len(self.class_weights)).double()
+            seen = counts > 0
+            balanced = counts.sum() / (seen.sum() * counts.clamp_min(1))
+            self.class_weights.copy_(torch.where(seen, balanced, torch.ones_like(balanced)))
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss without its weight."""
+        weights = self._buffers.get("class_weights")
+        if weights is None:
+            return self.loss(outputs, targets)
+        return functional.cross_entropy(outputs, targets, weights, label_smoothing=self._smoothing)
 
 
 class SquaredError(Weighted):
@@ -118,6 +155,16 @@ def loss_problems(losses: object, spec: TaskSpec, gaussian: bool) -> Iterator[Pr
             yield Problem("needs a regression with a variance", key, "learner.likelihood=gaussian")
         else:
             yield from _trial_problems(loss, spec, key)
+
+
+def _class_weight_problems(weights: Any, spec: TaskSpec | None) -> Iterator[Problem]:
+    if weights is None or weights == "balanced":
+        return
+    numbers = list(weights) if isinstance(weights, Sequence) and not isinstance(weights, str) else []
+    wanted = len(numbers) if spec is None else spec.num_outputs
+    if not numbers or len(numbers) != wanted or not all(_is_weight(one) and one >= 0 for one in numbers):
+        what = f"{weights!r} is not a list of {wanted or 'some'} weights of classes"
+        yield Problem(what, "class_weights", "class_weights=balanced")
 
 
 def _is_weight(value: object) -> bool:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
 from alrun.core.errors import ConfigError
 from alrun.core.types import Task, TaskSpec
+from alrun.learner.cnn import CNN
 from alrun.learner.gaussian import gaussian_nll
+from alrun.learner.linear import Linear
 from alrun.learner.losses import CrossEntropy, GaussianNLL, SquaredError, Weighted
 from alrun.learner.mlp import MLP
 from alrun.training.fabric import FabricLoop
@@ -97,3 +101,35 @@ def test_raw_and_weighted_values_are_logged_over_unequal_batches(loop: Any) -> N
 def test_what_does_not_fit_is_refused(spec: TaskSpec, losses: Any, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         mlp(spec, losses=losses)
+
+
+def test_balanced_class_weights_are_those_of_scikit_learn() -> None:
+    spec = TaskSpec(Task.CLASSIFICATION, (2,), 4)
+    loss = CrossEntropy(class_weights="balanced", spec=spec)
+    learner = Linear(spec, partial(torch.optim.SGD, lr=0.1), losses={"ce": loss})
+    targets = torch.tensor([0, 0, 0, 0, 1, 3, 3])
+    learner.fit_statistics(torch.zeros(7, 2), targets)
+    wanted = compute_class_weight("balanced", classes=np.array([0, 1, 3]), y=targets.numpy())
+    torch.testing.assert_close(loss.class_weights[[0, 1, 3]].double(), torch.tensor(wanted), atol=1e-6, rtol=0)
+    logits = torch.arange(28.0).reshape(7, 4).sin()
+    each = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+    row_weights = loss.class_weights[targets]
+    torch.testing.assert_close(loss(logits, targets), (each * row_weights).sum() / row_weights.sum())
+    heir = Linear(
+        spec, partial(torch.optim.SGD, lr=0.1), losses={"ce": CrossEntropy(class_weights="balanced", spec=spec)}
+    )
+    heir.load_state_dict(learner.state_dict())
+    assert set(CrossEntropy().state_dict()) == set()
+    fixed = CrossEntropy(class_weights=[1, 0, 2, 0.5], spec=spec)
+    assert fixed.class_weights.tolist() == [1, 0, 2, 0.5]
+    for wrong in ([1, 2], "balance", [1, 2, 3, -1]):
+        with pytest.raises(ConfigError, match="class_weights=balanced"):
+            CrossEntropy(class_weights=wrong, spec=spec)
+
+
+def test_a_cnn_augments_what_it_trains_on_alone() -> None:
+    spec = TaskSpec(Task.CLASSIFICATION, (1, 8, 8), 3)
+    cnn = CNN(spec, partial(torch.optim.SGD, lr=0.1), dropout=0.0, augmentation=nn.Tanh())
+    inputs, targets = torch.linspace(-2, 2, 128).reshape(2, 1, 8, 8), torch.tensor([0, 2])
+    torch.testing.assert_close(cnn.training_step((inputs, targets)), cnn.loss(inputs.tanh(), targets))
+    torch.testing.assert_close(cnn.validation_step((inputs, targets)), cnn.loss(inputs, targets))

@@ -76,6 +76,8 @@ PLACES: Sequence[tuple[str, ...]] = (
     ("learner", "x_loss"),
     ("learner", "loss_fn"),
     ("learner", "criterion"),
+    ("learner", "augmentation"),
+    ("learner", "strong_augmentation"),
     ("learner", "estimator"),
     ("learner", "estimator", "kernel"),
     ("learner", "x", "y"),

@@ -9,7 +9,7 @@ import pytest
 from command_line import Warm  # type: ignore[import-not-found]
 from users_folder import Folder  # type: ignore[import-not-found]
 
-WORDS = ("initial_size=10", "query_size=10", "budget=30", "progress=false", "device=cpu", "training.max_epochs=2")
+WORDS = ("initial_size=10", "query_size=10", "budget=30", "progress=false", "device=cpu")
 MOONS = ("data=moons", "data.n_samples=200")
 TREES = "{_target_: sklearn.ensemble.ExtraTreesClassifier, n_estimators: 5}"
 # Where the process dies, and what is run.
@@ -18,6 +18,10 @@ CASES = {
     "sklearn": (
         *("step_1/query", "learner=sklearn", f"learner.estimator={TREES}", "inference=committee", "query=bald"),
         *MOONS,
+    ),
+    "fixmatch": (
+        *("step_1/training.epoch_2", "learner=fixmatch", "learner.hidden=[8]", "learner.threshold=0.6", "data=moons"),
+        *("data.n_samples=200", "training.checkpoint_every=1", "training.max_epochs=4", "training.reset=warm"),
     ),
 }
 
