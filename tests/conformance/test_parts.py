@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,14 @@ SUITES: dict[str, tuple[type, str]] = {
     "stopping": (StoppingConformance, "criterion"),
 }
 FASTER = {"optimizer": {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 0.01}}
-SMALLER: dict[str, dict[str, Any]] = {"inference/ensemble": {"num_members": 2}, "learner/cnn": {"channels": [4]}}
+TINY = Path(__file__).parents[1] / "learner" / "bert.json"
+SMALLER: dict[str, dict[str, Any]] = {
+    "inference/ensemble": {"num_members": 2},
+    "learner/cnn": {"channels": [4]},
+    "learner/transformers": {"model": str(TINY)},
+}
+#: Options whose library is an extra.
+NEEDS = {"transformers": "transformers"}
 
 
 def images() -> ArraySource:
@@ -45,13 +53,23 @@ def two_tasks() -> ArraySource:
     return ArraySource(flat.inputs(rows), targets, TaskSpec(Task.CLASSIFICATION, (5,), 5, tasks=parts))
 
 
-DATA = {"learner/cnn": images, "learner/multitask": two_tasks}
+def words() -> ArraySource:
+    """Return rows of 6 tokens, the class being one of them."""
+    generator = torch.Generator().manual_seed(0)
+    classes = torch.arange(200) % 3
+    tokens = torch.randint(5, 20, (200, 6), generator=generator)
+    tokens[torch.arange(200), torch.randint(6, (200,), generator=generator)] = 1 + classes
+    return ArraySource(tokens.float(), classes, TaskSpec(Task.CLASSIFICATION, (6,), 3))
+
+
+DATA = {"learner/cnn": images, "learner/multitask": two_tasks, "learner/transformers": words}
 
 
 def suite(group: str, path: Path) -> type:
     option = f"{group}/{path.stem}"
-    words = [f"{group}={path.stem}", *(["backbone=mlp"] if path.stem == "multitask" else [])]
-    node = resolved(Composer(Trust()).compose(words).config)[group]
+    typed = [f"{group}={path.stem}", *(["backbone=mlp"] if path.stem == "multitask" else [])]
+    typed += [f"{group}.{name}={value}" for name, value in SMALLER.get(option, {}).items()]
+    node = resolved(Composer(Trust()).compose(typed).config)[group]
     node = {**(node[path.stem] if group == "stopping" else node), **SMALLER.get(option, {})}
     if group == "learner":
         node |= {name: value for name, value in FASTER.items() if name in node}
@@ -69,7 +87,8 @@ def suite(group: str, path: Path) -> type:
 
 
 def options() -> list[tuple[str, Path]]:
-    return [(group, path) for group in SUITES for path in sorted((conf_dir() / group).glob("*.yaml"))]
+    found = [(group, path) for group in SUITES for path in sorted((conf_dir() / group).glob("*.yaml"))]
+    return [(group, path) for group, path in found if find_spec(NEEDS.get(path.stem, "torch"))]
 
 
 globals().update({one.__name__: one for one in (suite(group, path) for group, path in options())})
