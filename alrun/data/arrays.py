@@ -13,10 +13,10 @@ from torch import Tensor
 
 from alrun.core.suggest import nearest
 from alrun.core.types import Task, TaskSpec
-from alrun.data.embeddings import open_embeddings
 from alrun.data.encoding import encode_classes, encode_values, guess_task
 from alrun.data.origins import origins_of
 from alrun.data.problems import existing_file, fail, parse_task
+from alrun.data.shipped import open_embeddings
 from alrun.data.source import ArraySource, flat_chunks
 
 __all__ = ["Arrays"]

@@ -27,9 +27,9 @@ from alrun.data.custom_checks import (
     check_offsets,
 )
 from alrun.data.datum import MISSING, DatumForm
-from alrun.data.embeddings import Embeddings
 from alrun.data.fingerprint import update_dataset
 from alrun.data.problems import fail, parse_task
+from alrun.data.shipped import Embeddings
 from alrun.data.split import check_sizes, split_rows
 from alrun.data.uuids import Names
 from alrun.pool.labels import encode_targets

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from alrun.core.seeding import Seeds
 from alrun.core.types import Split, Task, TaskSpec
-from alrun.data.embeddings import Embeddings
 from alrun.data.origins import shifted
 from alrun.data.problems import fail
-from alrun.data.split import check_sizes, split_rows
+from alrun.data.shipped import Embeddings
+from alrun.data.split import check_sizes, split_beside, split_rows
 from alrun.pool.labels import num_classes
 from alrun.pool.rows import as_rows
 
@@ -54,6 +54,7 @@ class ArraySource:
         partial_labels: bool = False,
         embeddings: Tensor | npt.NDArray[Any] | None = None,
         origins: tuple[float, ...] = (),
+        test_rows: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """Hold the data and check that it can be used.
 
@@ -70,6 +71,8 @@ class ArraySource:
             embeddings: ``[N, d]`` vectors to compare rows by where no model is at hand.
             origins: What is subtracted from the columns of flat inputs, ``[d]``, or from all values of others, ``[1]``,
                 as they are read and before they are scaled; none for nothing.
+            test_rows: ``[t]`` rows, ascending, that the data set itself sets apart as its test rows, in place of
+                ``test_size`` drawn ones.
 
         Raises:
             DataError: Lengths differ, a value is not finite, there is one class only, or too few rows for the split.
@@ -77,7 +80,7 @@ class ArraySource:
         self.array, self._targets, self.spec = inputs, targets, spec
         self.validation_size, self.test_size, self._scale = validation_size, test_size, scale
         self._labeled = np.asarray([] if labeled is None else list(labeled), dtype=np.int64)
-        self._origins = origins
+        self._origins, self._test_rows = origins, test_rows
         self.notes: tuple[str, ...] = ()
         self.partial_labels = partial_labels
         self._vectors = None if embeddings is None else Embeddings(embeddings, len(targets))
@@ -102,6 +105,8 @@ class ArraySource:
 
     def split(self, seeds: Seeds) -> Split:
         """Return the rows of each pool, drawn from the split stream of ``seeds``; stratified where classes exist."""
+        if self._test_rows is not None:
+            return split_beside(self._test_rows, self._strata(), self.validation_size, seeds, np.unique(self._labeled))
         return split_rows(self._strata(), self.validation_size, self.test_size, seeds, self._labeled)
 
     def fingerprint(self) -> str:
@@ -111,10 +116,11 @@ class ArraySource:
             head = (self.spec, tuple(self.array.shape), dtype, self._scale, self._labeled.tolist())
             origins = (self.spec.input_origin, self.spec.target_origin)
             described = repr((*head, *(self.spec.tasks and (self.spec.tasks,)), *(origins if any(origins) else ())))
+            if self._test_rows is not None:
+                described += f" test {self._test_rows.tolist()}"
             digest = hashlib.sha256(described.encode())
             for block in chain((self.array[chunk] for chunk in self._chunks()), [self._targets]):
-                raw = np.ascontiguousarray(block.numpy() if isinstance(block, Tensor) else block)
-                digest.update(raw.reshape(-1).view(np.uint8).data)
+                digest.update(_bytes(block).data)
             for part in self._vectors.content() if self._vectors else ():
                 digest.update(part)
             self._fingerprint = digest.hexdigest()
@@ -151,8 +157,12 @@ class ArraySource:
         outside = self._labeled[(self._labeled < 0) | (self._labeled >= len(self))]
         if len(outside):
             raise fail(f"there is no row {outside[0]}; the data have {len(self)}", "data.labeled", "rows count from 0")
-        free = np.delete(self._strata(), np.unique(self._labeled))
-        check_sizes(np.bincount(free, minlength=1), self.validation_size, self.test_size)
+        tested = np.zeros(0, dtype=np.int64) if self._test_rows is None else self._test_rows
+        both = np.intersect1d(self._labeled, tested)
+        if len(both):
+            raise fail(f"row {both[0]} is a test row: it cannot start labeled", "data.labeled", "data.labeled=null")
+        free = np.delete(self._strata(), np.unique(np.concatenate([self._labeled, tested])))
+        check_sizes(np.bincount(free, minlength=1), self.validation_size, 0 if len(tested) else self.test_size)
 
     def _check_tasks(self) -> None:
         hint = "check the target column or array"
@@ -176,6 +186,14 @@ class ArraySource:
         if wrong.any():
             row = int(wrong.nonzero()[0, 0])
             raise fail("the target is missing, not finite, or not a class", f"row {row}", "leave the row out")
+
+
+def _bytes(block: Tensor | npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return the bytes of ``block``, of any dtype, in its order."""
+    if isinstance(block, Tensor):
+        raw: npt.NDArray[np.uint8] = block.contiguous().reshape(-1).view(torch.uint8).numpy()
+        return raw
+    return np.ascontiguousarray(block).reshape(-1).view(np.uint8)
 
 
 def flat(block: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -11,7 +11,7 @@ from alrun.core.errors import DataError, Problem
 from alrun.core.seeding import Role, Seeds
 from alrun.core.types import Split
 
-__all__ = ["check_sizes", "resolve_size", "split_rows"]
+__all__ = ["check_sizes", "resolve_size", "split_beside", "split_rows"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -82,3 +82,22 @@ def split_rows(
     train = np.concatenate([shuffled[~tested & ~validated], known])
     parts = (train, shuffled[validated], shuffled[tested], known)
     return Split(*(torch.from_numpy(np.sort(part)) for part in parts))
+
+
+def split_beside(test: Integers, strata: Integers, validation: float, seeds: Seeds, labeled: Integers) -> Split:
+    """Split the rows that are not in ``test``, which the data set itself sets apart, as ``split_rows`` does.
+
+    Args:
+        test: ``[t]`` rows that are the test pool, ascending, none of them ``labeled``.
+        strata: See ``split_rows``.
+        validation: See ``split_rows``.
+        seeds: See ``split_rows``.
+        labeled: See ``split_rows``.
+
+    Raises:
+        DataError: See ``check_sizes``.
+    """
+    rest = np.delete(np.arange(len(strata)), test)
+    found = split_rows(strata[rest], validation, 0, seeds, np.searchsorted(rest, labeled))
+    rows = torch.from_numpy(rest)
+    return Split(rows[found.train], rows[found.validation], torch.from_numpy(test.copy()), rows[found.labeled])

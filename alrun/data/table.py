@@ -13,11 +13,11 @@ from torch import Tensor
 from alrun.core.errors import DataError
 from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.data.columns import Columns, choose_columns, dummies, numbers
-from alrun.data.embeddings import open_embeddings
 from alrun.data.encoding import encode_classes, guess_task
 from alrun.data.files import SUFFIXES, FileOptions, TableFile, read_file
 from alrun.data.kinds import Kind, odd_values
 from alrun.data.problems import existing_file, fail, parse_task
+from alrun.data.shipped import open_embeddings
 from alrun.data.source import ArraySource
 
 if TYPE_CHECKING:

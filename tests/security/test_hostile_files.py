@@ -72,6 +72,9 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "deep json": lambda: b"[" * 100_000,
     "zeros": lambda: bytes(4096),
 }
+TABLE = ("data=table", "data.target=y")
+READERS = {"csv": TABLE, "parquet": TABLE, "npz": ("data=arrays",), "npy": ("data=arrays",)}
+READERS |= {"safetensors": ("data=embeddings",), "ubyte": ("data=idx", "data.labels=data.ubyte", "data.test_size=0.2")}
 LOADED = (
     "run.json",
     "config.yaml",
@@ -101,13 +104,12 @@ def test_a_file_of_a_stored_run(name: str, kind: str, alrun: Command, watch: Wat
 
 
 @pytest.mark.parametrize("kind", ["pickle", "torch.save", "zip bomb", "header without end", "zeros"])
-@pytest.mark.parametrize("suffix", ["npz", "npy", "csv", "parquet"])
+@pytest.mark.parametrize("suffix", ["npz", "npy", "csv", "parquet", "safetensors", "ubyte"])
 def test_a_file_of_data(suffix: str, kind: str, alrun: Command, watch: Watch) -> None:
     place = watch.home / f"data.{suffix}"
     place.write_bytes(KINDS[kind]())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    kinds = ("data=table", "data.target=y") if suffix in ("csv", "parquet") else ("data=arrays",)
-    answer = alrun(*kinds, f"data.path={place}", "budget=30")
+    answer = alrun(*READERS[suffix], f"data.path={place}", "budget=30")
     assert answer.code == 2, answer
     assert "Traceback" not in answer.err
     assert "this is a bug" not in answer.err, answer.err

@@ -14,7 +14,7 @@ DATA = Template(
         "import torch",
         "from typing import ClassVar",
         "from alrun.core.types import Task, TaskSpec",
-        "from alrun.data.embeddings import open_embeddings",
+        "from alrun.data.shipped import open_embeddings",
         "from alrun.data.source import ArraySource",
     ),
     body='''

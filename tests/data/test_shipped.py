@@ -12,7 +12,7 @@ import torch
 from alrun.core.errors import DataError, StrategyError
 from alrun.core.seeding import Seeds
 from alrun.data.arrays import Arrays
-from alrun.data.embeddings import Embeddings
+from alrun.data.shipped import Embeddings
 from alrun.data.table import Table
 from alrun.pool.pools import pools
 from alrun.testing.orders import permuted

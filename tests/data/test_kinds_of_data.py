@@ -1,0 +1,61 @@
+"""Each kind of data through the command line: a run that was killed ends as one that was left in peace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from command_line import Alrun, Warm, only_run, results  # type: ignore[import-not-found]
+from test_idx import packed  # type: ignore[import-not-found]
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 6)).astype(np.float32)
+Y = (X[:, 0] > 0).astype(np.int64)
+SMALL = (
+    *("learner.hidden=[8]", "training.max_epochs=2", "initial_size=10", "query_size=10", "budget=30"),
+    *("progress=false", "metrology=classification"),
+)
+
+
+def embeddings(folder: Path) -> list[str]:
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(X.ravel()), 6)
+    names = [f"img/{row}.png" for row in range(len(X))]
+    pq.write_table(pa.table({"id": names, "emb": vectors, "label": Y}), folder / "x.parquet")
+    words = ["data=embeddings", "data.path=x.parquet", "data.uuids=id", "data.normalize=true"]
+    return [*words, "cold_start=kmeans", "query=coreset"]
+
+
+def idx(folder: Path) -> list[str]:
+    (folder / "mnist").mkdir()
+    for part, count in (("train", 80), ("t10k", 40)):
+        images = (np.clip(X[:count] * 40 + 128, 0, 255)).astype(np.uint8).reshape(count, 2, 3)
+        (folder / "mnist" / f"{part}-images-idx3-ubyte").write_bytes(packed(images))
+        (folder / "mnist" / f"{part}-labels-idx1-ubyte").write_bytes(packed(Y[:count]))
+    return ["data=idx", "data.path=mnist"]
+
+
+KINDS: dict[str, Callable[[Path], list[str]]] = {"embeddings": embeddings, "idx": idx}
+#: What rows are called in the ledger, where it is not their number.
+CALLED = {"embeddings": r"img/\d+\.png"}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_killed_and_resumed_is_uninterrupted(
+    kind: Callable[[Path], list[str]], alrun: Alrun, warm: Warm, tmp_path: Path
+) -> None:
+    words = [*kind(tmp_path), *SMALL]
+    cut = warm.start(tmp_path, *words, "output_dir=cut", die_at="cut/*/*/checkpoints/step_1/query")
+    assert cut.wait().code == -9
+    for place in ("cut", "peace"):
+        ended = alrun(*words, f"output_dir={place}")
+        assert ended.code == 0, ended
+    run = only_run(tmp_path / "cut")
+    assert results(run) == results(only_run(tmp_path / "peace"))
+    bought = pd.read_parquet(run / "acquisitions.parquet")
+    assert bought["uuid"].nunique() == 30
+    assert bought["uuid"].str.fullmatch(CALLED.get(kind.__name__, r"\d+")).all()
