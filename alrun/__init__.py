@@ -18,7 +18,7 @@ A folder is a room. It imports the rooms in the last column, never one beside it
     config      compose, check, trust                           core
     driver      the loop and its five phases                    store  pool  core
     backbone    what the heads of a multi-task learner share    learner  core
-    data  learner  training  inference  query  cold_start  label  metrology  stopping  callbacks
+    data  transform  learner  training  inference  query  cold_start  label  metrology  stopping  callbacks
                 strategies, one a file                          pool  core
     logger      records to trackers, one a file                 store  core
     pool        who is labeled, subsets of a source, training   core

@@ -158,10 +158,11 @@ SLOTS = (
     _inside("metrology.**", "metrology"),
     _inside("query.**", "query"),
     _inside("cold_start.**", "cold_start"),
+    Slot("transform.*.source", "data source", "alrun.data.moons.Moons …", ("alrun.data",), own=SOURCE),
     Slot("data.**", "data set", "my_pkg.MyDataset, with --trust my_pkg", ("alrun.data",), own=SOURCE),
     *(
         Slot(f"{group}.**", "custom part", "my_pkg.Mine, with --trust my_pkg")
-        for group in ("training", "inference", "label", "stopping", "logger", "callbacks")
+        for group in ("training", "inference", "label", "stopping", "logger", "callbacks", "transform")
     ),
 )
 #: Where nothing is built at all.

@@ -246,6 +246,15 @@ class Config(Settings):
         methods=(*SOURCE, ("pools",), ("__getitem__", "__len__")),
         own=SOURCE,
     )
+    transform: Any = part(
+        "Change the data, one after the other.",
+        "transformation of data",
+        "alrun.transform.imbalance.Imbalance …",
+        several=True,
+        optional=True,
+        rooms=("alrun.transform",),
+        methods=(("__call__",),),
+    )
     learner: Any = part(
         "The model that is trained.",
         "learner",

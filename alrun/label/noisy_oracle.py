@@ -6,28 +6,13 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.label_noise import confused, flipped, gaussian_errors
 from alrun.core.protocols.driver import spec_of
-from alrun.core.row_random import row_uniforms
 from alrun.core.seeding import Role
 from alrun.core.types import Task, TaskSpec
 from alrun.label.oracle import Oracle
 
 __all__ = ["NoisyOracle", "confused", "flipped"]
-
-
-def flipped(classes: Tensor, num_classes: int, rate: float, rows: Tensor, key: int) -> Tensor:
-    """Return ``classes`` ``[n]`` where each is replaced, with probability ``rate``, by one of the others, uniformly."""
-    hit = torch.from_numpy(row_uniforms(rows, key)) < rate
-    shift = 1 + (torch.from_numpy(row_uniforms(rows, key, draw=1)) * (num_classes - 1)).long()
-    return torch.where(hit, (classes + shift) % num_classes, classes)
-
-
-def confused(classes: Tensor, confusion: Tensor, rows: Tensor, key: int) -> Tensor:
-    """Return for each of ``classes`` ``[n]`` a draw from its row of ``confusion`` ``[C, C]`` ``float64``."""
-    chances = torch.from_numpy(row_uniforms(rows, key))
-    beyond = confusion.cumsum(dim=1)[classes] <= chances[:, None]
-    last = (confusion > 0).long().cumsum(dim=1).argmax(dim=1)
-    return beyond.sum(dim=1).minimum(last[classes])
 
 
 def _checked_confusion(confusion: list[list[float]], num_classes: int | None) -> Tensor:
@@ -90,7 +75,7 @@ class NoisyOracle(Oracle):
         true = super().targets(rows)
         key = self.driver.seeds.at(0).integer(Role.LABEL, "noise")
         if true.is_floating_point():
-            return true + self._errors(true, rows, key)
+            return true + (gaussian_errors(tuple(true.shape), rows, key) * (self.sigma or 0.0)).to(true.dtype)
         parts = spec_of(self.driver).tasks
         if parts:
             keys = [self.driver.seeds.at(0).integer(Role.LABEL, f"noise {part.name}") for part in parts]
@@ -100,9 +85,3 @@ class NoisyOracle(Oracle):
         if self.confusion is not None:
             return confused(true, self.confusion, rows, key)
         return flipped(true, spec_of(self.driver).num_outputs, self.flip_rate, rows, key)
-
-    def _errors(self, true: Tensor, rows: Tensor, key: int) -> Tensor:
-        draws = range(true[0].numel())
-        uniform = torch.stack([torch.from_numpy(row_uniforms(rows, key, draw)) for draw in draws], dim=1)
-        normal: Tensor = torch.special.ndtri(uniform)
-        return (normal * (self.sigma or 0.0)).to(true.dtype).reshape(true.shape)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.types import QueryReport, Task, TaskSpec
 from alrun.metrology.base import Metrology
-from alrun.pool.foreign import newest
+from alrun.pool.foreign import newest, takes_requests
+from alrun.pool.view import marks_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +36,19 @@ def class_counts(classes: Tensor, num_classes: int, name: str) -> dict[str, floa
     """Return ``{"count_<name>_<c>": n}`` for every class ``c`` of ``classes`` ``[N]`` ``int64``."""
     counts = classes.bincount(minlength=num_classes).tolist()
     return {f"count_{name}_{c}": float(n) for c, n in enumerate(counts)}
+
+
+def mark_counts(pool: Any, picks: Tensor) -> dict[str, float]:
+    """Return how many rows of a training ``pool``, and at its positions ``picks``, have a mark, for each mark.
+
+    Names are ``count_pool_<mark>`` and ``count_picks_<mark>``. New points have no mark.
+    """
+    counts: dict[str, float] = {}
+    for name, mark in marks_of(pool.source).items() if takes_requests(pool) else ():
+        rows = pool.indices
+        marked = mark[rows.clamp_min(0)] & (rows >= 0)
+        counts |= {f"count_pool_{name}": float(marked.sum()), f"count_picks_{name}": float(marked[picks].sum())}
+    return counts
 
 
 def mean_nearest_distance(inputs: Tensor) -> float | None:
@@ -85,7 +99,9 @@ class Acquisition(Metrology):
 
     Measured after the training that follows a query, on the training pool: ``pool`` are all labels bought so far,
     ``picks`` those integrated in the step before. Counts (``count_pool_<c>``, ``count_picks_<c>``) are of labels as
-    they were bought, never of the source's own; a regression has none. Uses nothing but what a resumed driver restores.
+    they were bought, never of the source's own; a regression has none. Rows that a transformation of the data has
+    marked, such as those out of distribution, are counted likewise (``count_picks_ood``). Uses nothing but what a
+    resumed driver restores.
     """
 
     metrics: Mapping[str, bool | None] = {
@@ -105,6 +121,7 @@ class Acquisition(Metrology):
             targets = pool.targets(torch.arange(len(pool)))
             values |= task_class_counts(targets, pool.spec, "pool")
             values |= task_class_counts(targets[picks], pool.spec, "picks")
+        values |= mark_counts(pool, picks)
         values |= mean_scores(self.driver.last_reports)
         inputs = pool.inputs(picks)
         distance = mean_nearest_distance(inputs) if isinstance(inputs, torch.Tensor) else None

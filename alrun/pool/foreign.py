@@ -29,6 +29,7 @@ __all__ = [
     "is_source",
     "keeps_account",
     "newest",
+    "notes_of",
     "own_pools",
     "pool_length",
     "readable",
@@ -173,3 +174,8 @@ def newest(pool: Any, last: int) -> Tensor:
     import torch
 
     return pool.newest if takes_requests(pool) else torch.arange(len(pool) - last, len(pool))
+
+
+def notes_of(data: Any) -> tuple[str, ...]:
+    """Return what was made of ``data``, one line each, where they say so."""
+    return tuple(getattr(data, "notes", ()))

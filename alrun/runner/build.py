@@ -20,7 +20,7 @@ from alrun.core.seeding import Role, Seeds
 from alrun.core.settings import TrainingSettings
 from alrun.core.tracking import is_tracker
 from alrun.driver.settings import Components
-from alrun.pool.foreign import is_source, own_pools, sells_validation
+from alrun.pool.foreign import is_source, notes_of, own_pools, sells_validation
 from alrun.runner.compatibility import between
 from alrun.runner.instantiate import instantiate
 from alrun.runner.trackers import built_trackers
@@ -73,7 +73,7 @@ class Builder:
 
     def notes(self) -> tuple[str, ...]:
         """Return what was made of the data, one line each, where they say so."""
-        return tuple(getattr(self.data, "notes", ()))
+        return notes_of(self.data)
 
     def components(self) -> Components:
         """Build everything.
@@ -123,6 +123,7 @@ class Builder:
         if self._problems:
             raise ConfigError(self._problems)
         self._sources[node] = self.data
+        self._transform()
         self._spec = getattr(self.data, "spec", None)
         from alrun.pool.pools import pools
 
@@ -135,6 +136,21 @@ class Builder:
         if sold:
             self._check_sold(made)
         return made
+
+    def _transform(self) -> None:
+        """Apply the transformations, in their order; the data themselves stay as they are for other builders.
+
+        Raises:
+            ConfigError: With what is wrong with them, or with the data for them.
+        """
+        transforms = self._several("transform")
+        if self._problems:
+            raise ConfigError(self._problems)
+        if transforms and not is_source(self.data):
+            what = f"{type(self.data).__name__} is not a data source: it makes its pools by itself"
+            raise ConfigError(Problem(what, "transform", "transform=[]"))
+        for name, transform in transforms.items():
+            self.data = transform(self.data, self._seeds, name)
 
     def _check_sold(self, made: Pools) -> None:
         """Raise ``ConfigError`` where labels of validation rows cannot be bought."""

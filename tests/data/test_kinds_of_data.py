@@ -18,7 +18,7 @@ X = RNG.normal(size=(120, 6)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.int64)
 SMALL = (
     *("learner.hidden=[8]", "training.max_epochs=2", "initial_size=10", "query_size=10", "budget=30"),
-    *("progress=false", "metrology=classification"),
+    "progress=false",
 )
 
 
@@ -39,7 +39,12 @@ def idx(folder: Path) -> list[str]:
     return ["data=idx", "data.path=mnist"]
 
 
-KINDS: dict[str, Callable[[Path], list[str]]] = {"embeddings": embeddings, "idx": idx}
+def transformed(folder: Path) -> list[str]:
+    changes = "[ood,near_duplicates,label_noise,imbalance,shift]"
+    return ["data=digits", f"transform={changes}", "metrology=[classification,acquisition]"]
+
+
+KINDS: dict[str, Callable[[Path], list[str]]] = {"embeddings": embeddings, "idx": idx, "transformed": transformed}
 #: What rows are called in the ledger, where it is not their number.
 CALLED = {"embeddings": r"img/\d+\.png"}
 
@@ -48,7 +53,7 @@ CALLED = {"embeddings": r"img/\d+\.png"}
 def test_killed_and_resumed_is_uninterrupted(
     kind: Callable[[Path], list[str]], alrun: Alrun, warm: Warm, tmp_path: Path
 ) -> None:
-    words = [*kind(tmp_path), *SMALL]
+    words = [*SMALL, *kind(tmp_path)]
     cut = warm.start(tmp_path, *words, "output_dir=cut", die_at="cut/*/*/checkpoints/step_1/query")
     assert cut.wait().code == -9
     for place in ("cut", "peace"):

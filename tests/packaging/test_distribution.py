@@ -58,7 +58,7 @@ def test_configs_and_type_marker_are_shipped() -> None:
     assert (conf_dir() / "config.yaml").is_file()
     groups = {path.parent.name for path in conf_dir().glob("*/*.yaml")}
     rooms = {"data", "learner", "training", "inference", "query", "cold_start", "label", "metrology", "stopping"}
-    assert groups >= rooms | {"logger", "experiment", "debug", "hydra"}
+    assert groups >= rooms | {"transform", "logger", "experiment", "debug", "hydra"}
     assert (Path(alrun.__file__).parent / "py.typed").is_file()
 
 

@@ -29,11 +29,13 @@ LIBRARIES = (
     "lightning.fabric.strategies",
     "lightning.fabric.plugins",
     *(f"alrun.{room}" for room in ("data", "backbone", "learner", "training", "inference", "query", "cold_start")),
-    *(f"alrun.{room}" for room in ("label", "metrology", "stopping", "callbacks")),
+    *(f"alrun.{room}" for room in ("label", "metrology", "stopping", "callbacks", "transform")),
 )
 #: One place of a config for each slot.
 PLACES: Sequence[tuple[str, ...]] = (
     ("data",),
+    ("transform", "x"),
+    ("transform", "x", "source"),
     ("learner",),
     ("inference",),
     ("label",),
