@@ -16,7 +16,7 @@ from alrun.core.suggest import did_you_mean
 __all__ = ["INJECTED", "argument_problems", "signature_problems"]
 
 #: Arguments that the runner fills in.
-INJECTED = frozenset({"spec", "seeds", "run_folder"})
+INJECTED = frozenset({"spec", "seeds", "run_folder", "array_cache"})
 _SIMPLE: Mapping[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),

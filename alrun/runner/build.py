@@ -24,6 +24,7 @@ from alrun.pool.foreign import is_source, notes_of, own_pools, sells_validation
 from alrun.runner.compatibility import between
 from alrun.runner.instantiate import instantiate
 from alrun.runner.trackers import built_trackers
+from alrun.store.array_cache import ArrayFiles
 
 if TYPE_CHECKING:
     from alrun.core.tracking import Tracker
@@ -248,7 +249,8 @@ class Builder:
     def _build(self, node: Node, where: str) -> Any:
         folder = self._place / "callbacks" / where
         try:
-            return instantiate(node, self._place, {"spec": self._spec, "seeds": self._seeds, "run_folder": folder})
+            offered = {"spec": self._spec, "seeds": self._seeds, "run_folder": folder, "array_cache": ArrayFiles()}
+            return instantiate(node, self._place, offered)
         except ConfigError as error:
             self._problems += error.problems
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +28,7 @@ __all__ = [
     "truncate",
     "write_all",
     "write_atomic",
+    "write_stream",
 ]
 
 TEMPORARY_PREFIX = ".tmp-"
@@ -46,18 +47,19 @@ def store_error(error: OSError, path: Path, size: int | None = None) -> StoreErr
     return StoreError(f"cannot write {path}{amount}: {what}\n    → fix that and type the same command again")
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write all of ``data`` at the position of an open file."""
     view = memoryview(data)
     while view:
         view = view[DISK.write(descriptor, view) :]
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def _write_new(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Write a new file and flush it: a rename that outlives a power cut must not lead to an empty file."""
     descriptor = DISK.open(path, _CREATE)
     try:
-        write_all(descriptor, data)
+        for piece in pieces:
+            write_all(descriptor, piece)
         DISK.sync(descriptor)
     finally:
         os.close(descriptor)
@@ -109,13 +111,31 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     temporary = _temporary(path)
     try:
         _unlink(temporary)
-        _write_new(temporary, data)
+        _write_new(temporary, [data])
         DISK.rename(temporary, path)
         if durable:
             DISK.sync_directory(path.parent)
     except OSError as error:
         _unlink(temporary)
         raise store_error(error, path, len(data)) from error
+
+
+def write_stream(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """Write ``pieces``, one after the other, to ``path``, which appears whole or not at all; none is held.
+
+    Raises:
+        StoreError: The disk refuses; no temporary file is left, nor is one after an error of ``pieces``.
+    """
+    make_directory(path.parent)
+    temporary = _temporary(path)
+    try:
+        _unlink(temporary)
+        _write_new(temporary, pieces)
+        DISK.rename(temporary, path)
+    except OSError as error:
+        raise store_error(error, path) from error
+    finally:
+        _unlink(temporary)
 
 
 def _unlink(path: Path) -> None:
@@ -138,7 +158,7 @@ def commit_directory(path: Path, blobs: Mapping[str, bytes], *, last: str) -> No
         DISK.remove_tree(temporary)
         DISK.mkdir(temporary)
         for name in sorted(blobs, key=lambda name: (name == last, name)):
-            _write_new(temporary / name, blobs[name])
+            _write_new(temporary / name, [blobs[name]])
         DISK.sync_directory(temporary)
         DISK.rename(temporary, path)
         DISK.sync_directory(path.parent)

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from command_line import Alrun, Warm, only_run, results  # type: ignore[import-not-found]
+from PIL import Image
 from test_idx import packed  # type: ignore[import-not-found]
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 6)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(np.int64)
 SMALL = (
-    *("learner.hidden=[8]", "training.max_epochs=2", "initial_size=10", "query_size=10", "budget=30"),
+    *("training.max_epochs=2", "initial_size=10", "query_size=10", "budget=30"),
     "progress=false",
 )
 
@@ -39,20 +40,35 @@ def idx(folder: Path) -> list[str]:
     return ["data=idx", "data.path=mnist"]
 
 
+def image_folder(folder: Path) -> list[str]:
+    for row, values in enumerate(X):
+        place = folder / "pictures" / ("plus" if Y[row] else "minus") / f"{row}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.clip(values * 40 + 128, 0, 255).astype(np.uint8).reshape(2, 3)).resize((8, 8)).save(place)
+    words = ["data=image_folder", "data.path=pictures", "data.size=8", "data.channels=1"]
+    return [*words, "learner=cnn", "learner.channels=[4]"]
+
+
 def transformed(folder: Path) -> list[str]:
     changes = "[ood,near_duplicates,label_noise,imbalance,shift]"
     return ["data=digits", f"transform={changes}", "metrology=[classification,acquisition]"]
 
 
-KINDS: dict[str, Callable[[Path], list[str]]] = {"embeddings": embeddings, "idx": idx, "transformed": transformed}
+KINDS: dict[str, Callable[[Path], list[str]]] = {
+    "embeddings": embeddings,
+    "idx": idx,
+    "image_folder": image_folder,
+    "transformed": transformed,
+}
 #: What rows are called in the ledger, where it is not their number.
-CALLED = {"embeddings": r"img/\d+\.png"}
+CALLED = {"embeddings": r"img/\d+\.png", "image_folder": r"(minus|plus)/\d+\.png"}
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_killed_and_resumed_is_uninterrupted(
-    kind: Callable[[Path], list[str]], alrun: Alrun, warm: Warm, tmp_path: Path
+    kind: Callable[[Path], list[str]], alrun: Alrun, warm: Warm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ALRUN_CACHE", str(tmp_path / "cache"))
     words = [*SMALL, *kind(tmp_path)]
     cut = warm.start(tmp_path, *words, "output_dir=cut", die_at="cut/*/*/checkpoints/step_1/query")
     assert cut.wait().code == -9
