@@ -49,6 +49,12 @@ def image_folder(folder: Path) -> list[str]:
     return [*words, "learner=cnn", "learner.channels=[4]"]
 
 
+def text(folder: Path) -> list[str]:
+    texts = [f"row {row} is {'up' if y else 'down'} today" for row, y in enumerate(Y)]
+    pd.DataFrame({"text": texts, "label": Y}).to_json(folder / "t.jsonl", orient="records", lines=True)
+    return ["data=text", "data.path=t.jsonl", "data.features=64"]
+
+
 def transformed(folder: Path) -> list[str]:
     changes = "[ood,near_duplicates,label_noise,imbalance,shift]"
     return ["data=digits", f"transform={changes}", "metrology=[classification,acquisition]"]
@@ -58,6 +64,7 @@ KINDS: dict[str, Callable[[Path], list[str]]] = {
     "embeddings": embeddings,
     "idx": idx,
     "image_folder": image_folder,
+    "text": text,
     "transformed": transformed,
 }
 #: What rows are called in the ledger, where it is not their number.
