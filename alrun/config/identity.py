@@ -38,9 +38,12 @@ PRESENTATION = ONCE | {key for key, term in _TERMS.items() if term.effect is Eff
 #: Keys that count only where they are set: null is what was done before there was such a key.
 ONLY_WHEN_SET = frozenset(key for key, term in _TERMS.items() if isinstance(term, Knob) and term.only_when_set)
 #: Options of data files, likewise.
-FILE_OPTIONS = frozenset({"sep", "encoding", "decimal", "na_values", "sheet"})
+FILE_OPTIONS = frozenset({"sep", "encoding", "decimal", "na_values", "sheet", "missing", "groups", "test_path"})
 #: Arguments of other classes, likewise.
-LATER_ARGUMENTS = {"alrun.metrology.pool_map.PoolMap": frozenset({"method"})}
+LATER_ARGUMENTS = {
+    "alrun.metrology.pool_map.PoolMap": frozenset({"method"}),
+    "alrun.data.dataset.OwnDataset": frozenset({"target_origin"}),
+}
 #: Keys inside of others that cannot change a result: of settings, and arguments of what is built.
 WITHOUT_EFFECT = frozenset(
     {

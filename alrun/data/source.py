@@ -17,7 +17,7 @@ from alrun.core.types import Split, Task, TaskSpec
 from alrun.data.origins import shifted
 from alrun.data.problems import fail
 from alrun.data.shipped import Embeddings
-from alrun.data.split import check_sizes, split_beside, split_rows
+from alrun.data.split import check_sizes, split_beside, split_groups, split_rows
 from alrun.pool.labels import num_classes
 from alrun.pool.rows import as_rows
 
@@ -55,6 +55,7 @@ class ArraySource:
         embeddings: Tensor | npt.NDArray[Any] | None = None,
         origins: tuple[float, ...] = (),
         test_rows: npt.NDArray[np.int64] | None = None,
+        groups: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """Hold the data and check that it can be used.
 
@@ -73,6 +74,7 @@ class ArraySource:
                 as they are read and before they are scaled; none for nothing.
             test_rows: ``[t]`` rows, ascending, that the data set itself sets apart as its test rows, in place of
                 ``test_size`` drawn ones.
+            groups: ``[N]`` number of the group of each row, from 0 on: no group is in two parts.
 
         Raises:
             DataError: Lengths differ, a value is not finite, there is one class only, or too few rows for the split.
@@ -80,7 +82,7 @@ class ArraySource:
         self.array, self._targets, self.spec = inputs, targets, spec
         self.validation_size, self.test_size, self._scale = validation_size, test_size, scale
         self._labeled = np.asarray([] if labeled is None else list(labeled), dtype=np.int64)
-        self._origins, self._test_rows = origins, test_rows
+        self._origins, self._test_rows, self._groups = origins, test_rows, groups
         self.notes: tuple[str, ...] = ()
         self.partial_labels = partial_labels
         self._vectors = None if embeddings is None else Embeddings(embeddings, len(targets))
@@ -105,8 +107,12 @@ class ArraySource:
 
     def split(self, seeds: Seeds) -> Split:
         """Return the rows of each pool, drawn from the split stream of ``seeds``; stratified where classes exist."""
+        known = np.unique(self._labeled)
         if self._test_rows is not None:
-            return split_beside(self._test_rows, self._strata(), self.validation_size, seeds, np.unique(self._labeled))
+            return split_beside(self._test_rows, self._strata(), self.validation_size, seeds, known, self._groups)
+        if self._groups is not None:
+            sizes = self.validation_size, self.test_size
+            return split_groups(self._groups, self._strata(), *sizes, seeds, known)
         return split_rows(self._strata(), self.validation_size, self.test_size, seeds, self._labeled)
 
     def fingerprint(self) -> str:
@@ -118,6 +124,8 @@ class ArraySource:
             described = repr((*head, *(self.spec.tasks and (self.spec.tasks,)), *(origins if any(origins) else ())))
             if self._test_rows is not None:
                 described += f" test {self._test_rows.tolist()}"
+            if self._groups is not None:
+                described += f" groups {self._groups.tolist()}"
             digest = hashlib.sha256(described.encode())
             for block in chain((self.array[chunk] for chunk in self._chunks()), [self._targets]):
                 digest.update(_bytes(block).data)

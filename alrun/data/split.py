@@ -11,7 +11,7 @@ from alrun.core.errors import DataError, Problem
 from alrun.core.seeding import Role, Seeds
 from alrun.core.types import Split
 
-__all__ = ["check_sizes", "resolve_size", "split_beside", "split_rows"]
+__all__ = ["check_sizes", "resolve_size", "split_beside", "split_groups", "split_rows"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -84,7 +84,14 @@ def split_rows(
     return Split(*(torch.from_numpy(np.sort(part)) for part in parts))
 
 
-def split_beside(test: Integers, strata: Integers, validation: float, seeds: Seeds, labeled: Integers) -> Split:
+def split_beside(
+    test: Integers,
+    strata: Integers,
+    validation: float,
+    seeds: Seeds,
+    labeled: Integers,
+    groups: Integers | None = None,
+) -> Split:
     """Split the rows that are not in ``test``, which the data set itself sets apart, as ``split_rows`` does.
 
     Args:
@@ -93,11 +100,56 @@ def split_beside(test: Integers, strata: Integers, validation: float, seeds: See
         validation: See ``split_rows``.
         seeds: See ``split_rows``.
         labeled: See ``split_rows``.
+        groups: See ``split_groups``; ``None`` where each row stands for itself.
 
     Raises:
         DataError: See ``check_sizes``.
     """
     rest = np.delete(np.arange(len(strata)), test)
-    found = split_rows(strata[rest], validation, 0, seeds, np.searchsorted(rest, labeled))
+    known = np.searchsorted(rest, labeled)
+    if groups is None:
+        found = split_rows(strata[rest], validation, 0, seeds, known)
+    else:
+        found = split_groups(np.unique(groups[rest], return_inverse=True)[1], strata[rest], validation, 0, seeds, known)
     rows = torch.from_numpy(rest)
     return Split(rows[found.train], rows[found.validation], torch.from_numpy(test.copy()), rows[found.labeled])
+
+
+def split_groups(
+    groups: Integers, strata: Integers, validation: float, test: float, seeds: Seeds, labeled: Integers
+) -> Split:
+    """Split whole groups of rows at random, so that no group is in two parts.
+
+    In random order, groups go to test and then to validation as long as they bring these nearer to their size, unless a
+    class would be gone from training. Groups of ``labeled`` rows are for training.
+
+    Args:
+        groups: ``[N]`` ``int64`` number of each row's group, from 0 on.
+        strata: See ``split_rows``.
+        validation: See ``split_rows``.
+        test: See ``split_rows``.
+        seeds: See ``split_rows``.
+        labeled: See ``split_rows``.
+
+    Raises:
+        DataError: See ``check_sizes``; or groups are so large that one of these parts gets none.
+    """
+    known = np.unique(labeled)
+    count, classes = int(groups.max()) + 1, int(strata.max(initial=0)) + 1
+    held = np.bincount(groups * classes + strata, minlength=count * classes).reshape(count, classes)
+    wanted = check_sizes(np.bincount(np.delete(strata, known), minlength=1), validation, test)
+    left, part = held.sum(axis=0), np.zeros(count, dtype=np.int64)
+    order = seeds.numpy(Role.SPLIT).permutation(np.setdiff1d(np.arange(count), groups[known]))
+    for number, size in ((2, wanted[1]), (1, wanted[0])):
+        taken = 0
+        for group in order[part[order] == 0].tolist():
+            rows = int(held[group].sum())
+            is_spared = bool(((left > held[group]) | (held[group] == 0)).all())
+            if is_spared and abs(taken + rows - size) <= size - taken and taken < size:
+                part[group], taken, left = number, taken + rows, left - held[group]
+        if size and not taken:
+            name = "test" if number == 2 else "validation"
+            what = f"no group is small enough for the {size} {name} rows that are asked for"
+            raise DataError(Problem(what, "data.groups", f"data.{name}_size={int(held.sum(axis=1).min())}"))
+    rows_of = [torch.from_numpy(np.flatnonzero(part[groups] == number)) for number in range(3)]
+    return Split(rows_of[0], rows_of[1], rows_of[2], torch.from_numpy(known))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +10,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.errors import DataError
 from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.data.columns import Columns, choose_columns, dummies, numbers
 from alrun.data.encoding import encode_classes, guess_task
 from alrun.data.files import SUFFIXES, FileOptions, TableFile, read_file
 from alrun.data.kinds import Kind, odd_values
+from alrun.data.missing import filled
+from alrun.data.parts import group_numbers, joined
 from alrun.data.problems import existing_file, fail, parse_task
 from alrun.data.shipped import open_embeddings
 from alrun.data.source import ArraySource
@@ -57,6 +60,9 @@ class Table(ArraySource):
         embeddings: str | None = None,
         labeled: Sequence[int] | None = None,
         partial_labels: bool = False,
+        missing: str | None = None,
+        groups: str | None = None,
+        test_path: str | None = None,
         validation_size: float = 0.1,
         test_size: float = 0.2,
     ) -> None:
@@ -79,6 +85,10 @@ class Table(ArraySource):
             embeddings: A ``.npy`` file ``[N, d]``, memory-mapped: vectors to compare rows by.
             labeled: See ``ArraySource``.
             partial_labels: See ``ArraySource``.
+            missing: ``median``: missing numbers become the median of their column (of ``path`` alone), and each column
+                that has some gets another of 0 and 1 that marks them; ``None`` refuses them.
+            groups: Column that says what belongs together, e.g. a patient: no group is in two parts. No feature.
+            test_path: A file with the same columns, whose rows are the test rows, in place of ``test_size`` drawn ones.
             validation_size: See ``ArraySource``.
             test_size: See ``ArraySource``.
 
@@ -87,17 +97,26 @@ class Table(ArraySource):
         """
         wanted = parse_task(task)
         file = existing_file(path, "data.path", SUFFIXES)
-        table = read_file(file, FileOptions(sep, encoding, decimal, na_values, sheet))
-        frame, where = table.frame, str(file)
+        raise_any(choice_problems("data.missing", missing or "median", ("median",)), DataError)
+        written = FileOptions(sep, encoding, decimal, na_values, sheet)
+        table = read_file(file, written)
+        rows, where = len(table.frame), str(file)
+        if test_path is not None:
+            table = joined(table, read_file(existing_file(test_path, "data.test_path", SUFFIXES), written), test_path)
+            where = f"{file} with {test_path}"
+        frame = table.frame
         targets = _listed(target)
         if not targets:
             names = list(map(str, frame.columns))
             raise fail("no column is named", "data.target", f"data.target={names[-1]}, of {', '.join(names)}")
         numeric, categorical = (names if names is None else _listed(names) for names in (numeric, categorical))
-        columns = choose_columns(frame, targets, numeric, categorical, _listed(drop), where)
+        group = None if groups is None else group_numbers(frame, groups, targets, rows, where)
+        left_out = [*_listed(drop), *([groups] if groups and groups not in _listed(drop) else [])]
+        columns = choose_columns(frame, targets, numeric, categorical, left_out, where)
         values, described = _targets(table, targets, wanted, columns, categorical or (), where)
-        block, origins = numbers(frame, columns.numeric, columns.kinds, where, table.text)
-        inputs = np.concatenate([block, dummies(frame, columns.categorical)], axis=1)
+        known = filled(frame, columns.numeric if missing else (), columns.kinds, rows, where)
+        block, origins = numbers(known.frame, columns.numeric, known.kinds, where, table.text)
+        inputs = np.concatenate([block, known.marks, dummies(frame, columns.categorical)], axis=1)
         if origins:
             described["input_origin"] = (*origins, *[0.0] * (inputs.shape[1] - len(origins)))
         spec = TaskSpec(input_shape=(inputs.shape[1],), standardize=tuple(range(block.shape[1])), **described)
@@ -106,9 +125,11 @@ class Table(ArraySource):
             "test_size": test_size,
             "partial_labels": partial_labels,
             "embeddings": open_embeddings(embeddings),
+            "groups": group,
+            "test_rows": None if test_path is None else np.arange(rows, len(frame)),
         }
         super().__init__(torch.from_numpy(inputs), values, spec, labeled=labeled, **options)
-        self.notes = (*_notes(table, columns, spec), *_target_notes(targets, spec))
+        self.notes = (*_notes(table, columns, spec, known.medians), *_target_notes(targets, spec))
 
 
 def _listed(names: object) -> list[str]:
@@ -162,7 +183,7 @@ def _plain(column: pd.Series[Any], as_text: bool) -> npt.NDArray[Any]:
     return column.to_numpy() if column.dtype.kind in "biuf" and not as_text else column.astype(str).to_numpy(dtype=str)
 
 
-def _notes(table: TableFile, columns: Columns, spec: TaskSpec) -> Iterator[str]:
+def _notes(table: TableFile, columns: Columns, spec: TaskSpec, medians: Mapping[str, float]) -> Iterator[str]:
     """Yield what each column of inputs was taken for, in the order of the file."""
     place = 0
     taken: dict[str, str] = {}
@@ -172,6 +193,9 @@ def _notes(table: TableFile, columns: Columns, spec: TaskSpec) -> Iterator[str]:
         text = {Kind.VECTOR: f"{width} numbers", Kind.DURATION: "number (seconds)", Kind.DATE: "number (seconds)"}
         origin = next((value for value in spec.input_origin[place : place + width] if value), 0.0)
         taken[name] = text.get(kind, "number") + (f", counted from {origin:.15g}" if origin else "")
+        if name in medians:
+            count = int(table.frame[name].isna().sum())
+            taken[name] += f", missing in {count} rows: marked, and filled with the median {medians[name]:.15g}"
         place += width
     for name in columns.categorical:
         missing = int(table.frame[name].isna().sum())
