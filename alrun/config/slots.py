@@ -76,6 +76,9 @@ CRITERION = ("criterion", "alrun.query.criteria.uncertainty.Entropy …")
 LOGGER = ("Lightning logger", "lightning.pytorch.loggers.CSVLogger …")
 PRECISION = ("Lightning precision plugin", "lightning.pytorch.plugins.MixedPrecision …")
 
+#: Methods of a learner, and of one of alrun's own.
+LEARNER = (("parameters", "modules", "state_dict", "load_state_dict", "train"),)
+TRAINED = (("training_step",),)
 LISTENING = tuple((hook,) for hook in HOOKS)
 #: Library classes that a part of the settings may be, by the name that they have there.
 LIBRARIES = {"": (), "metrics": METRICS, "optimizers": (OPTIMIZERS,)}
@@ -159,6 +162,8 @@ SLOTS = (
     _inside("query.**", "query"),
     _inside("cold_start.**", "cold_start"),
     Slot("transform.*.source", "data source", "alrun.data.moons.Moons …", ("alrun.data",), own=SOURCE),
+    Slot("transform.*.model", "learner", "alrun.learner.cnn.CNN …", ("alrun.learner",), methods=LEARNER, own=TRAINED),
+    Slot("transform.*.model.**", *LAYER, ("alrun.backbone",), families=(MODULES,)),
     Slot("data.**", "data set", "my_pkg.MyDataset, with --trust my_pkg", ("alrun.data",), own=SOURCE),
     *(
         Slot(f"{group}.**", "custom part", "my_pkg.Mine, with --trust my_pkg")

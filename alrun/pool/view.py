@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -24,6 +25,8 @@ __all__ = ["Change", "View", "marks_of", "viewed"]
 
 #: Stands in the name of a row that was added, between the name of the row that it was made from and its number.
 MADE_FROM = "~"
+#: Vectors that are hashed at once.
+_CHUNK = 8192
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Change:
         spec: What the targets are now; ``None`` for what they were.
         added: Another source, or the same one again, and the rows of it ``[m]`` that are added.
         relabel: Returns the targets of rows, given what they were: ``(rows [n], targets [n, ...])``.
+        vectors: ``[N, d]`` in the place of inputs, and what rows are compared by; rows of numbers, whatever data were.
         disturb: Returns the inputs of rows, likewise; of sources whose data are rows of tensors.
         marks: Rows that are to be counted among those bought, ``[N + m]`` ``bool`` by name.
     """
@@ -45,6 +49,7 @@ class Change:
     spec: TaskSpec | None = None
     added: tuple[Source, Tensor] | None = None
     relabel: Callable[[Tensor, Tensor], Tensor] | None = None
+    vectors: npt.NDArray[Any] | None = None
     disturb: Callable[[Tensor, Tensor], Tensor] | None = None
     marks: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -88,8 +93,11 @@ class View:
 
     def inputs(self, rows: Rows) -> Any:
         """Return the inputs ``[n, *input_shape]`` ``float32`` of ``rows``."""
-        chosen = as_rows(rows)
-        block = self._both(chosen, lambda source, own: source.inputs(own))
+        chosen, vectors = as_rows(rows), self._change.vectors
+        if vectors is not None:
+            block: Any = torch.from_numpy(np.asarray(vectors[chosen.numpy()], dtype=np.float32))
+        else:
+            block = self._both(chosen, lambda source, own: source.inputs(own))
         return block if self._change.disturb is None else self._change.disturb(chosen, block)
 
     def targets(self, rows: Rows) -> Tensor:
@@ -101,6 +109,8 @@ class View:
     def embeddings(self, rows: Rows) -> Tensor | None:
         """Return the vectors ``[n, d]`` ``float32`` that ``rows`` come with; ``None`` where some have none."""
         chosen = as_rows(rows)
+        if self._change.vectors is not None:
+            return View.inputs(self, chosen)  # type: ignore[no-any-return]
         sources = [self.source] if self._change.added is None else [self.source, self._change.added[0]]
         if any(embeddings_of(source, chosen[:0]) is None for source in sources):
             return None
@@ -115,6 +125,9 @@ class View:
         if change.added is not None:
             digest.update(change.added[0].fingerprint().encode())
             digest.update(change.added[1].numpy().tobytes())
+        if change.vectors is not None:
+            for start in range(0, len(change.vectors), _CHUNK):
+                digest.update(np.ascontiguousarray(change.vectors[start : start + _CHUNK]).tobytes())
         for part in (change.split.train, change.split.validation, change.split.test, change.split.labeled):
             digest.update(part.numpy().tobytes())
         for name, mark in sorted(self.marks.items()):
@@ -231,7 +244,7 @@ class DatumView(NamedView):
 
 def viewed(source: Source, change: Change, seeds: Seeds) -> View:
     """Return ``source`` as ``change`` makes it, with what its kind of source has beside rows."""
-    if isinstance(source, DatumSource):
+    if isinstance(source, DatumSource) and change.vectors is None:
         return DatumView(source, change, seeds)
     return (NamedView if isinstance(source, NamedSource) else View)(source, change, seeds)
 

@@ -144,7 +144,11 @@ class Builder:
         Raises:
             ConfigError: With what is wrong with them, or with the data for them.
         """
-        transforms = self._several("transform")
+        self._spec = getattr(self.data, "spec", None)
+        transforms = {}
+        for name, node in (self._config.get("transform") or {}).items():
+            self._seeds.seed_global_generators(f"transform {name}")
+            transforms[str(name)] = self._build(node, f"transform.{name}")
         if self._problems:
             raise ConfigError(self._problems)
         if transforms and not is_source(self.data):
@@ -250,7 +254,9 @@ class Builder:
         folder = self._place / "callbacks" / where
         try:
             offered = {"spec": self._spec, "seeds": self._seeds, "run_folder": folder, "array_cache": ArrayFiles()}
-            return instantiate(node, self._place, offered)
+            # The model or data of a transformation are made for the data that it changes.
+            inner = offered if where.startswith("transform.") else None
+            return instantiate(node, self._place, offered, inner)
         except ConfigError as error:
             self._problems += error.problems
         return None

@@ -22,7 +22,9 @@ LIBRARIES = ("torch", "torchmetrics", "lightning")
 REFUSALS: Mapping[bool, tuple[type[Exception], ...]] = {True: (Exception,), False: (TypeError, ValueError)}
 
 
-def instantiate(node: Node, place: Path, offered: Mapping[str, Any] | None = None) -> Any:
+def instantiate(
+    node: Node, place: Path, offered: Mapping[str, Any] | None = None, inner: Mapping[str, Any] | None = None
+) -> Any:
     """Build ``node`` and the nodes in it, the inner ones first.
 
     Containers are copied, so that no two objects share one. Text is never looked at.
@@ -31,12 +33,13 @@ def instantiate(node: Node, place: Path, offered: Mapping[str, Any] | None = Non
         node: Of a bound config.
         place: The run directory, below which the objects of libraries write.
         offered: Further arguments by name, for a target that takes them, is not given them, and is not partial.
+        inner: Likewise, for the targets in it.
 
     Raises:
         ConfigError: A constructor refused its arguments.
     """
-    positional = [_built(value, place) for value in node.positional]
-    arguments = {name: _built(value, place) for name, value in node.arguments.items()}
+    positional = [_built(value, place, inner) for value in node.positional]
+    arguments = {name: _built(value, place, inner) for name, value in node.arguments.items()}
     if node.location:
         arguments[node.location] = str(folder_for(node, place))
     if node.is_partial:
@@ -61,13 +64,13 @@ def _under_its_key(problem: Problem, key: str) -> Problem:
     return replace(problem, where=f"{strategy}{rest}", hint=problem.hint.replace(ANY, strategy))
 
 
-def _built(value: Any, place: Path) -> Any:
+def _built(value: Any, place: Path, inner: Mapping[str, Any] | None) -> Any:
     if isinstance(value, Node):
-        return instantiate(value, place)
+        return instantiate(value, place, inner, inner)
     if isinstance(value, Mapping):
-        return {key: _built(item, place) for key, item in value.items()}
+        return {key: _built(item, place, inner) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_built(item, place) for item in value]
+        return [_built(item, place, inner) for item in value]
     return value
 
 

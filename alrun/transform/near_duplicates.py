@@ -15,6 +15,8 @@ from alrun.transform.base import Transform, drawn_first
 
 __all__ = ["NearDuplicates"]
 
+#: Numbers of the table of noise.
+_TABLE = 1 << 22
 #: Rows that are read at once to measure how inputs vary, and at most for it.
 _CHUNK, _MOST = 4096, 65536
 
@@ -64,28 +66,36 @@ class NearDuplicates(Transform):
         marks[new] = True
         noisy = marks.clone()
         noisy[rows] = True
-        unit = _unit(source, rows) * self.noise if self.noise else None
-
-        def disturb(chosen: Tensor, inputs: Tensor) -> Tensor:
-            assert unit is not None  # noqa: S101 - only then it is called
-            hit = noisy[chosen]
-            found = inputs.clone()
-            found[hit] += normals(chosen[hit], tuple(inputs.shape[1:]), key) * unit
-            return found
-
-        parts = Split(torch.cat([split.train, new]), split.validation, split.test, split.labeled)
-        note = f"near_duplicates: {len(added)} copies of {len(rows)} rows in the pool"
-        change = {"added": (source, added), "marks": {"near_duplicate": marks}}
-        return Change(parts, note, disturb=None if unit is None else disturb, **change)  # type: ignore[arg-type]
+        noise = Noise(noisy, _unit(source, rows) * self.noise, key) if self.noise else None
+        return Change(
+            Split(torch.cat([split.train, new]), split.validation, split.test, split.labeled),
+            f"near_duplicates: {len(added)} copies of {len(rows)} rows in the pool",
+            added=(source, added),
+            disturb=noise,
+            marks={"near_duplicate": marks},
+        )
 
 
-def normals(rows: Tensor, shape: tuple[int, ...], key: int) -> Tensor:
-    """Return standard normal numbers ``[n, *shape]`` ``float32``, for each row its own."""
-    size = int(np.prod(shape))
-    places = (rows[:, None] * size + torch.arange(size)).flatten()
-    uniform = torch.from_numpy(row_uniforms(places, key, draw=1))
-    found: Tensor = torch.special.ndtri(uniform).to(torch.float32).reshape(len(rows), *shape)
-    return found
+class Noise:
+    """Normal numbers that are added to rows, to each always the same: a piece of one long table, from its hash on.
+
+    Pieces of two rows may overlap, and are shifted then; that they are equal has a chance of one in millions.
+    """
+
+    def __init__(self, noisy: Tensor, unit: Tensor, key: int) -> None:
+        """Draw the table, for rows that ``noisy`` ``[N]`` says; ``unit`` has the deviations, shaped like an input."""
+        self._noisy, self._unit, self._key = noisy, unit, key
+        length = max(_TABLE, 2 * unit.numel())
+        table = np.random.Generator(np.random.Philox(key)).standard_normal(length, dtype=np.float32)
+        self._pieces = np.lib.stride_tricks.sliding_window_view(table, unit.numel())
+
+    def __call__(self, rows: Tensor, inputs: Tensor) -> Tensor:
+        """Return ``inputs`` ``[n, *input_shape]`` of ``rows`` with their noise."""
+        hit = self._noisy[rows]
+        starts = (row_uniforms(rows[hit], self._key, draw=1) * len(self._pieces)).astype(np.int64)
+        found = inputs.clone()
+        found[hit] += torch.from_numpy(self._pieces[starts]).reshape(-1, *self._unit.shape) * self._unit
+        return found
 
 
 def _unit(source: Source, rows: Tensor) -> Tensor:

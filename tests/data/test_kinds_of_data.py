@@ -55,6 +55,10 @@ def text(folder: Path) -> list[str]:
     return ["data=text", "data.path=t.jsonl", "data.features=64"]
 
 
+def embedded(folder: Path) -> list[str]:
+    return ["data=digits", "transform=embed", "+learner@transform.embed.model=mlp", "learner=linear"]
+
+
 def transformed(folder: Path) -> list[str]:
     changes = "[ood,near_duplicates,label_noise,imbalance,shift]"
     return ["data=digits", f"transform={changes}", "metrology=[classification,acquisition]"]
@@ -66,6 +70,7 @@ KINDS: dict[str, Callable[[Path], list[str]]] = {
     "image_folder": image_folder,
     "text": text,
     "transformed": transformed,
+    "embedded": embedded,
 }
 #: What rows are called in the ledger, where it is not their number.
 CALLED = {"embeddings": r"img/\d+\.png", "image_folder": r"(minus|plus)/\d+\.png"}

@@ -19,7 +19,8 @@ from alrun.data.named import NamedArraySource
 from alrun.testing.pool import PoolConformance
 from alrun.testing.source import SourceConformance
 
-OPTIONS = {path.stem: path for path in (conf_dir() / "transform").glob("*.yaml")}
+#: Without those that need a model, which is examined in a file of its own.
+OPTIONS = {path.stem: path for path in (conf_dir() / "transform").glob("*.yaml") if path.stem != "embed"}
 #: Arguments for data that are no rows of numbers.
 FOR_OBJECTS = {"near_duplicates": {"noise": 0.0}}
 
