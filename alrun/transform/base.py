@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.arguments import count_problems, raise_any
-from alrun.core.errors import DataError, Problem
+from alrun.core.errors import DataError, Problem, StrategyError
 from alrun.core.protocols.pool import Source
 from alrun.core.row_random import row_uniforms
 from alrun.core.seeding import Seeds
@@ -55,7 +55,10 @@ class Transform(ABC):
             DataError: The data are not such that they can be changed so.
         """
         own = seeds if self.seed is None else Seeds(self.seed)
-        change = self.change(source, source.split(seeds), own.integer(ROLE, name))
+        try:
+            change = self.change(source, source.split(seeds), own.integer(ROLE, name))
+        except StrategyError as error:
+            raise self.problem(f"the data have no targets to go by: {error}", "") from error
         return viewed(source, change, seeds)
 
     @abstractmethod

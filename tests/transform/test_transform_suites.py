@@ -12,6 +12,7 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from alrun.config.paths import conf_dir
+from alrun.core.errors import DataError
 from alrun.core.seeding import Seeds
 from alrun.data.dataset import OwnDataset
 from alrun.data.digits import Digits
@@ -92,6 +93,21 @@ def test_a_transformation_is_a_function_of_source_seed_and_name(name: str, kind:
     assert first.targets(rows).equal(again.targets(rows))
     with pytest.raises(Exception, match="seed 0"):
         first.split(Seeds(1))
+
+
+class Unlabeled(Things):
+    targets = None  # type: ignore[assignment]
+
+    def __getitem__(self, index: int) -> torch.Tensor:  # type: ignore[override]
+        return torch.full((2,), float(index))
+
+
+def test_data_without_labels_are_refused_by_what_needs_them() -> None:
+    source = OwnDataset(Unlabeled(), num_outputs=4)
+    for name in sorted({*OPTIONS} - {"near_duplicates"}):
+        with pytest.raises(DataError, match=f"transform.{name}: the data have no targets to go by"):
+            transform(name)(source, Seeds(0), name)
+    assert len(transform("near_duplicates", noise=0.0)(source, Seeds(0), "x")) > len(source)
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONS))
