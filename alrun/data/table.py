@@ -58,11 +58,11 @@ class Table(ArraySource):
         na_values: Sequence[Any] | None = None,
         sheet: str | int | None = None,
         embeddings: str | None = None,
-        labeled: Sequence[int] | None = None,
-        partial_labels: bool = False,
         missing: str | None = None,
         groups: str | None = None,
         test_path: str | None = None,
+        labeled: Sequence[int] | None = None,
+        partial_labels: bool = False,
         validation_size: float = 0.1,
         test_size: float = 0.2,
     ) -> None:
@@ -83,12 +83,12 @@ class Table(ArraySource):
             na_values: See ``FileOptions``.
             sheet: See ``FileOptions``.
             embeddings: A ``.npy`` file ``[N, d]``, memory-mapped: vectors to compare rows by.
-            labeled: See ``ArraySource``.
-            partial_labels: See ``ArraySource``.
             missing: ``median``: missing numbers become the median of their column (of ``path`` alone), and each column
                 that has some gets another of 0 and 1 that marks them; ``None`` refuses them.
             groups: Column that says what belongs together, e.g. a patient: no group is in two parts. No feature.
             test_path: A file with the same columns, whose rows are the test rows, in place of ``test_size`` drawn ones.
+            labeled: See ``ArraySource``.
+            partial_labels: See ``ArraySource``.
             validation_size: See ``ArraySource``.
             test_size: See ``ArraySource``.
 
