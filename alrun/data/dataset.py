@@ -81,7 +81,7 @@ class OwnDataset:
         test_size: float = 0.2,
         tasks: Mapping[str, int] | None = None,
         partial_labels: bool = False,
-        target_origin: float = 0.0,
+        target_origin: float | None = None,
     ) -> None:
         """Look at the first datum, and at ``dataset.targets`` where there are such.
 
@@ -252,10 +252,12 @@ class OwnDataset:
 
     def _counted_from(self, origin: float, first: Any) -> TaskSpec:
         if self.spec.task is not Task.REGRESSION:
-            raise fail("classes have no origin", "data.target_origin", "data.target_origin=0")
+            raise fail("classes have no origin", "data.target_origin", "data.target_origin=null")
         if self.form.target(first) is not MISSING:
             what = "the data have targets of their own, which go to learners as they are"
-            raise fail(what, "data.target_origin", f"data.target_origin=0, and return y - {origin:.15g} as the target")
+            raise fail(
+                what, "data.target_origin", f"data.target_origin=null, and return y - {origin:.15g} as the target"
+            )
         return replace(self.spec, target_origin=(float(origin),) * self.spec.num_outputs)
 
     def _counted(self, task: Task, target: Any) -> int:

@@ -1,4 +1,4 @@
-"""Three clusters in the plane, one of which holds both classes alike: uncertainty is greatest where nothing is learned."""
+"""Three clusters in the plane, one of which holds both classes alike, which misleads uncertainty."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ GROUPS = (((0.0, 0.0), 1), ((4.0, 3.0), 1), ((0.0, 6.0), 0), ((4.0, 3.0), 0))
 
 
 class ThreeClusters(ArraySource):
-    """Four Gaussian groups of unit covariance around (0, 0), (4, 3), (0, 6) and again (4, 3), scaled to the unit square.
+    """Four Gaussian groups of unit covariance around (0, 0), (4, 3), (0, 6) and again (4, 3), in the unit square.
 
-    The first two are class 1, the others class 0, so that the labels of half of the points say nothing: "ThreeClust" of
-    CDALBench (Werner et al., NeurIPS 2024), on which strategies by uncertainty lose to random. Deviations: the points
-    are a function of the arguments alone, not of the experiment's seed, and are scaled by the range of all, not by that
-    of the training rows.
+    The first two are class 1, the others class 0, so that the labels of half of the points say nothing: the set
+    ThreeClust of CDALBench (Werner et al., NeurIPS 2024), where strategies by uncertainty lose to random. Deviations:
+    the points are a function of the arguments alone, not of the experiment's seed, and are scaled by the range of all,
+    not by that of the training rows.
     """
 
     task: ClassVar[Task | None] = Task.CLASSIFICATION
