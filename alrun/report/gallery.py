@@ -65,7 +65,8 @@ def _gallery(name: str, table: pd.DataFrame, about: _About, most: int, room: int
     seed = int(table["seed"].iloc[0])
     more = len(table) - len(cards)
     told = f"{printable(name, LONGEST)}: {len(cards)} of the {len(table)} samples bought with seed {seed}"
-    rest = f", the highest ranks of {len(of_steps)} steps; {more} more are in acquisitions.parquet" if more else ""
+    first = "the highest ranks" if table["score"].notna().any() else "the first"
+    rest = f", {first} of {len(of_steps)} steps; {more} more are in acquisitions.parquet" if more else ""
     return Gallery(name, f"{told}{rest}.", cards)
 
 
