@@ -12,6 +12,8 @@ from alrun.core.types import Histogram
 __all__ = ["RunningHistogram", "histogram"]
 
 MOST_BINS = 40
+#: Scores that are counted at a time.
+ROWS = 1 << 16
 #: Bits of a score that can mean something: differences in those of a float that come after are rounding.
 BITS = 20
 #: Narrower bins have no edges in floats.
@@ -31,10 +33,20 @@ class RunningHistogram:
         self._low, self._high = math.inf, -math.inf
         self._exponent, self._first = 0, 0
         self._counts = torch.zeros(0, dtype=torch.int64)
+        self._waiting: list[Tensor] = []
+        self._rows = 0
 
     def update(self, scores: Tensor) -> None:
-        """Count ``scores``, ``[B]``."""
-        values = scores[scores.isfinite()].double().cpu()
+        """Count ``scores``, ``[B]``, which stay as they are; many chunks are counted at a time, for speed."""
+        self._waiting.append(scores)
+        self._rows += len(scores)
+        if self._rows >= ROWS:
+            self._count()
+
+    def _count(self) -> None:
+        scores = torch.cat(self._waiting).cpu() if self._waiting else torch.empty(0)
+        self._waiting, self._rows = [], 0
+        values = scores[scores.isfinite()].double()
         if not len(values):
             return
         self._low, self._high = min(self._low, float(values.min())), max(self._high, float(values.max()))
@@ -50,6 +62,7 @@ class RunningHistogram:
 
     def counted(self) -> Histogram | None:
         """Return what has been counted; ``None`` for nothing."""
+        self._count()
         return Histogram(self._exponent, self._first, self._counts.tolist()) if len(self._counts) else None
 
 

@@ -24,6 +24,12 @@ SCORES = {
 }
 
 
+@pytest.fixture(autouse=True, params=[1, 100, 1 << 16])
+def rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count as many scores at a time."""
+    monkeypatch.setattr("alrun.query.histogram.ROWS", request.param)
+
+
 @pytest.mark.parametrize("name", SCORES)
 def test_counts_are_exact_in_any_order_of_chunks(name: str) -> None:
     scores = SCORES[name]
