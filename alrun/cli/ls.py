@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -96,7 +97,7 @@ def _named(name: str, group: str, options: Sequence[Option]) -> Option:
 
 
 def _as_json(option: Option) -> dict[str, str]:
-    return {name: getattr(option, name) for name in COLUMNS} | (option.setting._asdict() if option.setting else {})
+    return {name: getattr(option, name) for name in COLUMNS} | (asdict(option.setting) if option.setting else {})
 
 
 def target_lines(group: str | None = None) -> Iterator[str]:

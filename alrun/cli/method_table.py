@@ -6,8 +6,9 @@ import ast
 import inspect
 import re
 from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +27,8 @@ COLUMNS = {"": 12, "name": 19, "paper": 28, "task": 4, "K": 1, "cost": 11}
 GAP = 2
 
 
-class Setting(NamedTuple):
+@dataclass(frozen=True)
+class Setting:
     """Fields of the third comment line of an option's file, ``family | paper | tasks | K | cost``."""
 
     family: str
@@ -74,7 +76,7 @@ def method_table(group: str, options: Sequence[tuple[str, str, Setting | None]],
     table.add_column("description", no_wrap=True, overflow="ellipsis", max_width=max(left, 1))
     before = ""
     for name, description, setting in sorted(options, key=_order):
-        family, *fields = setting or Setting("other", "", "", "", "")
+        family, *fields = astuple(setting or Setting("other", "", "", "", ""))
         table.add_row("" if family == before else family, name, *fields, description)
         before = family
     return table
