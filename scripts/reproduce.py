@@ -19,10 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
+from scipy import stats  # type: ignore[import-untyped]
 
 import alrun
+from alrun.report.statistics.paired import holm
+
+#: Level at which a result is said to differ.
+LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,12 @@ def main() -> None:
         )
         for strategy, one in zip(strategies, values, strict=True)
     ]
-    differs, adjusted, *_ = multipletests([test.pvalue for test in tests], method="holm")
+    adjusted = holm([test.pvalue for test in tests])
     print(f"{arguments.name}: {published.source}; n = {published.seeds}")
-    for strategy, one, differ, p in zip(strategies, values, differs, adjusted, strict=True):
+    for strategy, one, p in zip(strategies, values, adjusted, strict=True):
         half = stats.t.ppf(0.975, len(one) - 1) * one.std(ddof=1) / len(one) ** 0.5
         mean, std = published.areas[strategy]
-        verdict = "differs" if differ else "agrees"
+        verdict = "differs" if p < LEVEL else "agrees"
         print(f"{strategy:18} ours {one.mean():.3f} ± {half:.3f} (sd {one.std(ddof=1):.3f}, n = {len(one)})", end="  ")
         print(f"published {mean:.3f} (sd {std:.3f})  {verdict}, p = {p:.3f}")
     order = stats.kendalltau([one.mean() for one in values], [published.areas[name][0] for name in strategies])

@@ -2,8 +2,9 @@
 
 Of the 8 s of a processor that ``import lightning.pytorch`` takes, 2 are ``torch._dynamo``, of which Lightning wants a
 class for ``isinstance`` and torch's optimizers two functions that do nothing where nothing is compiled; and 1.5 are
-``scipy.signal``, in which torchmetrics looks for a name. Checked against torch 2.13.0, Lightning 2.6.6, torchmetrics
-1.9.0 and SciPy 1.17.1; what another version asks of them beyond that imports them, as without this module.
+``scipy.signal``, in which torchmetrics looks for a name. Where transformers is installed it is another second, for two
+names that a metric of texts uses. Checked against torch 2.13.0, Lightning 2.6.6, torchmetrics 1.9.0, SciPy 1.17.1 and
+transformers 5.24.0; what another version asks of them beyond that imports them, as without this module.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable
 from functools import partial, wraps
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -26,6 +28,8 @@ def put_off() -> None:
     given = {"OptimizedModule": OptimizedModule, "disable": compiler.disable, "graph_break": _graph_break}
     defer("torch._dynamo", given, compiler.loaded)
     defer("scipy.signal", {"hamming": _hamming}, _patch)
+    if find_spec("transformers") is not None:
+        defer("transformers", {name: _Later(name, (), {}) for name in ("AutoModel", "AutoTokenizer")})
 
 
 class _IfCompiled(type):
@@ -36,6 +40,15 @@ class _IfCompiled(type):
 
 class OptimizedModule(metaclass=_IfCompiled):
     """What ``torch.compile`` returns for a module, as far as ``isinstance`` is concerned."""
+
+
+class _Later(type):
+    """Type of what stands for a class of transformers of the same name; it has what that one has."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return getattr(getattr(import_module("transformers.models.auto"), cls.__name__), name)
 
 
 class Compiler:

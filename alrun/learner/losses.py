@@ -74,7 +74,7 @@ class CrossEntropy(Weighted):
     ) -> None:
         raise_any(_class_weight_problems(class_weights, spec))
         super().__init__(nn.CrossEntropyLoss(label_smoothing=label_smoothing), loss_reweight)
-        self._balanced = class_weights == "balanced"
+        self._balanced, self._weighs = class_weights == "balanced", class_weights is not None and spec is not None
         if class_weights is not None and spec is not None:
             given = torch.ones(spec.num_outputs) if self._balanced else torch.tensor(list(class_weights)).float()
             self.register_buffer("class_weights", given)
@@ -82,7 +82,7 @@ class CrossEntropy(Weighted):
 
     def fit_statistics(self, targets: Tensor) -> None:
         """Take balanced weights from the classes ``[n]`` of a training set."""
-        if self._balanced:
+        if self._balanced and self._weighs:
             counts = torch.bincount(one_class_each(targets), minlength=len(self.class_weights)).double()
             seen = counts > 0
             balanced = counts.sum() / (seen.sum() * counts.clamp_min(1))
@@ -90,10 +90,9 @@ class CrossEntropy(Weighted):
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss without its weight."""
-        weights = self._buffers.get("class_weights")
-        if weights is None:
+        if not self._weighs:
             return self.loss(outputs, targets)
-        return functional.cross_entropy(outputs, targets, weights, label_smoothing=self._smoothing)
+        return functional.cross_entropy(outputs, targets, self.class_weights, label_smoothing=self._smoothing)
 
 
 class SquaredError(Weighted):

@@ -58,8 +58,7 @@ def built_backbone(file: Path) -> tuple[nn.Module, int, int]:
     Raises:
         ConfigError: The file is no config of a model that the installed library has.
     """
-    from transformers import AutoModel
-    from transformers.models.auto import CONFIG_MAPPING
+    from transformers.models.auto import CONFIG_MAPPING, AutoModel
 
     values = _read(file)
     kind = values.pop("model_type", None)

@@ -202,7 +202,7 @@ def _gathered(found: Sequence[Run], read: Callable[[Run], pa.Table], damaged: li
     numbers = np.repeat(np.array(list(tables), dtype=np.int64), [len(table) for table in tables.values()])
     if not tables:
         return described.iloc[:0]
-    whole = pa.concat_tables(tables.values()).to_pandas()
+    whole: pd.DataFrame = pa.concat_tables(tables.values()).to_pandas()
     return pd.concat([described.iloc[numbers].reset_index(drop=True), whole], axis=1)
 
 

@@ -11,7 +11,8 @@ import sys
 from alrun.cli.main import main
 
 def loaded():
-    return [name for name in ("torch._dynamo.eval_frame", "scipy.signal.windows") if name in sys.modules]
+    names = ("torch._dynamo.eval_frame", "scipy.signal.windows", "transformers.models")
+    return [name for name in names if name in sys.modules]
 
 assert main(sys.argv[1:]) == 0
 assert main([*sys.argv[1:], "training=trainer"]) == 0
@@ -48,6 +49,16 @@ assert scipy.signal.hamming(4).tolist() == scipy.signal.windows.hamming(4).tolis
 assert len(scipy.signal.convolve([1, 2], [1, 2])) == 3
 assert type(sys.modules["scipy.signal"]).__name__ == "module"
 assert scipy.signal.hamming is scipy.signal.windows.hamming
+
+from importlib.util import find_spec
+if find_spec("transformers"):
+    from torchmetrics.functional.text import bert
+    from transformers.models.auto import AutoModel, AutoTokenizer
+    assert bert.AutoModel.from_config == AutoModel.from_config
+    assert bert.AutoTokenizer.from_pretrained == AutoTokenizer.from_pretrained
+    import transformers
+    assert transformers.AutoModel is AutoModel
+    assert type(transformers).__name__ == "_LazyModule"
 print("as it should be")
 """
 
