@@ -13,7 +13,7 @@ __all__ = ["RunningHistogram", "histogram"]
 
 MOST_BINS = 40
 #: Scores that are counted at a time.
-ROWS = 1 << 16
+ROWS = 1 << 13
 #: Bits of a score that can mean something: differences in those of a float that come after are rounding.
 BITS = 20
 #: Narrower bins have no edges in floats.

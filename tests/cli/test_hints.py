@@ -232,7 +232,7 @@ def test_a_hint_leads_on(words: list[str], alrun: Alrun) -> None:
     assert answer.code == 0, (words, answer)
 
 
-OWN = """
+TRUSTED = """
 from alrun.query.entropy import Entropy
 
 class Mine(Entropy):
@@ -252,7 +252,7 @@ class Mine(Entropy):
 def test_what_a_run_says_to_go_on_with_goes_on(
     words: tuple[str, ...], labels: list[int], alrun: Alrun, tmp_path: Path
 ) -> None:
-    (tmp_path / "hinted_strategies.py").write_text(OWN)
+    (tmp_path / "hinted_strategies.py").write_text(TRUSTED)
     ended = alrun(*SMALL, *words)
     assert ended.code == 0, ended
     bought = [info(only_run(tmp_path))["labels"]]

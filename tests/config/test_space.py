@@ -28,8 +28,8 @@ def space(*words: str) -> Space:
         ("learner.hidden=choice([8],[8,4])", ("[8]", "[8,4]"), "[8,4]", "learner.hidden=[8,4]"),
         ("name='a b',c", ("'a b'", "c"), "'a b'", "name='a b'"),
         ("max_steps=null,3,3", ("null", "3"), "null", "max_steps=null"),
-        ("query=glob(ba*)", ("badge", "bait", "bald", "batchbald"), "bald", "query=bald"),
-        ("query=glob(ba*,exclude=bait)", ("badge", "bald", "batchbald"), "bald", "query=bald"),
+        ("query=glob(ba*)", ("badge", "bait", "bald", "balsa", "batchbald"), "bald", "query=bald"),
+        ("query=glob(ba*,exclude=bait)", ("badge", "bald", "balsa", "batchbald"), "bald", "query=bald"),
     ],
 )
 def test_several_values(word: str, probes: tuple[Any, ...], value: Any, typed: str) -> None:

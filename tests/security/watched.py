@@ -92,7 +92,9 @@ class Watch:
             self.written.append(path)
 
     def _is_at_home(self, path: str) -> bool:
-        return os.path.realpath(path).startswith((f"{self.home}{os.sep}", "/dev/"))
+        real = os.path.realpath(path)
+        is_device = real.startswith("/dev/") and not real.startswith("/dev/shm/")  # noqa: S108 - a folder, in memory
+        return is_device or real.startswith(f"{self.home}{os.sep}")
 
     @property
     def nothing(self) -> bool:
