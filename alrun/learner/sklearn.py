@@ -62,7 +62,7 @@ class ScikitLearn(Fitted):
         self.recipe = estimator
         self.has_committee = has_members(estimator)
         self.fitted_inputs, self.fitted_targets, self.random_state = _Kept(), _Kept(), _Kept()
-        self._known: tuple[tuple[int, ...], Any] | None = None
+        self._known: tuple[tuple[Tensor, ...], Any] | None = None
 
     def fit_at_once(self, inputs: Tensor, targets: Tensor, seeds: Seeds) -> Mapping[str, float]:
         """Fit a new estimator.
@@ -130,9 +130,9 @@ class ScikitLearn(Fitted):
         inputs, targets, state = self.fitted_inputs.value, self.fitted_targets.value, self.random_state.value
         if len(inputs) == 0:
             return None
-        key = tuple(map(id, (inputs, targets, state)))
-        if self._known is None or self._known[0] != key:
-            self._known = key, self._fitted(self._rows(inputs.to(self.device)), targets, int(state))
+        kept = (inputs, targets, state)
+        if self._known is None or any(one is not other for one, other in zip(self._known[0], kept, strict=True)):
+            self._known = kept, self._fitted(self._rows(inputs.to(self.device)), targets, int(state))
         return self._known[1]
 
     def _fitted(self, rows: NDArray[np.float64], targets: Tensor, state: int) -> Any:
