@@ -32,7 +32,10 @@ class IntegrationPhase:
 
     def run(self, experiment: ExperimentContext, state: State) -> PhaseResult:
         """Have what is to be trained on predicted once more, where a metrology strategy wants that, and integrate."""
-        _anticipate(experiment, state, _labeled(_answered(experiment, state)))
+        labeled = _labeled(_answered(experiment, state))
+        if state.labels_bought == 0 and experiment.source is not None:
+            _refuse_far_from_zero(experiment.source.spec, [annotation.target for _, annotation in labeled])
+        _anticipate(experiment, state, labeled)
         return self._integrated(experiment, state)
 
     def _integrated(self, experiment: ExperimentContext, state: State) -> PhaseResult:
@@ -41,8 +44,6 @@ class IntegrationPhase:
         if experiment.status is not None:
             experiment.status.label([request for request, _ in labeled])
             experiment.status.give_back([one[0] for one in answered if one[1].status is not LabelStatus.LABELLED])
-        if state.labels_bought == 0 and experiment.source is not None:
-            _refuse_far_from_zero(experiment.source.spec, [one[1].target for one in labeled])
         trained = _without_validation(experiment, labeled)
         _append(experiment, state, trained)
         state.label_queue.from_list([])
@@ -66,10 +67,8 @@ def _refuse_far_from_zero(spec: TaskSpec, targets: Sequence[Any]) -> None:
     if far is not None:
         where, origin = far
         what = f"labels are {where}: float32, in which learners compute, loses how they differ"
-        ways = (
-            f"alrun rerun DIR data.target_origin={origin:.15g} keeps the labels, for data without targets of their own"
-        )
-        raise StrategyError(f"{what}\n    → {ways}; else return y - {origin:.15g} as the label")
+        way = f"alrun rerun DIR data.target_origin={origin:.15g} keeps the labels, of data without targets of their own"
+        raise StrategyError(f"{what}\n    → {way}; else return y - {origin:.15g} as the label")
 
 
 def _answered(experiment: ExperimentContext, state: State) -> list[Answered]:
