@@ -71,8 +71,7 @@ def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
         kept["data"] = {
             key: value for key, value in kept["data"].items() if value is not None or key not in FILE_OPTIONS
         }
-    if isinstance(kept.get("metrology"), Mapping):
-        kept["metrology"] = {name: _set_options(node) for name, node in kept["metrology"].items()}
+    kept = {name: _set_options(node) for name, node in kept.items()}
     for group, key in WITHOUT_EFFECT:
         if isinstance(kept.get(group), Mapping):
             kept[group] = {name: value for name, value in kept[group].items() if name != key}
@@ -80,10 +79,11 @@ def identity_of(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _set_options(node: Any) -> Any:
+    """Return ``node``, and the nodes in it, without later arguments that are not set."""
     if not isinstance(node, Mapping):
         return node
     later = LATER_ARGUMENTS.get(str(node.get("_target_")), frozenset())
-    return {key: value for key, value in node.items() if value is not None or key not in later}
+    return {key: _set_options(value) for key, value in node.items() if value is not None or key not in later}
 
 
 def identity_hash(config: Mapping[str, Any]) -> str:

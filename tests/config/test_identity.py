@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,16 @@ WORDS = ["experiment=surrogate", "query=[variance,random]", "logger=csv", "stopp
 @pytest.fixture(scope="module")
 def config() -> dict[str, Any]:
     return resolved(Composer(Trust()).compose(WORDS).config)
+
+
+KNOWN = json.loads(Path(__file__).with_name("identities.json").read_text())
+
+
+def test_runs_on_disk_are_the_experiments_that_they_were() -> None:
+    """An option that comes later must not change what has been bought labels for: ``LATER_ARGUMENTS`` lists it."""
+    composer = Composer(Trust(["my_pkg"]))
+    found = {words: identity_hash(resolved(composer.compose(words.split()).config))[:16] for words in KNOWN}
+    assert {words for words in KNOWN if found[words] != KNOWN[words]} == set()
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
