@@ -12,6 +12,9 @@ from typing import Any
 
 __all__ = ["DeferredModule", "defer"]
 
+#: What ``inspect``, ``warnings`` and ``unittest`` ask of all modules that there are.
+LOOKED_OVER = frozenset({"__file__", "__warningregistry__", "__wrapped__"})
+
 
 def defer(
     name: str, given: Mapping[str, Any], loaded: Callable[[ModuleType], object] = lambda module: None
@@ -43,8 +46,7 @@ class DeferredModule(ModuleType):
         vars(self).update(given, __path__=[], __spec__=ModuleSpec(name, None, is_package=True), _loaded=loaded)
 
     def __getattr__(self, name: str) -> Any:
-        # Whoever looks over all modules asks for these: inspect, warnings, doctest.
-        if name.startswith("__") and name.endswith("__") and name != "__all__":
+        if name in LOOKED_OVER:
             raise AttributeError(f"module {self.__name__!r} has not been imported yet")
         return getattr(self.load(), name)
 

@@ -21,7 +21,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A package that imports one of its two submodules, and is nowhere imported yet."""
     folder = tmp_path / PACKAGE
     folder.mkdir()
-    (folder / "__init__.py").write_text(f"from {PACKAGE} import near\nvalue, given = near.value + 1, 'its own'\n")
+    (folder / "__init__.py").write_text(
+        f"from {PACKAGE} import near\n__version__ = '1.0'\nvalue, given = near.value + 1, 'its own'\n"
+    )
     (folder / "near.py").write_text("value = 1\n")
     (folder / "far.py").write_text(f"import {PACKAGE}\nvalue = {PACKAGE}.value + 1\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -49,12 +51,13 @@ def test_what_is_given_is_answered_without_an_import(package: str) -> None:
     ("ask", "answer"),
     [
         (lambda name: importlib.import_module(name).value, 2),
+        (lambda name: importlib.import_module(name).__version__, "1.0"),
         (lambda name: importlib.import_module(f"{name}.near").value, 1),
         (lambda name: importlib.import_module(f"{name}.far").value, 3),
         (lambda name: importlib.import_module(name).far_away, AttributeError),
         (lambda name: importlib.import_module(f"{name}.far_away"), ModuleNotFoundError),
     ],
-    ids=["a name", "a submodule of its own", "another submodule", "no name", "no submodule"],
+    ids=["a name", "its version", "a submodule of its own", "another submodule", "no name", "no submodule"],
 )
 def test_anything_else_imports_it_once(ask: Callable[[str], Any], answer: Any, package: str) -> None:
     seen: list[ModuleType] = []
