@@ -13,26 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StoreError
+from alrun.store.cache_folder import VARIABLE, cache_folder, refuse_foreign
 from alrun.store.files import write_stream
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["ArrayFiles", "cache_folder"]
-
-VARIABLE = "ALRUN_CACHE"
-
-
-def cache_folder() -> Path:
-    """Return the folder of the cache: ``$ALRUN_CACHE``, or ``alrun`` in the user's cache folder."""
-    given = os.environ.get(VARIABLE)
-    if given:
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "alrun"
+__all__ = ["ArrayFiles"]
 
 
 class ArrayFiles:
-    """An ``ArrayCache``: one ``.npy`` file an array, which appears whole or not at all."""
+    """An ``ArrayCache``: one ``.npy`` file an array, which appears whole or not at all.
+
+    In the user's own folder only what this user alone can write to is read; a folder that ``ALRUN_CACHE`` names may be
+    shared, with whoever is trusted with the results.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         """Keep files in ``folder``; ``None`` for that of the user."""
@@ -46,6 +41,8 @@ class ArrayFiles:
         Raises:
             StoreError: The disk refuses, or the pieces are not as many rows as were announced.
         """
+        if self._folder is None:
+            raise StoreError(f"there is no folder for what is computed once\n    → {VARIABLE}=FOLDER names one")
         path = self._folder / f"{key}.npy"
         found = _opened(path, shape, dtype)
         if found is None:
@@ -80,8 +77,11 @@ def _opened(path: Path, shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any] 
     import numpy as np
 
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
+        state = path.lstat()
+        if not stat.S_ISREG(state.st_mode):
             return None
+        if not os.environ.get(VARIABLE):
+            refuse_foreign(state)
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from alrun.core.errors import StoreError
+from alrun.store.cache_folder import cache_folder, refuse_foreign
 from alrun.store.disk import DISK
 from alrun.store.files import make_directory, write_atomic
 from alrun.store.reading import opened
@@ -30,7 +30,7 @@ def cached(name: str, make: Callable[[], bytes]) -> bytes:
         name: A file name, which says everything that the content depends on.
         make: Makes it; what it raises is raised.
     """
-    folder = _folder()
+    folder = cache_folder()
     if folder is None:
         return make()
     try:
@@ -41,17 +41,6 @@ def cached(name: str, make: Callable[[], bytes]) -> bytes:
         _make(folder)
         write_atomic(folder / name, _sealed(content) + content, durable=False)
     return content
-
-
-def _folder() -> Path | None:
-    """Return where it lies, ``alrun`` in ``XDG_CACHE_HOME``; ``None`` where the user has no home."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(given).is_absolute():
-        return Path(given) / "alrun"
-    try:
-        return Path.home() / ".cache" / "alrun"
-    except RuntimeError:
-        return None
 
 
 def _make(folder: Path) -> None:
@@ -68,20 +57,14 @@ def _read(folder: Path, name: str) -> bytes:
         PermissionError: It may be somebody else's.
         ValueError: It is torn.
     """
-    _check(folder.lstat())
+    refuse_foreign(folder.lstat())
     with opened(folder / name, MOST, depth=2) as (descriptor, size):
-        _check(os.fstat(descriptor))
+        refuse_foreign(os.fstat(descriptor))
         data = os.read(descriptor, size)
     seal, _, content = data.partition(b"\n")
     if seal + b"\n" != _sealed(content):
         raise ValueError(name)
     return content
-
-
-def _check(found: os.stat_result) -> None:
-    """Raise ``PermissionError`` for what another user has made or can change."""
-    if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise PermissionError
 
 
 def _sealed(content: bytes) -> bytes:

@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from alrun.store.array_cache import ArrayFiles
 from alrun.store.cache import cached
 
 CONTENT = b"window.x = 1;\n" * 1000
@@ -114,3 +116,24 @@ def test_without_a_folder_it_is_made_each_time(place: str, folder: Path, monkeyp
     make = Maker()
     assert cached("a", make) == cached("a", make) == CONTENT
     assert make.made == 2
+
+
+@pytest.mark.parametrize(("mode", "named", "expected"), [(0o600, False, 7), (0o666, False, 1), (0o666, True, 7)])
+def test_arrays_that_others_can_change_are_made_anew_unless_the_folder_was_named(
+    mode: int, named: bool, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    if named:
+        monkeypatch.setenv("ALRUN_CACHE", str(tmp_path / "alrun"))
+    else:
+        monkeypatch.delenv("ALRUN_CACHE", raising=False)
+    ones = [np.ones((2, 3), dtype=np.uint8)]
+
+    def found() -> int:
+        return int(ArrayFiles().array("ab", (2, 3), "|u1", lambda: ones).max())
+
+    assert found() == 1
+    file = tmp_path / "alrun" / "ab.npy"
+    np.save(file, np.full((2, 3), 7, dtype=np.uint8))
+    file.chmod(mode)
+    assert found() == expected
