@@ -61,7 +61,8 @@ class Expansion:
         if self._searches:
             return Sweep([], self._given, self.hydra, self._composer.compose, space=space_of(self._overrides))
         jobs = list(product(*self._values))
-        self._controls = dict.fromkeys(words for job in jobs for words in self._controls_of(job) if words not in jobs)
+        own = frozenset(jobs)
+        self._controls = dict.fromkeys(words for job in jobs for words in self._controls_of(job) if words not in own)
         globbed = (override.values() for override in self._overrides if override.is_glob)
         words = frozenset(word for found in globbed for word in found)
         return Sweep([*jobs, *self._controls], self._given, self.hydra, self._compose, words)

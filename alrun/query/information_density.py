@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,17 +12,11 @@ from alrun.core.arguments import choice_problems, number_problems, raise_any
 from alrun.query.batch import BatchQuery
 from alrun.query.candidates import Candidates, FeatureKind
 from alrun.query.features.embedding import Embedding
-from alrun.query.per_row import doubt, negative_gap, shannon
+from alrun.query.per_row import UNCERTAINTIES
 from alrun.query.selection.features import as_features, slices
 from alrun.query.selection.top_k import top_k
 
 __all__ = ["InformationDensity", "mean_cosine"]
-
-_MEASURES: dict[str, Callable[[Tensor], Tensor]] = {
-    "entropy": shannon,
-    "margin": lambda found: 1 + negative_gap(found),
-    "least_confidence": doubt,
-}
 
 
 def mean_cosine(features: Any, count: int) -> Tensor:
@@ -66,7 +59,7 @@ class InformationDensity(BatchQuery):
     ) -> None:
         super().__init__(max_samples)
         key = "query.information_density"
-        problems = [*choice_problems(f"{key}.measure", measure, _MEASURES)]
+        problems = [*choice_problems(f"{key}.measure", measure, UNCERTAINTIES)]
         raise_any([*problems, *number_problems(f"{key}.beta", beta, f"{key}.beta=1")])
         self.measure, self.beta = measure, beta
         self.features: FeatureKind = Embedding() if features is None else features
@@ -74,7 +67,7 @@ class InformationDensity(BatchQuery):
 
     def pick(self, candidates: Candidates, n: int) -> Tensor:
         """Return the rows with the highest products, best first."""
-        uncertain = _MEASURES[self.measure](candidates.probabilities()[: len(candidates)]).double()
+        uncertain = UNCERTAINTIES[self.measure](candidates.probabilities()[: len(candidates)]).double()
         similar = mean_cosine(candidates.features, len(candidates)).clamp_min(0)
         self._scores = uncertain * similar.to(uncertain) ** self.beta
         return top_k(self._scores, n)

@@ -5,12 +5,12 @@ Many rows are worked through in blocks, so that what is held besides the scores 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
-__all__ = ["blockwise", "doubt", "negative_gap", "shannon"]
+__all__ = ["UNCERTAINTIES", "blockwise", "doubt", "negative_gap", "shannon"]
 
 BLOCK_VALUES = 1 << 18
 
@@ -57,3 +57,11 @@ def _negative_gap(probabilities: Tensor) -> Tensor:
 def doubt(probabilities: Tensor) -> Tensor:
     """Return one minus the largest of ``[..., N, C]``, ``[..., N]``."""
     return 1 - probabilities.amax(dim=-1)
+
+
+#: Measures that are 0 where a row is certain, by name.
+UNCERTAINTIES: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "entropy": shannon,
+    "margin": lambda found: 1 + negative_gap(found),
+    "least_confidence": doubt,
+}

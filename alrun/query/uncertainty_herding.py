@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from alrun.pool.foreign import gives_batches
 from alrun.query.batch import BatchQuery
 from alrun.query.candidates import Candidates, FeatureKind
 from alrun.query.features.embedding import Embedding
-from alrun.query.per_row import doubt, negative_gap, shannon
+from alrun.query.per_row import UNCERTAINTIES
 from alrun.query.selection.features import Features, as_features
 from alrun.query.selection.herding import herding
 from alrun.query.temperature import calibrated_temperature, tempered
@@ -23,11 +23,6 @@ __all__ = ["UncertaintyHerding"]
 #: Squared distance of rows of unit length up to which they are the same.
 _SAME = 1e-12
 _BLOCK_ROWS = 512
-_MEASURES: dict[str, Callable[[Tensor], Tensor]] = {
-    "margin": lambda found: 1 + negative_gap(found),
-    "least_confidence": doubt,
-    "entropy": shannon,
-}
 
 
 class UncertaintyHerding(BatchQuery):
@@ -89,7 +84,7 @@ class UncertaintyHerding(BatchQuery):
     def _weights(self, candidates: Candidates) -> Tensor:
         """Return the uncertainty of each candidate, and 0 for other rows, ``[N+L+Q]``."""
         assert candidates.outputs is not None  # noqa: S101 - gathered as needs_outputs says
-        found = _MEASURES[self.measure](tempered(candidates.outputs, self._fitted()))
+        found = UNCERTAINTIES[self.measure](tempered(candidates.outputs, self._fitted()))
         found[len(candidates) :] = 0
         if len(candidates.labeled) == 0 or not bool(found.any()):
             return torch.ones_like(found)
@@ -107,7 +102,7 @@ class UncertaintyHerding(BatchQuery):
 
 
 def _problems(measure: str, **numbers: float | None) -> Iterator[Problem]:
-    yield from choice_problems("query.uncertainty_herding.measure", measure, _MEASURES)
+    yield from choice_problems("query.uncertainty_herding.measure", measure, UNCERTAINTIES)
     for name, value in numbers.items():
         if value is not None and not 0 < value < float("inf"):
             key = f"query.uncertainty_herding.{name}"
