@@ -80,7 +80,7 @@ class Run:
 
     @property
     def labels(self) -> pd.DataFrame:
-        """The labels given: ``step``, ``index``, ``uuid``, ``task``, ``label``, ``annotator``, ``cost``."""
+        """The labels given, as ``alrun.labels`` has them, without the columns that say of which run a row is."""
         return _own(labels_of([readable_run(self.path)]))
 
     @property

@@ -146,6 +146,7 @@ class Annotation:
         status: ``labelled``, ``skipped`` (asked and declined), ``failed`` (goes back to the pool) or ``rejected`` (an
             attempt that is charged and brought no answer: the request stays open, and may be answered after it).
         reason: Why it was skipped, failed or rejected.
+        seconds: Annotation time: how long the annotator worked on it; ``None`` where that is not known.
     """
 
     item: Any
@@ -154,6 +155,7 @@ class Annotation:
     cost: float = 1.0
     status: LabelStatus = LabelStatus.LABELLED
     reason: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

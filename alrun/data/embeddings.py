@@ -10,8 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from alrun.core.types import Task, TaskSpec
-from alrun.data.encoding import encode_classes, encode_values, guess_task
+from alrun.data.encoding import encode
 from alrun.data.named import NamedArraySource
 from alrun.data.problems import existing_file, fail, parse_task
 from alrun.data.shipped import open_embeddings
@@ -72,19 +71,11 @@ class EmbeddingFiles(NamedArraySource):
             raise fail(f"embeddings have shape {list(shape)}; [N, d] is needed", str(file), "one vector per row")
         if shape[0] != len(raw):
             raise fail(f"{shape[0]} vectors, but {len(raw)} labels", where, "save one per row, in order")
-        wanted = wanted or guess_task(raw)
-        described: dict[str, Any] = {}
-        if wanted is Task.CLASSIFICATION:
-            values, described["class_names"] = encode_classes(raw, where)
-            outputs = len(described["class_names"])
-        else:
-            values, described["target_origin"] = encode_values(raw, where)
-            outputs = values.shape[1]
+        encoded = encode(raw, wanted, where)
         self._normalize = normalize
-        columns = tuple(range(shape[1])) if standardize else ()
-        spec = TaskSpec(wanted, shape[1:], outputs, columns, **described)
+        spec = encoded.spec(shape[1:], tuple(range(shape[1])) if standardize else ())
         options: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size, "labeled": labeled}
-        super().__init__(held.vectors, values, spec, **options)
+        super().__init__(held.vectors, encoded.targets, spec, **options)
         self.name_rows(*_names(held, uuids, str(file)))
 
     def embeddings(self, rows: Sequence[int] | Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,51 @@ import torch
 from torch import Tensor
 
 from alrun.core.errors import DataError
-from alrun.core.types import Task
+from alrun.core.types import Task, TaskSpec
 from alrun.data.origins import centered
 from alrun.data.problems import fail
 
-__all__ = ["encode_classes", "encode_values", "guess_task"]
+__all__ = ["Encoded", "encode", "encode_classes", "encode_values", "guess_task"]
 
 MANY_CLASSES = 20
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Targets as numbers, and what a learner must know of them.
+
+    Attributes:
+        targets: ``[N]`` ``int64`` classes or ``[N, T]`` ``float32``.
+        task: What they are.
+        num_outputs: Number of classes, or ``T``.
+        class_names: One name a class; none of a regression.
+        target_origin: See ``TaskSpec.target_origin``.
+    """
+
+    targets: Tensor
+    task: Task
+    num_outputs: int
+    class_names: tuple[str, ...] = ()
+    target_origin: tuple[float, ...] = ()
+
+    def spec(self, input_shape: tuple[int, ...], standardize: tuple[int, ...] = ()) -> TaskSpec:
+        """Return what a learner of inputs of this shape must know."""
+        names, origin = self.class_names, self.target_origin
+        return TaskSpec(self.task, input_shape, self.num_outputs, standardize, class_names=names, target_origin=origin)
+
+
+def encode(values: npt.NDArray[Any], task: Task | None, where: str) -> Encoded:
+    """Return ``values`` ``[N]`` or ``[N, T]`` as targets of ``task``; ``None`` for what they look like.
+
+    Raises:
+        DataError: They cannot be such targets; ``where`` says which values are meant.
+    """
+    wanted = task or guess_task(values)
+    if wanted is Task.CLASSIFICATION:
+        classes, names = encode_classes(values, where)
+        return Encoded(classes, wanted, len(names), class_names=names)
+    numbers, origin = encode_values(values, where)
+    return Encoded(numbers, wanted, numbers.shape[1], target_origin=origin)
 
 
 def guess_task(values: npt.NDArray[Any]) -> Task:

@@ -1,4 +1,4 @@
-"""Image files: found in folders or in a list, and decoded by Pillow to arrays of one size."""
+"""Image files, on disk or in the bytes of a table, decoded by Pillow to arrays of one size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from alrun.data.problems import fail
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImageForm", "content_digests", "decoded_blocks", "size_of"]
+__all__ = ["ImageBytes", "ImageFile", "ImageForm", "content_digests", "decoded_blocks", "size_of"]
 
 #: What Pillow may take a file for: formats of pixels alone, none that runs another program.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
@@ -31,6 +31,25 @@ _MOST_BYTES, _MOST_PIXELS = 1 << 28, 1 << 26
 #: Files that are decoded before the next are begun.
 _BLOCK = 256
 _MOST_SAID = 8
+
+
+@dataclass(frozen=True)
+class ImageBytes:
+    """An image file that is held by something else.
+
+    Attributes:
+        name: What to call it in an error.
+        data: Its bytes.
+    """
+
+    name: str
+    data: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+ImageFile = Path | ImageBytes
 
 
 @dataclass(frozen=True)
@@ -63,7 +82,7 @@ def _reader() -> Callable[..., Image.Image]:
     return reader
 
 
-def content_digests(files: Sequence[Path]) -> list[bytes]:
+def content_digests(files: Sequence[ImageFile]) -> list[bytes]:
     """Return the SHA-256 of each file.
 
     Raises:
@@ -72,7 +91,7 @@ def content_digests(files: Sequence[Path]) -> list[bytes]:
     return list(_each(files, _digest))
 
 
-def decoded_blocks(files: Sequence[Path], form: ImageForm) -> Iterator[npt.NDArray[np.uint8]]:
+def decoded_blocks(files: Sequence[ImageFile], form: ImageForm) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield the images ``[n, channels, height, width]`` of ``files``, a few at a time, in their order.
 
     Raises:
@@ -89,7 +108,7 @@ def decoded_blocks(files: Sequence[Path], form: ImageForm) -> Iterator[npt.NDArr
         yield np.stack(block)
 
 
-def size_of(file: Path) -> tuple[int, int]:
+def size_of(file: ImageFile) -> tuple[int, int]:
     """Return height and width of an image, as it is shown.
 
     Raises:
@@ -100,7 +119,7 @@ def size_of(file: Path) -> tuple[int, int]:
     return size[0], size[1]
 
 
-def _each(files: Sequence[Path], work: Any) -> Iterator[Any]:
+def _each(files: Sequence[ImageFile], work: Any) -> Iterator[Any]:
     """Yield what ``work`` makes of each file, in several threads, at most ``_BLOCK`` files ahead."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
         for start in range(0, len(files), _BLOCK):
@@ -116,7 +135,7 @@ def _each(files: Sequence[Path], work: Any) -> Iterator[Any]:
                 raise DataError([*said, Problem(f"and {more} more files", "data.path")] if more > 0 else said)
 
 
-def _caught(work: Any, file: Path) -> Any:
+def _caught(work: Any, file: ImageFile) -> Any:
     """Return what ``work`` makes of a file, or why it cannot."""
     try:
         return work(file)
@@ -130,20 +149,23 @@ class _Refused(Exception):
     """A file that is not even looked at."""
 
 
-def _bytes(file: Path) -> bytes:
-    if not file.is_file():
+def _bytes(file: ImageFile) -> bytes:
+    if isinstance(file, ImageBytes):
+        size = len(file.data)
+    elif file.is_file():
+        size = file.stat().st_size
+    else:
         raise _Refused("is no regular file" if file.exists() else "there is no such file")
-    size = file.stat().st_size
     if size > _MOST_BYTES:
         raise _Refused(f"has {size} bytes, more than the {_MOST_BYTES} of any image to learn from")
-    return file.read_bytes()
+    return file.data if isinstance(file, ImageBytes) else file.read_bytes()
 
 
-def _digest(file: Path) -> bytes:
+def _digest(file: ImageFile) -> bytes:
     return hashlib.sha256(_bytes(file)).digest()
 
 
-def _opened(file: Path) -> Image.Image:
+def _opened(file: ImageFile) -> Image.Image:
     """Return an image whose header alone has been read."""
     image = _reader()(io.BytesIO(_bytes(file)), formats=FORMATS)
     if image.width * image.height > _MOST_PIXELS:
@@ -151,14 +173,14 @@ def _opened(file: Path) -> Image.Image:
     return image
 
 
-def _size(file: Path) -> tuple[int, int]:
+def _size(file: ImageFile) -> tuple[int, int]:
     from PIL import ImageOps
 
     image = ImageOps.exif_transpose(_opened(file))
     return image.height, image.width
 
 
-def _decoded(file: Path, form: ImageForm) -> npt.NDArray[np.uint8]:
+def _decoded(file: ImageFile, form: ImageForm) -> npt.NDArray[np.uint8]:
     """Return an image ``[channels, height, width]``."""
     from PIL import Image, ImageOps
 

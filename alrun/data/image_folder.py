@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.protocols.cache import ArrayCache
-from alrun.core.types import Task, TaskSpec
-from alrun.data.encoding import encode_classes, encode_values, guess_task
+from alrun.data.encoding import encode
 from alrun.data.files import SUFFIXES as TABLES
 from alrun.data.files import FileOptions, read_file
-from alrun.data.image_files import ImageForm, content_digests, decoded_blocks, size_of
-from alrun.data.memory import refuse_larger
 from alrun.data.named import NamedArraySource
+from alrun.data.pixels import image_form, image_pixels
 from alrun.data.problems import existing_file, fail, parse_task
 from alrun.data.shipped import open_embeddings
 from alrun.data.target_files import chosen_column
@@ -27,7 +23,6 @@ from alrun.data.target_files import chosen_column
 __all__ = ["ImageFolder"]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
-FITS = ("crop", "pad", "stretch")
 #: What columns of paths are called where nobody says.
 USUAL = ("path", "file", "filename", "file_name", "image", "image_path")
 
@@ -80,9 +75,6 @@ class ImageFolder(NamedArraySource):
             DataError: A file is missing or no image, or the labels cannot be used.
         """
         wanted = parse_task(task)
-        raise_any(choice_problems("data.fit", fit, FITS))
-        if channels not in (1, 3):
-            raise fail(f"{channels} channels", "data.channels", "data.channels=3 (colors) or data.channels=1 (gray)")
         if test_path is not None and test_size is not None:
             raise fail("the test rows are those of data.test_path", "data.test_size", "data.test_size=null")
         parts = [_listed(path, "data.path", file, target)]
@@ -90,52 +82,18 @@ class ImageFolder(NamedArraySource):
             parts.append(_listed(test_path, "data.test_path", file, target))
         files = [one for listed, _, _ in parts for one in listed]
         raw = np.concatenate([labels for _, labels, _ in parts])
-        form = ImageForm(_size(size, files[0]), channels, fit)
-        wanted = wanted or guess_task(raw)
-        described: dict[str, Any] = {}
-        if wanted is Task.CLASSIFICATION:
-            values, described["class_names"] = encode_classes(raw, path)
-            outputs = len(described["class_names"])
-        else:
-            values, described["target_origin"] = encode_values(raw, path)
-            outputs = values.shape[1]
-        if test_path is not None:
-            described_test = np.arange(len(parts[0][0]), len(files))
-        spec = TaskSpec(wanted, form.shape, outputs, **described)
+        form = image_form(size, channels, fit, files[0])
+        encoded = encode(raw, wanted, path)
         options: dict[str, Any] = {"validation_size": validation_size, "labeled": labeled, "scale": 1 / 255}
         options |= {"embeddings": open_embeddings(embeddings)}
         options |= {"test_size": 0.2 if test_size is None else test_size}
         if test_path is not None:
-            options["test_rows"] = described_test
-        super().__init__(_pixels(files, form, array_cache, path), values, spec, **options)
+            options["test_rows"] = np.arange(len(parts[0][0]), len(files))
+        pixels = image_pixels(files, form, array_cache, Path(path))
+        super().__init__(pixels, encoded.targets, encoded.spec(form.shape), **options)
         root = Path(os.path.commonpath([one.parent for one in files]))
         self.name_rows([one.relative_to(root).as_posix() for one in files], path)
         self.notes = tuple(note for _, _, notes in parts for note in notes)
-
-
-def _pixels(files: Sequence[Path], form: ImageForm, cache: ArrayCache | None, path: str) -> npt.NDArray[Any]:
-    """Return all images ``[N, channels, height, width]``."""
-    shape = (len(files), *form.shape)
-    if cache is not None:
-        digest = hashlib.sha256(repr(("images 1", form)).encode())
-        for one in content_digests(files):
-            digest.update(one)
-        return cache.array(digest.hexdigest(), shape, "|u1", lambda: decoded_blocks(files, form))
-    refuse_larger(int(np.prod(shape)), Path(path), "data.size=32")
-    pixels, start = np.empty(shape, dtype=np.uint8), 0
-    for block in decoded_blocks(files, form):
-        pixels[start : start + len(block)] = block
-        start += len(block)
-    return pixels
-
-
-def _size(size: int | Sequence[int] | None, first: Path) -> tuple[int, int]:
-    if size is None:
-        return size_of(first)
-    both = [size, size] if isinstance(size, int) else list(size)
-    if len(both) != 2 or any(isinstance(one, bool) or not isinstance(one, int) or not 1 <= one <= 4096 for one in both):
-        raise fail(f"{size} is no height and width", "data.size", "data.size=32 or data.size=[32,48]")
-    return both[0], both[1]
 
 
 def _listed(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from alrun.core.arguments import count_problems, raise_any
-from alrun.core.errors import DataError, Problem
-from alrun.core.types import Task, TaskSpec
-from alrun.data.encoding import encode_classes, encode_values, guess_task
+from alrun.core.arguments import raise_any
+from alrun.core.errors import DataError
+from alrun.data.encoding import encode
 from alrun.data.files import SUFFIXES, FileOptions, read_file
 from alrun.data.named import NamedArraySource
 from alrun.data.problems import existing_file, fail, parse_task
 from alrun.data.shipped import open_embeddings
 from alrun.data.target_files import chosen_column
-from alrun.data.tokens import bag_of_words, hashed_words, tokenized
+from alrun.data.text_form import BAG, TextForm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +24,6 @@ __all__ = ["Text"]
 
 #: What columns of texts are called where nobody says.
 USUAL = ("text", "sentence", "document", "content", "review", "title")
-BAG, WORDS = "bag", "words"
 
 
 class Text(NamedArraySource):
@@ -84,7 +81,8 @@ class Text(NamedArraySource):
             DataError: The file, a column, a value or the tokenizer cannot be used as asked.
         """
         wanted = parse_task(task)
-        raise_any(_problems(features, ngrams, vocabulary, length), DataError)
+        form = TextForm(tokenizer, features, ngrams, vocabulary, length)
+        raise_any(form.problems(), DataError)
         file = existing_file(path, "data.path", SUFFIXES)
         frame, where = read_file(file, FileOptions(sep, encoding)).frame, str(file)
         column = _column(frame, text, where)
@@ -94,37 +92,16 @@ class Text(NamedArraySource):
             _refuse_missing(one, where)
         texts = column.astype(str).tolist()
         plain = labels.to_numpy() if labels.dtype.kind in "biuf" else labels.astype(str).to_numpy(dtype=str)
-        wanted = wanted or guess_task(plain)
-        described: dict[str, Any] = {}
-        if wanted is Task.CLASSIFICATION:
-            values, described["class_names"] = encode_classes(plain, where)
-            outputs = len(described["class_names"])
-        else:
-            values, described["target_origin"] = encode_values(plain, where)
-            outputs = values.shape[1]
-        inputs, note = _inputs(texts, tokenizer, features, ngrams, vocabulary, length)
-        spec = TaskSpec(wanted, tuple(inputs.shape[1:]), outputs, **described)
+        encoded = encode(plain, wanted, where)
+        inputs, note = form.inputs(texts)
         options: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size, "labeled": labeled}
-        super().__init__(inputs, values, spec, embeddings=open_embeddings(embeddings), **options)
+        spec = encoded.spec(tuple(inputs.shape[1:]))
+        super().__init__(inputs, encoded.targets, spec, embeddings=open_embeddings(embeddings), **options)
         self.notes = (f"column {str(column.name)!r}: {note}",)
         if uuids is not None:
             names = frame[chosen_column(uuids, others, "data.uuids", where)]
             _refuse_missing(names, where)
             self.name_rows(names.astype(str).tolist(), f"{where}, column {uuids!r}")
-
-
-def _inputs(
-    texts: list[str], tokenizer: str, features: int, ngrams: int, vocabulary: int, length: int
-) -> tuple[npt.NDArray[Any], str]:
-    """Return what the texts become, and say so."""
-    if tokenizer == BAG:
-        bag: Any = bag_of_words(texts, features, ngrams)
-        return bag, f"hashed counts of words, {features} columns"
-    if tokenizer == WORDS:
-        found = hashed_words(texts, vocabulary, length)
-        return found, f"the first {length} words, hashed to {vocabulary} numbers, padded with 0"
-    found, count, pad = tokenized(texts, tokenizer, length)
-    return found, f"the first {length} of {count} different tokens, padded with {pad}"
 
 
 def _column(frame: pd.DataFrame, name: str | None, where: str) -> pd.Series[Any]:
@@ -142,10 +119,3 @@ def _refuse_missing(column: pd.Series[Any], where: str) -> None:
         what = f"column {str(column.name)!r} is missing in row {missing[0]}"
         more = f" (and {len(missing) - 1} more rows)" if len(missing) > 1 else ""
         raise fail(what + more, where, "leave such rows out")
-
-
-def _problems(features: int, ngrams: int, vocabulary: int, length: int) -> Iterator[Problem]:
-    yield from count_problems("data.features", features, "data.features=4096", least=2)
-    yield from count_problems("data.ngrams", ngrams, "data.ngrams=1")
-    yield from count_problems("data.vocabulary", vocabulary, "data.vocabulary=30000", least=2)
-    yield from count_problems("data.length", length, "data.length=128")

@@ -15,18 +15,21 @@ def plain_annotation(given: Annotation) -> Annotation:
     """Return ``given`` with plain numbers and text.
 
     Raises:
-        StrategyError: Its cost is not a finite number of zero or more, its status is not a ``LabelStatus``, or its
-            annotator or reason is not text.
+        StrategyError: Its cost or its annotation time is not a finite number of zero or more, its status is not a
+            ``LabelStatus``, or its annotator or reason is not text.
     """
     cost = as_cost(given.cost)
     if cost is None:
         raise StrategyError(f"its cost is {given.cost!r:.80}, not a finite number of zero or more")
+    seconds = None if given.seconds is None else as_cost(given.seconds)
+    if given.seconds is not None and seconds is None:
+        raise StrategyError(f"its annotation time is {given.seconds!r:.80}, not a finite number of seconds")
     if not isinstance(given.status, str) or given.status not in tuple(LabelStatus):
         raise StrategyError(f"its status is {given.status!r:.80}, not one of {', '.join(LabelStatus)}")
     for name, text in (("annotator", given.annotator), ("reason", given.reason)):
         if not isinstance(text, str) or as_text(text) != text:
             raise StrategyError(f"its {name} is {text!r:.80}, not text")
-    return Annotation(given.item, given.target, given.annotator, cost, LabelStatus(given.status), given.reason)
+    return Annotation(given.item, given.target, given.annotator, cost, LabelStatus(given.status), given.reason, seconds)
 
 
 def as_cost(cost: Any) -> float | None:

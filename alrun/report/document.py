@@ -16,7 +16,7 @@ from alrun.report.charts.picks import batch_distances, class_balance, pick_overl
 from alrun.report.charts.quality import class_recall, reliability_diagram
 from alrun.report.charts.standings import critical_differences, mean_ranks, penalty_matrix
 from alrun.report.checklist import MET, checklist
-from alrun.report.costs import against_cost
+from alrun.report.costs import against_cost, against_time
 from alrun.report.gallery import galleries
 from alrun.report.material import Material
 from alrun.report.measured import class_recalls, reliability_curves
@@ -88,8 +88,9 @@ def _summary(study: Study) -> TextTable:
 
 def _curves(material: Material) -> Section:
     charts = _by_condition(material.study, learning_curves, "curves")
-    costly = against_cost(material.study, material.picks)
-    charts += _by_condition(costly, learning_curves, "cost") if costly else []
+    for against, name in ((against_cost, "cost"), (against_time, "annotation_time")):
+        moved = against(material.study, material.picks)
+        charts += _by_condition(moved, learning_curves, name) if moved else []
     return Section("curves", "Learning curves", charts=charts)
 
 
@@ -197,10 +198,11 @@ def _time(material: Material) -> Section:
     if not len(material.timing) or not len(material.picks):
         return Section("time", "Time and cost")
     seconds = phase_seconds(material.timing)
-    whole = material.picks.groupby(["query", "run"])["cost"].sum()
-    table = whole.groupby("query").mean().rename_axis("strategy").reset_index(name="cost per run")
+    whole = material.picks.groupby(["query", "run"])[["cost", "seconds"]].sum(min_count=1)
+    table = whole.groupby("query").mean().rename_axis("strategy").dropna(axis="columns", how="all").reset_index()
+    table = table.rename(columns={"cost": "cost per run", "seconds": "annotation time per run (s)"})
     return Section(
-        "time", "Time and cost", tables=[text_table(table, "Cost of the labels bought.")],
+        "time", "Time and cost", tables=[text_table(table, "What the labels cost.")],
         charts=[phase_times(seconds, material.study.strategies, "time")],
     )  # fmt: skip
 

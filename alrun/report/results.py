@@ -41,7 +41,7 @@ __all__ = [
 
 Pattern = str | os.PathLike[str]
 
-LABEL_COLUMNS = ("step", "index", "uuid", "task", "label", "annotator", "cost")
+LABEL_COLUMNS = ("step", "index", "uuid", "task", "label", "annotator", "cost", "seconds")
 RUN_COLUMNS = ("name", "status", "reason", "step", "phase", "labels", "budget", "tags", "notes", "identity")
 
 
@@ -67,13 +67,16 @@ def picks(*patterns: Pattern) -> pd.DataFrame:
     """Return every sample acquired, in the order of the queries.
 
     Columns: ``step``, ``order``, ``index``, ``uuid``, ``score`` (``NaN``: not scored), ``strategy``, ``label``,
-    ``annotator``, ``cost``, ``status`` and ``task``.
+    ``annotator``, ``cost``, ``status``, ``task`` and ``seconds`` (annotation time; ``NaN``: not known).
     """
     return picks_of(found_runs(*patterns))
 
 
 def labels(*patterns: Pattern) -> pd.DataFrame:
-    """Return the labels given: ``step``, ``index``, ``uuid``, ``task``, ``label``, ``annotator``, ``cost``."""
+    """Return the labels given.
+
+    Columns: ``step``, ``index``, ``uuid``, ``task``, ``label``, ``annotator``, ``cost`` and ``seconds``.
+    """
     return labels_of(found_runs(*patterns))
 
 

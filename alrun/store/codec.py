@@ -34,7 +34,7 @@ __all__ = [
 _PLAIN = frozenset({type(None), bool, int, str})
 _RECORDS: Mapping[str, type[Any]] = {"annotation": Annotation, "report": QueryReport, "histogram": Histogram}
 #: Fields that are written only where they are set: commits of runs that do not have them stay as they were.
-LATER = frozenset({"pool_scores"})
+LATER = frozenset({"pool_scores", "seconds"})
 _FIELDS = {kind: (tag, [field.name for field in dataclasses.fields(kind)]) for tag, kind in _RECORDS.items()}
 
 

@@ -174,6 +174,7 @@ def _acquisition(
         "strategy": state["strategies"][order],
         "label": _label(answer.target) if answer else "null",
         "annotator": answer.annotator if answer else "",
+        "seconds": answer.seconds if answer else None,
         "status": str(answer.status) if answer else "",
         "task": request.task,
     }

@@ -16,7 +16,7 @@ from alrun.core.errors import StoreError
 from alrun.store.append_log import AppendLog
 from alrun.store.files import truncate, write_atomic
 from alrun.store.reading import Most, is_there, read_bytes
-from alrun.store.tables import read_table
+from alrun.store.tables import OPTIONAL, read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,6 +69,7 @@ def _acquisition_schema() -> pa.Schema:
             ("cost", pa.float64()),
             ("status", pa.string()),
             ("task", pa.string()),
+            ("seconds", pa.float64()),
         ]
     )
 
@@ -77,8 +78,11 @@ def _parquet(rows: Rows, schema: pa.Schema) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = [_column([row.get(field.name) for row in rows], field.type) for field in schema]
-    table = pa.Table.from_arrays(columns, schema=schema)
+    values = {field.name: [row.get(field.name) for row in rows] for field in schema}
+    written = pa.schema(
+        [one for one in schema if one.name not in OPTIONAL or any(v is not None for v in values[one.name])]
+    )
+    table = pa.Table.from_arrays([_column(values[one.name], one.type) for one in written], schema=written)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     data: bytes = sink.getvalue().to_pybytes()
@@ -186,15 +190,16 @@ def _difference(path: Path, rows: Rows, schema: pa.Schema, begun: bool) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    most = 2 * len(rows) + 1000
     try:
         data = read_bytes(path, Most.TABLE)
         expected = _parquet(rows, schema)
         if data == expected:
             return ""
-        found = read_table(data, schema, schema.names, 2 * len(rows) + 1000).to_pylist()
+        found = read_table(data, schema, schema.names, most).to_pylist()
     except StoreError as error:
         return f"cannot be read: {str(error).splitlines()[0]}"
-    wanted = pq.read_table(pa.BufferReader(expected)).to_pylist()
+    wanted = read_table(expected, schema, schema.names, most).to_pylist()
     count = min(len(found), len(wanted)) if begun else max(len(found), len(wanted))
     # As text, since a NaN is not equal to itself.
     if [repr(row) for row in found[:count]] != [repr(row) for row in wanted[:count]]:

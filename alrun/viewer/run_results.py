@@ -83,7 +83,20 @@ def _picks(run: Run) -> list[Section]:
     known = beliefs(stored)
     each = [known.get((step, row), ("", "")) for step, row in zip(picks["step"], picks["index"], strict=True)]
     believed = {"believed before": [before for before, _ in each], "after": [after for _, after in each]}
-    names = ["step", "order", "index", "score", "rank", "strategy", "label", *believed, "cost", "status", "task"]
+    names = [
+        "step",
+        "order",
+        "index",
+        "score",
+        "rank",
+        "strategy",
+        "label",
+        *believed,
+        "cost",
+        "seconds",
+        "status",
+        "task",
+    ]
     ranks = score_ranks(picks).map(lambda rank: f"{rank:.0f}" if rank > 0 else "")
     table = picks.assign(rank=ranks, **believed)[names].iloc[::-1].head(MOST_PICKS)
     table = table.loc[:, [name for name in names if table[name].notna().any() and (table[name] != "").any()]]

@@ -25,15 +25,18 @@ class Agreement(BatchLabels):
         spec: What the targets are; given by alrun wherever a constructor has an argument of this name.
         error: Probability that an annotator errs.
         cost: What one opinion costs.
+        seconds: Annotation time of one opinion.
         batch_size: Rows asked for, and made durable, together.
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION})
 
-    def __init__(self, spec: TaskSpec, error: float = 0.2, cost: float = 1.0, batch_size: int = 64) -> None:
+    def __init__(
+        self, spec: TaskSpec, error: float = 0.2, cost: float = 1.0, seconds: float = 12.0, batch_size: int = 64
+    ) -> None:
         """Ask annotators who err with probability ``error``."""
         super().__init__(batch_size, cost)
-        self.num_classes, self.error = spec.num_outputs, error
+        self.num_classes, self.error, self.seconds = spec.num_outputs, error, seconds
 
     def answer(self, items: list[Any]) -> Iterable[Annotation]:
         """Return one annotation per row number in ``items``."""
@@ -45,7 +48,8 @@ class Agreement(BatchLabels):
         opinions = Counter[int]()
         while not opinions or opinions.most_common(1)[0][1] < 2:
             opinions[self._opinion(row, truth, opinions.total())] += 1
-        return Annotation(row, opinions.most_common(1)[0][0], "two of many", self.cost * opinions.total())
+        count, label = opinions.total(), opinions.most_common(1)[0][0]
+        return Annotation(row, label, "two of many", self.cost * count, seconds=self.seconds * count)
 
     def _opinion(self, row: int, truth: int, number: int) -> int:
         # What is random depends on the row and the seed alone: asked again after a crash, a row gets the same label.

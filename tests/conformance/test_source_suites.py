@@ -47,7 +47,7 @@ def built(path: Path) -> Callable[[], Any]:
 
 
 #: What needs files or a data set of the user's is examined in the folder of its room.
-FILES = ("arrays", "table", "dataset", "embeddings", "idx", "image_folder", "text")
+FILES = ("arrays", "table", "dataset", "embeddings", "idx", "image_folder", "text", "huggingface")
 SOURCES = {path.stem: built(path) for path in (conf_dir() / "data").glob("*.yaml") if path.stem not in FILES}
 SOURCES["things"] = things
 

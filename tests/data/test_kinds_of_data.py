@@ -55,6 +55,12 @@ def text(folder: Path) -> list[str]:
     return ["data=text", "data.path=t.jsonl", "data.features=64"]
 
 
+def huggingface(folder: Path) -> list[str]:
+    datasets = pytest.importorskip("datasets", reason="saves a data set: pip install 'alrun[huggingface]'")
+    datasets.Dataset.from_dict({"features": X.tolist(), "label": Y.tolist()}).save_to_disk(folder / "hub")
+    return ["data=huggingface", "data.path=hub"]
+
+
 def embedded(folder: Path) -> list[str]:
     return ["data=digits", "transform=embed", "+learner@transform.embed.model=mlp", "learner=linear"]
 
@@ -66,6 +72,7 @@ def transformed(folder: Path) -> list[str]:
 
 KINDS: dict[str, Callable[[Path], list[str]]] = {
     "embeddings": embeddings,
+    "huggingface": huggingface,
     "idx": idx,
     "image_folder": image_folder,
     "text": text,

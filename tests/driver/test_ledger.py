@@ -42,7 +42,7 @@ def test_acquisitions_are_what_was_asked_answered_and_paid_for() -> None:
     ledger.add_requests(2, {"items": [9], "strategies": ["a"], "scores": [0.5]})
     many = torch.zeros(MANY_VALUES + 1)
     answers = {
-        0: Annotation(3, torch.zeros(MANY_VALUES), "ann"),
+        0: Annotation(3, torch.zeros(MANY_VALUES), "ann", seconds=4.5),
         1: Annotation((4, "size"), 2),
         2: Annotation(point, many),
     }
@@ -58,6 +58,7 @@ def test_acquisitions_are_what_was_asked_answered_and_paid_for() -> None:
     assert [row["uuid"] for row in rows] == ["3", "4", "1-2", "7", ""]
     assert [row["index"] for row in rows] == [3, 4, None, 7, None]
     assert [row["annotator"] for row in rows] == ["ann", "", "", "", ""]
+    assert [row.get("seconds") for row in rows] == [4.5, None, None, None, None]
     assert [row["status"] for row in rows] == ["labelled", "labelled", "labelled", "", LabelStatus.REJECTED]
     said = [json.loads(row["label"]) for row in rows]
     assert said == [[0.0] * MANY_VALUES, 2, {"shape": [1025], "dtype": "torch.float32"}, None, None]

@@ -56,9 +56,10 @@ def test_the_command_of_an_example_runs(name: str, warm: Warm, tmp_path: Path) -
     records = pd.read_parquet(run / "records.parquet").query("metric == 'accuracy'")
     assert records.value.max() > 0.5
     if name == "annotator":
-        costs = pd.read_parquet(run / "acquisitions.parquet").cost
-        assert costs.min() == 2
-        assert costs.max() > 2
+        acquired = pd.read_parquet(run / "acquisitions.parquet")
+        assert acquired.cost.min() == 2
+        assert acquired.cost.max() > 2
+        assert acquired.seconds.equals(acquired.cost * 12), "annotation time"
 
 
 def test_an_experiment_from_python_runs_and_goes_on(tmp_path: Path) -> None:

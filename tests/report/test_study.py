@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from alrun.report import summary
-from alrun.report.costs import against_cost
+from alrun.report.costs import against_cost, against_time
 from alrun.report.load import load_records
 from alrun.report.runs import find_runs
 from alrun.report.study import Study, study_metric
@@ -136,6 +136,21 @@ def test_curves_against_cost_where_labels_differ_in_price(write_run: WriteRun) -
     even = pd.DataFrame(rows).assign(cost=1.0)
     assert against_cost(study, even) is None
     assert against_cost(study, even.assign(cost=float("nan"))) is None
+
+
+def test_curves_against_annotation_time_where_that_of_all_labels_is_known(write_run: WriteRun) -> None:
+    write_study(write_run)
+    study = studied()
+    picks = pd.DataFrame(
+        {"run": run, "step": step, "label": "1", "cost": 1.0, "seconds": 3.0}
+        for run in set(study.points["run"])
+        for step in range(3)
+        for _ in range(20)
+    )
+    found = against_time(study, picks)
+    assert found is not None
+    assert (found.axis, set(found.points["labels"])) == ("annotation time (s)", {60, 120, 180})
+    assert against_time(study, picks.assign(seconds=picks["seconds"].where(picks.index > 0))) is None
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e300])

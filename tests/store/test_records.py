@@ -13,7 +13,7 @@ from command_line import SMALL, Warm  # type: ignore[import-not-found]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alrun.store.records import write_acquisitions, write_records
+from alrun.store.records import acquisitions_difference, read_acquisitions, write_acquisitions, write_records
 
 NUMBER, TEXT = st.integers(-(2**63), 2**63 - 1), st.text(st.characters(exclude_categories=["Cs"]))
 KINDS = {"int64": NUMBER, "string": TEXT, "double": st.floats(width=64), "bool": st.booleans()}
@@ -64,6 +64,19 @@ def test_values_of_another_kind_are_refused(tmp_path: Path, row: dict[str, Any],
     with pytest.raises(error):
         write_records(tmp_path / "records.parquet", [row])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_annotation_times_have_a_column_where_one_is_known(tmp_path: Path) -> None:
+    path, rows = tmp_path / "acquisitions.parquet", [{"step": 0, "order": order, "cost": 1.0} for order in (0, 1)]
+    without = written(write_acquisitions, path, rows)
+    assert "seconds" not in pq.read_schema(path).names
+    assert read_acquisitions(path)["seconds"].to_pylist() == [None, None]
+    assert acquisitions_difference(path, rows) == ""
+    timed = [rows[0], rows[1] | {"seconds": 2.5}]
+    assert acquisitions_difference(path, timed) == "row 1 differs from what the commits say in seconds"
+    assert written(write_acquisitions, path, timed) != without
+    assert read_acquisitions(path)["seconds"].to_pylist() == [None, 2.5]
+    assert acquisitions_difference(path, timed) == ""
 
 
 def test_a_run_imports_no_pandas(warm: Warm, tmp_path: Path) -> None:
