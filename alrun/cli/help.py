@@ -25,6 +25,7 @@ usage: alrun [key=value …]                 run an experiment, or resume it
        alrun view [DIR]                    show runs in the browser as they go on; --bundle DIR: as files
        alrun compare A B                   compare two runs, or groups of runs: settings and results
        alrun export DIR [--to OUT]         write weights, labels and records for use without alrun
+       alrun embed data=… [--to OUT]       compute features of a frozen model; write them for data=embeddings
        alrun track DIR… logger=NAME        hand records of runs on to a tracker: mlflow, wandb, tensorboard …
        alrun ls [GROUP]                    list the options of config groups, and all knobs
        alrun validate [key=value …]        check and build everything without running it

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, bool] = {
     "view": False,
     "compare": False,
     "export": True,
+    "embed": True,
     "replay": True,
     "prune": False,
     "new": False,

@@ -117,7 +117,12 @@ class Builder:
             raise ConfigError(self._problems)
         return built
 
-    def _pools(self) -> Pools:
+    def source(self) -> Any:
+        """Build the data and what transforms them alone.
+
+        Raises:
+            ConfigError: With everything that is wrong.
+        """
         self._seeds.seed_global_generators(Role.SPLIT)
         node = json.dumps(plain(self._config["data"]), sort_keys=True, default=repr)
         self.data = self._sources.get(node) or self._single("data")
@@ -126,6 +131,10 @@ class Builder:
         self._sources[node] = self.data
         self._transform()
         self._spec = getattr(self.data, "spec", None)
+        return self.data
+
+    def _pools(self) -> Pools:
+        self.source()
         from alrun.pool.pools import pools
 
         sold = bool(self._config.get("validation_from_budget"))

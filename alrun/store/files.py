@@ -17,6 +17,7 @@ from alrun.store.disk import DISK
 
 __all__ = [
     "TEMPORARY_PREFIX",
+    "Pieces",
     "commit_directory",
     "flush",
     "flush_directory",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 TEMPORARY_PREFIX = ".tmp-"
+#: Content of a file that is written piece by piece.
+Pieces = Iterable[bytes | memoryview]
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -54,7 +57,7 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
         view = view[DISK.write(descriptor, view) :]
 
 
-def _write_new(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+def _write_new(path: Path, pieces: Pieces) -> None:
     """Write a new file and flush it: a rename that outlives a power cut must not lead to an empty file."""
     descriptor = DISK.open(path, _CREATE)
     try:
@@ -120,7 +123,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
         raise store_error(error, path, len(data)) from error
 
 
-def write_stream(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+def write_stream(path: Path, pieces: Pieces) -> None:
     """Write ``pieces``, one after the other, to ``path``, which appears whole or not at all; none is held.
 
     Raises:
@@ -143,8 +146,10 @@ def _unlink(path: Path) -> None:
         DISK.unlink(path)
 
 
-def commit_directory(path: Path, blobs: Mapping[str, bytes], *, last: str) -> None:
+def commit_directory(path: Path, blobs: Mapping[str, bytes | Pieces], *, last: str) -> None:
     """Make directory ``path`` with ``blobs`` appear at once; ``last`` names the blob written after all others.
+
+    A blob may be an iterator of its pieces, of which one is held at a time.
 
     Raises:
         StoreError: ``path`` exists already, or the disk refuses; nothing is left behind then.
@@ -153,12 +158,13 @@ def commit_directory(path: Path, blobs: Mapping[str, bytes], *, last: str) -> No
         raise StoreError(f"{path} is committed already and is never overwritten")
     make_directory(path.parent)
     temporary = _temporary(path)
-    size = sum(map(len, blobs.values()))
+    size = sum(len(blob) for blob in blobs.values() if isinstance(blob, bytes))
     try:
         DISK.remove_tree(temporary)
         DISK.mkdir(temporary)
         for name in sorted(blobs, key=lambda name: (name == last, name)):
-            _write_new(temporary / name, [blobs[name]])
+            blob = blobs[name]
+            _write_new(temporary / name, [blob] if isinstance(blob, bytes) else blob)
         DISK.sync_directory(temporary)
         DISK.rename(temporary, path)
         DISK.sync_directory(path.parent)

@@ -27,6 +27,7 @@ LINES = {
     "compare": (["compare", "RUN", "RUN"], "metrics"),
     "new": (["new", "query", "second", "--into", "my_pkg"], "files"),
     "export": (["export", "RUN"], "files"),
+    "embed": (["embed", "data=moons", "+learner@transform.embed.model=mlp"], "rows"),
     "prune": (["prune", "RUN"], "runs"),
     "track": (["track", "RUN", "logger=csv"], 0),
 }

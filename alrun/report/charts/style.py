@@ -55,13 +55,14 @@ def _channel(strategies: Sequence[str], field: str, values: Sequence[Any]) -> Sp
 def chart_config() -> Mapping[str, Any]:
     """Return what all charts have in common: fonts that are embedded everywhere, one weight, quiet axes."""
     normal = {"titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 12}
+    quiet = {"gridOpacity": 0.35, "domainColor": "#888", "tickColor": "#888"}
     legend = {"orient": "bottom", "columns": 6, "symbolSize": 80, "symbolOpacity": 1, "labelLimit": 220}
     return {
         "background": "transparent",
         "view": {"stroke": None},
         "font": "Liberation Sans, Arial, Helvetica, sans-serif",
-        "axis": normal | {"gridOpacity": 0.35, "tickCount": 6, "domainColor": "#888", "tickColor": "#888"},
-        "legend": normal | legend | {"titleLimit": 400},
+        "axis": normal | quiet | {"tickCount": 6, "labelSeparation": 6},
+        "legend": normal | legend | {"titleLimit": 400, "gradientLength": 260},
         "header": normal | {"labelFontSize": 12},
         "title": {"fontWeight": "normal", "fontSize": 13, "anchor": "start"},
         "line": {"strokeWidth": 2},

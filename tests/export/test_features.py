@@ -1,0 +1,95 @@
+"""Features that are written: the same numbers, labels and names as those that runs are given in their place."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Alrun  # type: ignore[import-not-found]
+
+from alrun.config.compose import Composer
+from alrun.config.targets import Trust
+from alrun.data.embeddings import EmbeddingFiles
+from alrun.export.features import feature_files
+from alrun.runner.source import built_source
+from alrun.testing.faults import Crash, Faults, SimulatedCrash
+
+MODEL = "+learner@transform.embed.model=mlp"
+SHORT = ("training.max_epochs=1", "initial_size=10", "budget=10", "progress=false")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALRUN_CACHE", str(tmp_path / "cache"))
+
+
+def table(place: Path) -> str:
+    values = np.random.default_rng(0).normal(size=(60, 3)) + np.asarray([0, 0, 2e9])
+    lines = [f"{a},{b},{y!r}" for a, b, y in values.tolist()]
+    place.write_text("a,b,y\n" + "\n".join(lines) + "\n")
+    return str(place)
+
+
+@pytest.mark.parametrize("kind", ["classes", "regression"])
+def test_the_command_that_is_printed_learns_from_what_was_written(kind: str, alrun: Alrun, tmp_path: Path) -> None:
+    words = ["data=digits"] if kind == "classes" else ["data=table", f"data.path={table(tmp_path / 't.csv')}"]
+    words += [] if kind == "classes" else ["data.target=y", "data.task=regression", "learner.hidden=[4]"]
+    words += [] if kind == "classes" else ["query=variance", "metrology=regression"]
+    answer = alrun("embed", *words, MODEL, "--to", "my features")
+    assert answer.code == 0, answer
+    source = built_source(Composer(Trust(())).compose([*words, MODEL, "transform=embed"]), Trust(()))
+    targets = next(one for one in (tmp_path / "my features").iterdir() if one.stem == "targets")
+    read = EmbeddingFiles(str(tmp_path / "my features" / "embeddings.npy"), str(targets))
+    assert read.inputs(range(len(read))).equal(source.inputs(range(len(source))))
+    assert read.targets(range(len(read))).equal(source.targets(range(len(source))))
+    assert read.spec.class_names == source.spec.class_names
+    assert read.spec.target_origin == pytest.approx(source.spec.target_origin)
+    following = shlex.split(answer.out.splitlines()[-1].partition("alrun ")[2])
+    assert alrun(*following, *SHORT).code == 0
+
+
+def test_names_of_rows_are_kept(alrun: Alrun, tmp_path: Path) -> None:
+    lines = [f"t{row},{'up' if row % 2 else 'down'} {row}" for row in range(40)]
+    (tmp_path / "t.csv").write_text("id,text,label\n" + "".join(f"{line},{n % 2}\n" for n, line in enumerate(lines)))
+    words = ["data=text", "data.path=t.csv", "data.uuids=id", "data.features=8", MODEL]
+    answer = alrun("embed", *words, "--to=out")
+    assert answer.code == 0, answer
+    assert (tmp_path / "out" / "uuids.txt").read_text().splitlines() == [f"t{row}" for row in range(40)]
+    assert "data.uuids=out/uuids.txt" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["data=digits"], f"→ {MODEL}"),
+        (["data=digits", MODEL, "--to"], "--to features"),
+        (["data=digits", MODEL, "--to", "full"], "--to NEW_FOLDER"),
+        (["data=digits_multitask", MODEL.replace("mlp", "linear"), "--to", "new"], "several tasks"),
+        (["data=digits", MODEL, "sed=1"], "seed"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_nothing_is_written(
+    words: list[str], said: str, alrun: Alrun, tmp_path: Path
+) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "here").touch()
+    answer = alrun("embed", *words)
+    assert (answer.code, said in answer.err) == (2, True), answer
+    assert sorted(one.name for one in tmp_path.iterdir() if one.name != "cache") == ["full"]
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    composed = Composer(Trust(())).compose(["data=moons", MODEL, "transform=embed"])
+    files = feature_files(built_source(composed, Trust(())))
+    with Faults(tmp_path) as watch:
+        files.write(tmp_path / "whole")
+    whole = {one.name: one.read_bytes() for one in (tmp_path / "whole").iterdir()}
+    assert whole.keys() == {"embeddings.npy", "targets.txt"}
+    for point in range(watch.count):
+        place = tmp_path / str(point)
+        with suppress(SimulatedCrash), Faults(tmp_path, Crash(point, half=True)):
+            files.write(place)
+        assert not place.exists() or {one.name: one.read_bytes() for one in place.iterdir()} == whole
