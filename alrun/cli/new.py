@@ -134,7 +134,8 @@ def _option(template: Template, name: str, package: str) -> str:
     target = f"{package}.{template.group}.{name}.{_class_name(name)}"
     lines = [f"_target_: {target}", *(line.replace("mine", name) for line in template.arguments)]
     body = [f"{name}:", *(f"  {line}" for line in lines)] if template.keyed else lines
-    return "\n".join([f"# {template.summary}", f"# {_command(template, name, package)}", *body, ""])
+    head = [template.summary, _command(template, name, package), *filter(None, [template.setting])]
+    return "\n".join([*(f"# {line}" for line in head), *body, ""])
 
 
 def _command(template: Template, name: str, package: str) -> str:

@@ -23,7 +23,9 @@ class PseudoLabel(SemiSupervised):
     Lee (2013), "Pseudo-Label: The simple and efficient semi-supervised learning method for deep neural networks",
     equations 15 and 16: the weight is 0 up to ``ramp_start``, grows linearly to ``unlabeled_weight`` at ``ramp_end``
     and stays there. Deviations: both are shares of the epochs, as 100 and 600 of them in the paper; without denoising
-    autoencoder and momentum schedule; inputs are augmented.
+    autoencoder and momentum schedule; inputs are augmented; a tenth of the weight, since with the few labels of active
+    learning the network's own mistakes outweigh the labels (digits, 40 labels, 600 steps, 4 seeds: accuracy .677 with
+    a weight of 3, .802 with 0.3, .790 without unlabeled rows).
 
     Args:
         spec: Input shape and number of classes.
@@ -36,7 +38,7 @@ class PseudoLabel(SemiSupervised):
         dropout: Probability after each dense layer.
         activation: By name.
         unlabeled_ratio: Unlabeled rows for each labeled one; 8 in the paper, 256 for 32.
-        unlabeled_weight: ``alpha_f`` of the paper.
+        unlabeled_weight: ``alpha_f`` of the paper, 3 there, with 600 labels and more.
         ramp_start: Share of the epochs that are done when unlabeled rows begin to count, in ``[0, 1]``.
         ramp_end: Share of the epochs after which they count fully.
         ema: Decay of the average of the weights; ``None`` for the last weights, as in the paper.
@@ -55,7 +57,7 @@ class PseudoLabel(SemiSupervised):
         dropout: float = 0.1,
         activation: str = "relu",
         unlabeled_ratio: int = 8,
-        unlabeled_weight: float = 3.0,
+        unlabeled_weight: float = 0.3,
         ramp_start: float = 0.1,
         ramp_end: float = 0.6,
         ema: float | None = None,

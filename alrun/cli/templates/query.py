@@ -20,13 +20,15 @@ QUERY = Template(
 class Mine(ScoreQuery):
     """Picks the rows with the highest ``1 - sum(p ** power)``: 0 where one class is certain.
 
+    With a power of 2 the Gini impurity (Breiman et al. 1984, "Classification and Regression Trees").
+
     ``ScoreQuery`` goes over the pool in chunks, keeps the best rows and breaks ties by row number; ``score`` is all
     that differs between strategies. Where another inference than one prediction per row is chosen, ``outputs`` are
     ``[K, B, C]``, one slice per posterior sample.
 
     Args:
         max_samples: Rows per query.
-        power: Exponent of the probabilities; 2 gives the Gini impurity.
+        power: Exponent of the probabilities.
 
     Raises:
         ConfigError: When ``power`` is below 1.
@@ -63,4 +65,5 @@ def test_a_power_below_1_is_refused() -> None:
         Mine(10, power=0.5)
 """,
     command="query=mine",
+    setting="uncertainty | Breiman et al. 1984 | C | | N C",
 )

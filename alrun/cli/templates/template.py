@@ -21,6 +21,7 @@ class Template:
         test_imports: Imports of the test beside that of the class.
         test: The test without its imports.
         command: Overrides that choose the option; the rest of the command line comes from where it is written.
+        setting: Third line of the option, which ``alrun ls`` shows in the table of its group.
     """
 
     group: str
@@ -32,3 +33,4 @@ class Template:
     test_imports: tuple[str, ...]
     test: str
     command: str
+    setting: str = ""
