@@ -42,6 +42,7 @@ class Needs:
         embeddings: Whether predictions are to carry the latents of the rows.
         outputs: Whether candidates are to carry what the learner predicts.
         labeled: Whether candidates are to hold the labeled rows too.
+        unknown: Whether candidates are to hold the rows, too, that were bought and are of no class.
         learner: Parts that the learner must have, by attribute.
         model: Whether it asks the learner; a cold start must not.
         limit: Whether ``max_samples`` is an upper limit and not a count.
@@ -54,6 +55,7 @@ class Needs:
     embeddings: bool = False
     outputs: bool = False
     labeled: bool = False
+    unknown: bool = False
     learner: frozenset[str] = frozenset()
     model: bool = True
     limit: bool = False
@@ -70,6 +72,7 @@ class Needs:
             embeddings=any(one.embeddings for one in each),
             outputs=any(one.outputs for one in each),
             labeled=any(one.labeled for one in each),
+            unknown=any(one.unknown for one in each),
             learner=frozenset[str]().union(*(one.learner for one in each)),
             model=any(one.model for one in each),
             limit=any(one.limit for one in each),
@@ -85,6 +88,7 @@ _ATTRIBUTES = {
     "embeddings": "needs_embeddings",
     "outputs": "needs_outputs",
     "labeled": "needs_labeled",
+    "unknown": "needs_unknown",
     "learner": "requires_learner",
     "model": "requires_model",
     "limit": "max_samples_is_limit",
@@ -96,7 +100,7 @@ def needs_of(part: Any) -> Needs:
     """Return what ``part``, an object or its class, declares in its attributes.
 
     These are ``tasks``, ``multi_task``, ``requires_stochastic``, ``needs_embeddings``, ``needs_outputs``,
-    ``needs_labeled``, ``requires_learner``, ``requires_model``, ``max_samples_is_limit`` and
+    ``needs_labeled``, ``needs_unknown``, ``requires_learner``, ``requires_model``, ``max_samples_is_limit`` and
     ``needs_pool_scores``, each of them optional.
     """
     found = {field: getattr(part, attribute, None) for field, attribute in _ATTRIBUTES.items()}

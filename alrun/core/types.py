@@ -65,6 +65,8 @@ class TaskSpec:
             would lose their deviations; empty for nothing. Pools, learners and metrics hold targets less the origin;
             labels as label strategies give them, and as they are on disk, are whole.
         input_origin: Likewise of flat inputs, ``[d]``, or of all values of other inputs, ``[1]``.
+        open_set: Whether a label may also be ``num_outputs``, *unknown*: of none of the classes. Such rows are paid
+            for, and neither trained nor measured on (``TrainingPool.unknown``).
     """
 
     task: Task
@@ -75,6 +77,12 @@ class TaskSpec:
     tasks: tuple[TaskPart, ...] = field(default=(), repr=False)
     target_origin: tuple[float, ...] = field(default=(), repr=False)
     input_origin: tuple[float, ...] = field(default=(), repr=False)
+    open_set: bool = field(default=False, repr=False)
+
+    @property
+    def num_labels(self) -> int:
+        """How many labels there are of a single classification: its classes and, of an open set, *unknown*."""
+        return self.num_outputs + int(self.open_set)
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class LabelIntake(Intake):
 
     def _may_be_class(self, target: Any) -> bool:
         spec = self._experiment.spec
-        classes = spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else 0
+        classes = spec.num_labels if spec is not None and spec.task is Task.CLASSIFICATION else 0
         return isinstance(target, int) and 0 <= target < classes
 
 

@@ -116,7 +116,7 @@ class Function(BatchLabels):
     @property
     def _num_classes(self) -> int:
         spec = self.driver.spec
-        return spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else 0
+        return spec.num_labels if spec is not None and spec.task is Task.CLASSIFICATION else 0
 
     def _inputs(self, items: list[Any]) -> Any:
         return self.driver.unlabeled_pool.gather(items)

@@ -65,7 +65,7 @@ class NoisyOracle(Oracle):
             raise ConfigError(Problem("sigma is needed for a regression", "label.sigma", "label.sigma=0.1"))
         if confusion is not None and spec is not None and spec.tasks:
             raise ConfigError(Problem("not defined for several tasks", "label.confusion", "label.flip_rate=0.1"))
-        classes = spec.num_outputs if spec is not None and spec.task is Task.CLASSIFICATION else None
+        classes = spec.num_labels if spec is not None and spec.task is Task.CLASSIFICATION else None
         self.confusion = None if confusion is None else _checked_confusion(confusion, classes)
         self.flip_rate = flip_rate
         self.sigma = sigma
@@ -84,4 +84,4 @@ class NoisyOracle(Oracle):
             return torch.stack(noisy, dim=1)
         if self.confusion is not None:
             return confused(true, self.confusion, rows, key)
-        return flipped(true, spec_of(self.driver).num_outputs, self.flip_rate, rows, key)
+        return flipped(true, spec_of(self.driver).num_labels, self.flip_rate, rows, key)

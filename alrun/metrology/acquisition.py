@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.types import QueryReport, Task, TaskSpec
 from alrun.metrology.base import Metrology
-from alrun.pool.foreign import newest, takes_requests
+from alrun.pool.foreign import newest, takes_requests, unknown_rows
 from alrun.pool.view import marks_of
 
 if TYPE_CHECKING:
@@ -39,15 +39,24 @@ def class_counts(classes: Tensor, num_classes: int, name: str) -> dict[str, floa
 
 
 def mark_counts(pool: Any, picks: Tensor) -> dict[str, float]:
-    """Return how many rows of a training ``pool``, and at its positions ``picks``, have a mark, for each mark.
+    """Return how many rows that were bought, in all and at the positions ``picks``, have a mark, for each mark.
 
-    Names are ``count_pool_<mark>`` and ``count_picks_<mark>``. New points have no mark.
+    Names are ``count_pool_<mark>`` and ``count_picks_<mark>``. Rows of no class count, whose number there is as
+    ``count_pool_unknown`` and ``count_picks_unknown`` of an open set. New points have no mark.
     """
+    import torch
+
     counts: dict[str, float] = {}
-    for name, mark in marks_of(pool.source).items() if takes_requests(pool) else ():
-        rows = pool.indices
-        marked = mark[rows.clamp_min(0)] & (rows >= 0)
-        counts |= {f"count_pool_{name}": float(marked.sum()), f"count_picks_{name}": float(marked[picks].sum())}
+    if not takes_requests(pool):
+        return counts
+    everything = torch.cat([pool.indices, unknown_rows(pool)])
+    last = torch.cat([pool.indices[picks], unknown_rows(pool, last=True)])
+    for name, mark in marks_of(pool.source).items():
+        for part, rows in (("pool", everything), ("picks", last)):
+            counts[f"count_{part}_{name}"] = float(mark[rows[rows >= 0]].sum())
+    if pool.spec.open_set:
+        counts["count_pool_unknown"] = float(len(unknown_rows(pool)))
+        counts["count_picks_unknown"] = float(len(unknown_rows(pool, last=True)))
     return counts
 
 

@@ -14,7 +14,7 @@ from alrun.metrology.base import Metrology
 from alrun.metrology.thumbnails import image_shape as checked_shape
 from alrun.metrology.thumbnails import thumbnails
 from alrun.metrology.umap_axes import UMAPAxes, require_umap
-from alrun.pool.foreign import keeps_account, newest, shipped_embeddings, takes_requests
+from alrun.pool.foreign import keeps_account, newest, shipped_embeddings, takes_requests, unknown_rows
 from alrun.pool.subset import Subset
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class PoolMap(Metrology):
 
     def _every(self, unlabeled: UnlabeledPool) -> Tensor:
         """Return the rows of the pool and those that were bought from it, ascending."""
-        bought = self.driver.training_pool.indices
+        bought = torch.cat([self.driver.training_pool.indices, unknown_rows(self.driver.training_pool)])
         rows: Tensor = torch.cat([unlabeled.indices, bought[bought >= 0]]).unique()
         return rows
 

@@ -38,6 +38,7 @@ __all__ = [
     "sells_validation",
     "shipped_embeddings",
     "takes_requests",
+    "unknown_rows",
     "workers_of",
 ]
 
@@ -174,6 +175,18 @@ def newest(pool: Any, last: int) -> Tensor:
     import torch
 
     return pool.newest if takes_requests(pool) else torch.arange(len(pool) - last, len(pool))
+
+
+def unknown_rows(pool: Any, *, last: bool = False) -> Tensor:
+    """Return the rows of a training pool's source that were bought and are of no class, ``[u]``; or the ``last`` ones.
+
+    Of a pool that does not say there are none.
+    """
+    import torch
+
+    if not takes_requests(pool):
+        return torch.empty(0, dtype=torch.int64)
+    return pool.newest_unknown if last else pool.unknown
 
 
 def notes_of(data: Any) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ __all__ = [
     "num_classes",
     "refuse_unlabeled",
     "stack_points",
+    "unknown_labels",
 ]
 
 #: Magnitude in standard deviations beyond which ``float32`` loses how numbers differ: it keeps 24 bits.
@@ -82,6 +83,17 @@ def encode_targets(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
     if block.is_complex():
         raise StrategyError("labels that are not numbers: they are complex")
     return _classes(block, spec) if spec.task is Task.CLASSIFICATION else _values(block, spec)
+
+
+def unknown_labels(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
+    """Return which labels say that a row is of none of the classes, ``[n]`` ``bool``; none does without an open set.
+
+    Raises:
+        StrategyError: See ``encode_targets``.
+    """
+    if not spec.open_set or len(targets) == 0:
+        return torch.zeros(len(targets), dtype=torch.bool)
+    return encode_targets(targets, spec) == spec.num_outputs
 
 
 def from_origin(values: Tensor, origin: tuple[float, ...]) -> Tensor:
@@ -156,7 +168,7 @@ def _classes(block: Tensor, spec: TaskSpec) -> Tensor:
         what = f"{wanted} a label {'are' if spec.tasks else 'is'} expected, not {tuple(block.shape[1:])}"
         raise StrategyError(what + hint)
     given = block.reshape(shape)
-    classes, limit = given.to(torch.int64), num_classes(spec).expand(shape)
+    classes, limit = given.to(torch.int64), (num_classes(spec) + int(spec.open_set)).expand(shape)
     wrong = (classes != given) | (classes < 0) | (classes >= limit)
     if wrong.any():
         value, most = given[wrong][0].item(), int(limit[wrong][0]) - 1

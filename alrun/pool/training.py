@@ -13,7 +13,14 @@ from alrun.core.protocols.pool import DatumSource, Source
 from alrun.core.request import Request, request_of
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.pool.growing import GrowingTensor
-from alrun.pool.labels import MISSING, encode_task_labels, missing_value, refuse_unlabeled, stack_points
+from alrun.pool.labels import (
+    MISSING,
+    encode_task_labels,
+    missing_value,
+    refuse_unlabeled,
+    stack_points,
+    unknown_labels,
+)
 from alrun.pool.rows import Rows, as_rows, has_repeats
 from alrun.pool.subset import embeddings_of
 from alrun.pool.targets import GivenTargets, KeptTargets, LargeRows, TensorTargets, is_large
@@ -28,7 +35,8 @@ class TrainingPool:
     the indices -1, -2, … in the order of their arrival. Of rows of tensors a datum is ``(x, y)`` with ``x``
     ``[*input_shape]`` ``float32`` and ``y`` a 0-d ``int64`` class, ``[T]`` ``int64`` classes of several tasks, or
     ``[T]`` ``float32``; else it is the source's, with the label in the place of its target. Where labels are bought one
-    task at a time, those that are missing are -1, or NaN.
+    task at a time, those that are missing are -1, or NaN. Of an open set, rows that are labeled *unknown* are set
+    apart: a learner knows its classes alone.
 
     Attributes:
         source: The data.
@@ -36,15 +44,16 @@ class TrainingPool:
         datum_source: The same, where a datum is no row of tensors; else ``None``.
         by_task: Whether labels are bought one task at a time.
         newest: Positions that the last ``extend`` brought labels for, ``[k]`` ``int64``, ascending.
+        newest_unknown: Rows that it set apart, ``[u]`` ``int64``.
     """
 
     def __init__(self, source: Source, labeled: Rows = (), *, by_task: bool = False) -> None:
         """Start with the rows ``labeled`` of ``source``, whose labels the data set ships; by default with none."""
         self.source, self.spec, self.by_task = source, source.spec, by_task
         self.datum_source = source if isinstance(source, DatumSource) else None
-        self.newest = torch.empty(0, dtype=torch.int64)
+        self.newest = self.newest_unknown = torch.empty(0, dtype=torch.int64)
         self._held = torch.zeros(len(source), dtype=torch.bool)
-        self._indices = GrowingTensor((), torch.int64)
+        self._indices, self._unknown = GrowingTensor((), torch.int64), GrowingTensor((), torch.int64)
         self._by_task = TensorTargets(self.spec) if by_task else None
         self._targets: KeptTargets = _kept(source) if self._by_task is None else self._by_task
         self._points = GrowingTensor(self.spec.input_shape, torch.float32)
@@ -52,12 +61,22 @@ class TrainingPool:
         rows = as_rows(labeled)
         if len(rows):
             self._check_rows(rows)
-            self._add(rows, source.targets(rows))
+            targets = source.targets(rows)
+            if self.spec.open_set:
+                apart = targets == self.spec.num_outputs
+                self._set_apart(rows[apart])
+                rows, targets = rows[~apart], targets[~apart]
+            self._add(rows, targets)
 
     @property
     def indices(self) -> Tensor:
         """Source rows ``[n]`` ``int64`` in pool order; negative for what no source holds."""
         return self._indices.view
+
+    @property
+    def unknown(self) -> Tensor:
+        """Source rows that are labeled as of none of the classes, ``[u]`` ``int64``, in the order of their labels."""
+        return self._unknown.view
 
     @property
     def workers(self) -> int:
@@ -169,15 +188,34 @@ class TrainingPool:
             return
         if any(one.task is not None for one in requests):
             raise StrategyError("whole rows are labeled here, not single tasks of them")
+        requests, targets, unknown = self._sorted(requests, targets)
         checked = self._targets.checked(targets) if targets else []
         is_new = torch.tensor([one.row is None for one in requests], dtype=torch.bool)
         new = self._made([one for one in requests if one.row is None])
         indices = torch.empty(len(requests), dtype=torch.int64)
         indices[~is_new] = as_rows([one.row for one in requests if one.row is not None])
-        self._check_rows(indices[~is_new])
+        self._check_rows(torch.cat([indices[~is_new], unknown]))
         indices[is_new] = -1 - len(self._points) - len(self._new) - torch.arange(len(new))
+        self._set_apart(unknown)
         self._add(indices, checked, new)
         self.newest = torch.arange(len(self) - len(requests), len(self))
+
+    def _sorted(
+        self, requests: Sequence[Request], targets: Sequence[Any]
+    ) -> tuple[Sequence[Request], Sequence[Any], Tensor]:
+        """Return requests and labels of the classes, and the other rows; new points of no class are kept nowhere."""
+        apart = unknown_labels(targets, self.spec)
+        if not apart.any():
+            return requests, targets, torch.empty(0, dtype=torch.int64)
+        unknown = [requests[place].row for place in apart.nonzero()[:, 0].tolist()]
+        kept = (~apart).nonzero()[:, 0].tolist()
+        rows = as_rows([row for row in unknown if row is not None])
+        return [requests[place] for place in kept], [targets[place] for place in kept], rows
+
+    def _set_apart(self, rows: Tensor) -> None:
+        self._held[rows] = True
+        self._unknown.extend(rows)
+        self.newest_unknown = rows
 
     def _made(self, requests: Sequence[Request]) -> Any:
         """Return the data, or inputs, of requests for what the source does not hold."""

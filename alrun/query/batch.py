@@ -29,6 +29,7 @@ class BatchQuery(QueryStrategy):
         multi_task: Whether it is defined for several tasks at once.
         needs_outputs: Whether candidates are to carry what the learner predicts.
         needs_labeled: Whether candidates are to hold the labeled rows too.
+        needs_unknown: Whether candidates are to hold the rows, too, that were bought and are of no class.
         features: What the rows are compared by; ``None`` where they are not.
         report: Scores of the last picks.
     """
@@ -38,6 +39,7 @@ class BatchQuery(QueryStrategy):
     multi_task: bool = False
     needs_outputs: bool = False
     needs_labeled: bool = False
+    needs_unknown: bool = False
     features: FeatureKind | None = None
     _args: dict[str, Any]
 
@@ -77,7 +79,8 @@ class BatchQuery(QueryStrategy):
             return
         queued = queued_rows(query_queue)
         needs = needs_of(self)
-        candidates = gather(self.driver, queued, self.features, outputs=needs.outputs, labeled=needs.labeled)
+        wanted = {"outputs": needs.outputs, "labeled": needs.labeled, "unknown": needs.unknown}
+        candidates = gather(self.driver, queued, self.features, **wanted)
         require_samples(self, candidates.stochastic, self.strategy_name)
         n = min(self.max_samples, len(candidates))
         if n == 0:

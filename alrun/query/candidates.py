@@ -59,14 +59,15 @@ class FeatureKind(Protocol):
 
 @dataclass(frozen=True)
 class Candidates:
-    """Rows to choose from, by position: first the ``N`` candidates, then the ``L`` labeled, then the ``Q`` pending.
+    """Rows to choose from, by position: the ``N`` candidates, then ``L`` labeled, ``Q`` pending and ``U`` unknown ones.
 
     Attributes:
         rows: Source rows of the candidates ``[N]`` ``int64``, ascending.
         labeled: Positions ``N … N+L-1`` of the labeled rows; empty where they were not asked for.
         pending: Positions of the rows that are in the queue already, likewise.
+        unknown: Positions of the rows that were bought and are of no class; empty where they were not asked for.
         targets: Labels of the labeled rows, ``[L]`` or ``[L, T]``; ``None`` where they were not asked for.
-        outputs: Raw outputs of the learner for all positions, ``[N+L+Q, C]`` or ``[K, N+L+Q, C]``, or ``None``.
+        outputs: Raw outputs of the learner for all ``M = N+L+Q+U`` positions, ``[M, C]`` or ``[K, M, C]``, or ``None``.
         features: Features of all positions, or ``None``.
         stochastic: Whether ``outputs`` are ``K`` posterior samples.
     """
@@ -74,6 +75,7 @@ class Candidates:
     rows: Tensor
     labeled: Tensor
     pending: Tensor
+    unknown: Tensor
     targets: Tensor | None = None
     outputs: Tensor | None = None
     features: Tensor | Features | None = None
@@ -88,7 +90,7 @@ class Candidates:
         return torch.cat([self.labeled, self.pending])
 
     def probabilities(self) -> Tensor:
-        """Return the class probabilities ``[N+L+Q, C]``, averaged over posterior samples.
+        """Return the class probabilities ``[M, C]``, averaged over posterior samples.
 
         Raises:
             StrategyError: Outputs were not asked for.
@@ -97,7 +99,7 @@ class Candidates:
         return found.mean(dim=0) if self.stochastic else found
 
     def samples(self) -> Tensor:
-        """Return the class probabilities of each posterior sample, ``[K, N+L+Q, C]``; ``K = 1`` where there is one.
+        """Return the class probabilities of each posterior sample, ``[K, M, C]``; ``K = 1`` where there is one.
 
         Raises:
             StrategyError: Outputs were not asked for.

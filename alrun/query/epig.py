@@ -24,6 +24,9 @@ from alrun.query.targets import drawn_targets, given_targets
 
 __all__ = ["Epig"]
 
+#: Stands for the inputs of the test rows.
+TEST = "test"
+
 
 class Epig(ScoreQuery):
     """Highest expected predictive information gain (Bickford Smith et al. 2023): ``scores.epig``.
@@ -36,7 +39,9 @@ class Epig(ScoreQuery):
         max_samples: Rows a call.
         num_targets: How many rows of the unlabeled pool stand for the inputs to come, drawn anew at each step; all if
             there are fewer.
-        targets: Inputs ``[M, *input_shape]``, or the path of a ``.npy`` file of them, in place of rows of the pool.
+        targets: In place of rows of the pool: inputs ``[M, *input_shape]``, the path of a ``.npy`` file of them, or
+            ``test`` for as many rows of the test pool, whose labels are not looked at: predictions are to be good
+            there, wherever the pool comes from (the paper's targets are drawn from the inputs to come).
         spec: What the data are; from the data.
 
     Raises:
@@ -57,7 +62,9 @@ class Epig(ScoreQuery):
         raise_any(count_problems("query.epig.num_targets", num_targets, "query.epig.num_targets=100"))
         self.num_targets = num_targets
         shape = spec.input_shape if spec else None
-        self._given = None if targets is None else given_targets(targets, shape, "query.epig.targets")
+        self._of_test = isinstance(targets, str) and targets == TEST
+        given = None if self._of_test else targets
+        self._given = None if given is None else given_targets(given, shape, "query.epig.targets")
         self._aims = torch.empty(0)
 
     def sample(self, query_queue: AbstractQueue[Any], *args: Any, **kwargs: Any) -> None:
@@ -88,7 +95,10 @@ class Epig(ScoreQuery):
         if self._given is not None:
             return self._given
         stream = self.driver.seeds.integer(Role.QUERY, f"{self.stream_name}/targets")
-        return drawn_targets(self.driver.unlabeled_pool, self.num_targets, stream)
+        if self._of_test and not self.driver.test_pool:
+            raise StrategyError("there are no test rows to be targets\n    → query.epig.targets=null")
+        pool = self.driver.test_pool if self._of_test else self.driver.unlabeled_pool
+        return drawn_targets(pool, self.num_targets, stream)
 
     def _samples(self, prediction: Prediction) -> Tensor:
         """Return the outputs ``[K, B, C]`` ``float32``."""

@@ -16,7 +16,7 @@ from alrun.query.candidates import Candidates, FeatureKind
 
 __all__ = ["FeatureQuery"]
 
-_OFFERED = frozenset({"features", "labeled", "n", "generator"})
+_OFFERED = frozenset({"features", "labeled", "unknown", "n", "generator"})
 
 
 class FeatureQuery(BatchQuery):
@@ -29,8 +29,9 @@ class FeatureQuery(BatchQuery):
         max_samples: Rows a call.
         features: What rows are compared by: one of ``alrun.query.features``.
         selector: Function of ``features`` and ``n`` and, where its signature names them, ``labeled`` (positions of
-            the labeled rows, whose features then come too) and ``generator``; returns positions in order of choice.
-            Those of ``alrun.query.selection`` are such.
+            the labeled rows, whose features then come too), ``unknown`` (likewise of rows that were bought and are of
+            no class) and ``generator``; returns positions in order of choice. Those of ``alrun.query.selection`` are
+            such.
 
     Raises:
         ConfigError: The selector takes no ``features`` or no ``n``, or needs what nobody gives it.
@@ -48,11 +49,14 @@ class FeatureQuery(BatchQuery):
             if parameter.default is parameter.empty and name not in _OFFERED and parameter.kind < parameter.VAR_KEYWORD
         ]
         if not {"features", "n"} <= self._offered or lacking:
-            what = f"a selector takes features and n, and perhaps labeled and generator, but this one {_taken(lacking)}"
+            what = (
+                f"a selector takes features and n, and perhaps labeled, unknown and generator, but this one "
+                f"{_taken(lacking)}"
+            )
             raise ConfigError(Problem(what, "query.*.selector", "see alrun.query.selection"))
         self.features: FeatureKind = features
         self.multi_task = features.multi_task
-        self.needs_labeled = "labeled" in self._offered
+        self.needs_labeled, self.needs_unknown = "labeled" in self._offered, "unknown" in self._offered
         self._selector = selector
 
     @property
@@ -65,6 +69,8 @@ class FeatureQuery(BatchQuery):
         offered: dict[str, Any] = {"features": candidates.features, "n": n}
         if "labeled" in self._offered:
             offered["labeled"] = candidates.covered.to(self.driver.device)
+        if "unknown" in self._offered:
+            offered["unknown"] = candidates.unknown.to(self.driver.device)
         if "generator" in self._offered:
             offered["generator"] = self.generator()
         return self._selector(**offered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,8 @@ from torch import Tensor
 from alrun.core.errors import StrategyError
 from alrun.core.protocols.driver import StrategyHost
 from alrun.core.types import Prediction
-from alrun.pool.foreign import gives_batches
+from alrun.pool.foreign import gives_batches, unknown_rows
+from alrun.pool.subset import Subset
 from alrun.query.candidates import Candidates, Chunk, FeatureKind
 
 __all__ = ["gather"]
@@ -42,9 +44,15 @@ class _Store:
 
 
 def gather(
-    driver: StrategyHost, queued: Tensor, kind: FeatureKind | None, *, outputs: bool = False, labeled: bool = False
+    driver: StrategyHost,
+    queued: Tensor,
+    kind: FeatureKind | None,
+    *,
+    outputs: bool = False,
+    labeled: bool = False,
+    unknown: bool = False,
 ) -> Candidates:
-    """Gather what is known of the unlabeled pool, in one pass over it (and one over the training pool).
+    """Gather what is known of the unlabeled pool, in one pass over it (and one over each other pool).
 
     Args:
         driver: The experiment.
@@ -52,14 +60,19 @@ def gather(
         kind: What the rows are compared by, or ``None``.
         outputs: Whether to keep what the learner predicts.
         labeled: Whether to gather the labeled rows too, and keep those that are queued.
+        unknown: Whether to gather the rows, too, that were bought and are of no class.
 
     Raises:
         StrategyError: An output or a feature is not finite, or the labeled rows cannot be read back.
     """
     pool, training = driver.unlabeled_pool, driver.training_pool
     places, rows, size = _places(pool.indices, queued, len(training) if labeled else 0, labeled)
-    store, stochastic = _Store(size, driver.device), False
-    for chunk, at in _chunks(driver, labeled, places, len(rows), kind, outputs):
+    strangers = unknown_rows(training) if unknown else queued[:0]
+    store, stochastic = _Store(size + len(strangers), driver.device), False
+    pools = [(pool, places), *_labeled(training, len(rows), labeled)]
+    if len(strangers):
+        pools.append((Subset(pool.source, strangers), torch.arange(size, size + len(strangers))))
+    for chunk, at in _chunks(driver, pools, kind, outputs):
         keep = at >= 0
         parts = kind.parts(chunk) if kind else ()
         predicted = chunk.prediction.outputs if outputs and chunk.prediction else None
@@ -74,6 +87,7 @@ def gather(
         rows=rows,
         labeled=known,
         pending=torch.arange(len(rows) + len(known), size),
+        unknown=torch.arange(size, size + len(strangers)),
         targets=training.targets(torch.arange(len(training))) if labeled and gives_batches(training) else None,
         outputs=store.outputs,
         features=kind.assembled(tuple(store.parts), known) if kind and store.parts else None,
@@ -95,15 +109,19 @@ def _places(indices: Tensor, queued: Tensor, num_labeled: int, keep: bool) -> tu
     return places, rows, size
 
 
+def _labeled(training: Any, first: int, wanted: bool) -> list[tuple[Any, Tensor]]:
+    """Return the training pool and the places of its rows, from ``first`` on, where it is ``wanted`` and has some."""
+    if not wanted or len(training) == 0:
+        return []
+    if not gives_batches(training):
+        raise StrategyError("the training pool cannot return its inputs in batches, which this strategy needs")
+    return [(training, torch.arange(first, first + len(training)))]
+
+
 def _chunks(
-    driver: StrategyHost, labeled: bool, places: Tensor, first: int, kind: FeatureKind | None, outputs: bool
-) -> Any:
-    """Yield the chunks of the unlabeled pool, then those of the training pool, each with the places of its rows."""
-    pools = [(driver.unlabeled_pool, places)]
-    if labeled and len(driver.training_pool):
-        if not gives_batches(driver.training_pool):
-            raise StrategyError("the training pool cannot return its inputs in batches, which this strategy needs")
-        pools.append((driver.training_pool, torch.arange(first, first + len(driver.training_pool))))
+    driver: StrategyHost, pools: Sequence[tuple[Any, Tensor]], kind: FeatureKind | None, outputs: bool
+) -> Iterator[tuple[Chunk, Tensor]]:
+    """Yield the chunks of ``pools``, one pool after the other, each with the places of its rows."""
     with_model = outputs or (kind is not None and kind.needs_model)
     for pool, goals in pools:
         done = 0

@@ -21,8 +21,8 @@ def data_labels(runs: Sequence[Run], configs: Sequence[Mapping[str, Any]], group
 
     That are the variables that count (``${alrun.env:NAME}``) in which they differ, and the fingerprint of the data.
     Data may be made by the seed: fingerprints set runs apart where two of one seed differ, where two seeds have one
-    that a third has not, and where the data are alrun's own and their config refers to nothing. A run that has noted no
-    fingerprint is taken for one of the others.
+    that a third has not, and where the data are alrun's own, are not transformed, and their config refers to nothing. A
+    run that has noted no fingerprint is taken for one of the others.
     """
     members: dict[Hashable, list[int]] = defaultdict(list)
     for number, group in enumerate(groups):
@@ -59,5 +59,7 @@ def _mixes(runs: Sequence[Run], configs: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _may_be_seeded(config: Mapping[str, Any]) -> bool:
+    if any(key.startswith("transform.") for key in config):
+        return True
     of_data = {key: str(value) for key, value in config.items() if key.startswith("data.")}
     return not of_data.get("data._target_", "").startswith(OWN) or any("${" in text for text in of_data.values())

@@ -159,7 +159,7 @@ def _check(answer: Annotation, spec: Any) -> None:
     label = torch.as_tensor(answer.target)
     if spec.task is Task.CLASSIFICATION:
         assert label.ndim == 0, f"row {answer.item} has label {answer.target!r} instead of a class"
-        assert 0 <= int(label) < spec.num_outputs, f"row {answer.item} has label {answer.target!r} instead of a class"
+        assert 0 <= int(label) < spec.num_labels, f"row {answer.item} has label {answer.target!r} instead of a class"
         return
     assert label.numel() == spec.num_outputs, f"row {answer.item} has label {answer.target!r} instead of a number"
     assert bool(label.isfinite().all()), f"row {answer.item} has label {answer.target!r}, which is not finite"

@@ -45,7 +45,7 @@ class SourceConformance:
             assert targets.shape[1:] == (spec.num_outputs,)
             assert targets.isfinite().all()
             return
-        counts = [part.num_outputs for part in spec.tasks] or [spec.num_outputs]
+        counts = [part.num_outputs for part in spec.tasks] or [spec.num_labels]
         columns = targets.reshape(len(targets), -1)
         assert columns.shape[1] == len(counts)
         assert ((columns >= 0) & (columns < torch.tensor(counts))).all(), "a target is not a class of the data"

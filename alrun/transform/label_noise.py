@@ -95,7 +95,7 @@ class LabelNoise(Transform):
             columns = zip(classes.unbind(dim=1), spec.tasks, range(len(spec.tasks)), strict=True)
             drawn = [self._of_task(one, rows, part.num_outputs, key + number) for one, part, number in columns]
             return torch.stack(drawn, dim=1)
-        return self._of_task(classes, rows, spec.num_outputs, key)
+        return self._of_task(classes, rows, spec.num_labels, key)
 
     def _of_task(self, classes: Tensor, rows: Tensor, count: int, key: int) -> Tensor:
         if self.matrix is not None:

@@ -23,11 +23,14 @@ __all__ = ["OOD"]
 class OOD(Transform):
     """Makes some classes of the data unknown, or adds rows of other data to the pool, and lets them be bought.
 
-    The known classes are numbered anew; whoever labels answers ``unknown``, one class more, to all other rows, and the
-    label is paid for: the setting of Ning et al. 2022 (LfOSA, arXiv:2201.06758) and Park et al. 2022 (MQNet,
-    arXiv:2210.07805), who train on that class or leave it out. Validation and test rows are of known classes alone.
-    Rows out of distribution are marked ``ood``: ``metrology=acquisition`` counts how many were bought.
+    The ``K`` known classes are numbered anew; whoever labels answers ``K``, *unknown*, to all other rows. The label is
+    paid for, is in the ledger and keeps the row out of the pool, but the learner, which classifies the ``K`` classes,
+    does not see it (Ning et al. 2022, LfOSA, arXiv:2201.06758; Park et al. 2022, MQNet, arXiv:2210.07805). What a query
+    strategy makes of such rows is its own affair (``query=lfosa``, ``query=similar``). Validation and test rows are of
+    known classes alone. Rows out of distribution are marked ``ood``: ``metrology=acquisition`` counts those bought.
     """
+
+    __algorithm__ = 2  # unknown rows are no class to be trained on
 
     def __init__(
         self,
@@ -88,7 +91,7 @@ class OOD(Transform):
         return Change(
             without(split, gone),
             note,
-            spec=_with_unknown(spec, int((~chosen).sum()), names),
+            spec=replace(spec, num_outputs=int((~chosen).sum()), class_names=names, open_set=True),
             relabel=lambda _, targets: number[targets],
             marks={"ood": marks & ~gone},
         )
@@ -110,7 +113,7 @@ class OOD(Transform):
         return Change(
             parts,
             f"ood: {len(rows)} of {len(parts.train)} rows in the pool are of {type(other).__name__}",
-            spec=_with_unknown(source.spec, source.spec.num_outputs, source.spec.class_names),
+            spec=replace(source.spec, open_set=True),
             added=(_Unknown(other, source.spec), rows),
             marks={"ood": marks},
         )
@@ -145,7 +148,7 @@ class OOD(Transform):
 
 
 class _Unknown:
-    """Rows of other data, whose class is the one after those of ``spec``."""
+    """Rows of other data, whose label is the one after the classes of ``spec``; all of them may be queried."""
 
     def __init__(self, source: Source, spec: TaskSpec) -> None:
         self._source, self.spec = source, spec
@@ -167,9 +170,5 @@ class _Unknown:
         return self._source.fingerprint()
 
     def split(self, seeds: object) -> Split:
-        raise NotImplementedError("rows that are added are in the pool")
-
-
-def _with_unknown(spec: TaskSpec, count: int, names: tuple[str, ...]) -> TaskSpec:
-    """Return ``spec`` with ``count`` classes, which are called ``names``, if anything, and the unknown one."""
-    return replace(spec, num_outputs=count + 1, class_names=(*names, "unknown") if names else ())
+        none = torch.empty(0, dtype=torch.int64)
+        return Split(torch.arange(len(self)), none, none, none)

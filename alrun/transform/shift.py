@@ -87,8 +87,8 @@ class Shift(Transform):
         part = source.spec.tasks[0] if source.spec.tasks else source.spec
         sizes = classes.bincount(minlength=part.num_outputs)
         priors = self.priors if self.priors is not None else self._drawn(sizes > 0, key)
-        if len(priors) != part.num_outputs:
-            raise self.problem(f"are {len(priors)} shares, but there are {part.num_outputs} classes", "priors")
+        if len(priors) != len(sizes):
+            raise self.problem(f"are {len(priors)} shares, but there are {len(sizes)} classes", "priors")
         wanted = priors > 0
         total = (sizes[wanted] / priors[wanted]).min()
         counts = (total * priors + 1e-9).floor().long().minimum(sizes)

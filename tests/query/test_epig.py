@@ -114,6 +114,18 @@ def test_picks_what_tells_most_of_given_inputs(tmp_path: Path) -> None:
         assert picks(Epig(6, targets=inputs), driver) == expected
 
 
+def test_test_rows_are_targets_without_their_labels(tmp_path: Path) -> None:
+    with hosted(tmp_path / "run", stochastic=True) as driver:
+        found, rows = outputs(driver, driver.unlabeled_pool)
+        aims, _ = outputs(driver, driver.test_pool)
+        gains = defined(probabilities(found), probabilities(aims))
+        expected = rows[gains.argsort(descending=True)[:6]].tolist()
+        assert picks(Epig(6, num_targets=10**6, targets="test"), driver) == expected
+        driver.test_pool = None
+        with pytest.raises(StrategyError, match=r"query\.epig\.targets=null"):
+            picks(Epig(6, targets="test"), driver)
+
+
 def test_regression_ranks_by_correlation(tmp_path: Path) -> None:
     inputs = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
     with hosted(tmp_path / "run", Task.REGRESSION, stochastic=True) as driver:

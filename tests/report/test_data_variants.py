@@ -31,6 +31,7 @@ A, B, C = "aaaaaaaabbbb", "bbbbbbbbcccc", "ccccccccdddd"
         ([(0, A), (1, B)], TABLE, True),
         ([(0, A), (1, B)], SEEDED, False),
         ([(0, A), (1, B)], OTHER, False),
+        ([(0, A), (1, B)], {**TABLE, "transform.ood._target_": "alrun.transform.ood.OOD"}, False),
         ([(0, A), (1, B), (1, C)], SEEDED, True),
         ([(0, A), (1, A), (2, B)], OTHER, True),
         ([(0, A), (1, "")], TABLE, False),

@@ -88,12 +88,24 @@ def _anticipate(experiment: ExperimentContext, state: State, labeled: Sequence[A
     status = experiment.status
     held_out = status.for_validation if status is not None and status.sells_validation else None
     known = [(request.row, annotation.target) for request, annotation in labeled if request.row is not None]
-    kept = [(row, target) for row, target in known if held_out is None or not held_out[row]]
+    apart = _unknown([target for _, target in known], experiment.spec)
+    kept = [
+        (row, target)
+        for (row, target), is_unknown in zip(known, apart, strict=True)
+        if not is_unknown and (held_out is None or not held_out[row])
+    ]
     for name, anticipate in asked.items():
         if anticipate is None:
             continue
         with calling(experiment, state, name, ActiveLearningPhase.METROLOGY):
             anticipate([row for row, _ in kept], [target for _, target in kept])
+
+
+def _unknown(targets: Sequence[Any], spec: TaskSpec | None) -> list[bool]:
+    """Return which labels are of none of the classes."""
+    from alrun.pool.labels import unknown_labels
+
+    return [False] * len(targets) if spec is None else unknown_labels(targets, spec).tolist()
 
 
 def _without_validation(experiment: ExperimentContext, labeled: Sequence[Answered]) -> Sequence[Answered]:
