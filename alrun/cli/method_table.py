@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LEGEND", "Setting", "citation", "method_table", "read_setting"]
 
-FAMILIES = ("uncertainty", "disagreement", "coverage", "both", "of others")
+FAMILIES = ("uncertainty", "disagreement", "coverage", "both", "open set", "of others")
 LEGEND = (
     "C: classification, R: regression; K: needs posterior samples, such as inference=mc_dropout; cost: beyond "
     "predictions, for N rows of width d, C classes, K samples, n picks. With what it cites: alrun ls query NAME"
