@@ -33,7 +33,8 @@ class Detector:
 
         def drawn(inputs: int, *shape: int) -> Tensor:
             values = (2 * torch.rand(shape, generator=generator) - 1) / max(1, inputs) ** 0.5
-            return values.to(features.device).requires_grad_()
+            weights: Tensor = values.to(features.device)
+            return weights.requires_grad_()
 
         width = features.shape[1]
         self.first, self.first_bias = drawn(width, hidden, width), drawn(width, hidden)

@@ -79,6 +79,18 @@ def test_a_run_pays_for_unknown_rows_and_learns_from_the_others(alrun: Alrun, tm
     assert not any(len(value) == 6 for value in load_file(weights).values() if value.ndim)
 
 
+def test_a_start_without_a_known_row_is_repeated(alrun: Alrun, tmp_path: Path) -> None:
+    words = [*WORDS, "transform.ood.unknown=0.8", "initial_size=2", "query_size=2", "budget=10", "seed=1"]
+    assert alrun(*words, "query=lfosa", f"output_dir={tmp_path}").code == 0
+    picks = pq.read_table(only_run(tmp_path) / "acquisitions.parquet").to_pydict()
+    labels = [int(label) for label in picks["label"]]
+    assert labels[:2] == [2, 2]
+    assert len(labels) == 10
+    by = dict(zip(picks["step"], picks["strategy"], strict=True))
+    started = next(place for place, label in enumerate(labels) if label < 2) // 2
+    assert [by[step] for step in range(5)] == ["random"] * (started + 1) + ["lfosa"] * (4 - started)
+
+
 def test_unknown_rows_are_set_apart_all_or_none() -> None:
     data = open_set()
     train = data.split(Seeds(0)).train
