@@ -12,7 +12,7 @@ from alrun.core.protocols.driver import spec_of
 from alrun.query.batch import BatchQuery
 from alrun.query.candidates import Candidates, FeatureKind
 from alrun.query.detector import Detector
-from alrun.query.selection.two_gaussians import upper_share
+from alrun.query.two_gaussians import upper_share
 
 __all__ = ["LfOSA", "known_share"]
 

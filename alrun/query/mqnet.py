@@ -13,8 +13,8 @@ from alrun.core.errors import StrategyError
 from alrun.pool.foreign import gives_batches, unknown_rows
 from alrun.query.batch import BatchQuery
 from alrun.query.candidates import Candidates, FeatureKind
+from alrun.query.meta_query import MetaQuery, standardized
 from alrun.query.selection.features import Features, as_features, slices
-from alrun.query.selection.meta_query import MetaQuery, standardized
 
 __all__ = ["MQNet", "largest_cosine"]
 
@@ -51,7 +51,7 @@ class MQNet(BatchQuery):
     two scores: purity, how like it is to the labeled rows of known classes, and
     informativeness, how uncertain the learner is. A small network that rises with both ranks the pool. It is trained on
     the last batch, by the loss that the learner had on each row before it was trained on it, 0 for one that turned out
-    to be unknown (the masked loss of equation 4), with a loss on the order of pairs (``selection.meta_query``). So it
+    to be unknown (the masked loss of equation 4), with a loss on the order of pairs (``alrun.query.meta_query``). So it
     prefers purity as long as that is scarce, and informativeness later on.
 
     Deviations: purity is the largest cosine between features of the learner, where theirs is that of a contrastive

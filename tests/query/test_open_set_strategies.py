@@ -24,11 +24,11 @@ from alrun.data.source import ArraySource
 from alrun.query.features.embedding import Embedding
 from alrun.query.features.inputs import Inputs
 from alrun.query.lfosa import LfOSA, known_share
+from alrun.query.meta_query import MetaQuery, ranking_loss, standardized
 from alrun.query.mqnet import MQNet, largest_cosine
 from alrun.query.selection.features import OuterProduct
 from alrun.query.selection.flcmi import flcmi
-from alrun.query.selection.meta_query import MetaQuery, ranking_loss, standardized
-from alrun.query.selection.two_gaussians import upper_share
+from alrun.query.two_gaussians import upper_share
 from alrun.testing.host import hosted
 from alrun.transform.ood import OOD
 
