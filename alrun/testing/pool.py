@@ -49,7 +49,7 @@ class PoolConformance:
             assert inputs.equal(source.inputs(pool.indices[[3]])), "a part gives the inputs of other rows"
 
     def test_labels_come_where_they_belong(self) -> None:
-        """What is taken leaves the pool, what fails comes back, what is labeled is learnt from, each once."""
+        """What is taken leaves the pool, what fails comes back, what has a class is learnt from, each once."""
         made = self.made()
         pool: Any = made.unlabeled
         training: Any = made.training
@@ -60,8 +60,10 @@ class PoolConformance:
         pool.status.give_back(requests[3:])
         assert pool.status.may_take(requests) == [False] * 3 + [True], "a failed request did not come back"
         training.add(requests[:3], self._labels(requests[:3]))
-        rows = dict.fromkeys(one.row for one in requests[:3])
-        assert training.indices.tolist() == list(rows)
+        unknown: list[int] = training.unknown.tolist()
+        known = dict.fromkeys(one.row for one in requests[:3] if one.row not in unknown)
+        assert training.indices.tolist() == list(known)
+        assert all(label == self.source().spec.num_outputs for label in self.source().targets(unknown).tolist())
         assert training.batch(torch.arange(len(training)), 0) is not None
         try:
             training.add(requests[:1], self._labels(requests[:1]))
