@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from alrun.core.errors import AlrunError
+from alrun.core.metrics import PREFERRED
 from alrun.core.showing import printable
 from alrun.report.runs import Run as Description
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run_html", "summary"]
 
-PREFERRED = ("accuracy", "rmse")
 #: Rows of a table; longer curves are thinned out, their last point stays.
 MOST_ROWS = 12
 #: Characters of a name or a reason.

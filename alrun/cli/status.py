@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alrun.cli.arguments import add_json, command, parse, print_json
+from alrun.core.metrics import PREFERRED
 from alrun.core.showing import printable
 from alrun.report.runs import Run, find_runs
 from alrun.report.standing import NOT_BEGUN, not_begun, standing
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 STYLES = {"running": "cyan", "finished": "green", "interrupted": "yellow", "failed": "bold red", "unreadable": "red"}
-PREFERRED = ("accuracy", "rmse")
 #: Characters of a name in a column that does not wrap.
 MOST_NAME = 24
 

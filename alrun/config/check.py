@@ -13,6 +13,7 @@ from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.learners import committee_of
 from alrun.core.needs import unfit_problems, unmet_problems
+from alrun.core.types import Task
 
 __all__ = ["all_problems", "cheap_problems", "checked"]
 
@@ -71,4 +72,4 @@ def _loaded(node: Any) -> Any:
 
 def _task(data: Any) -> str | None:
     declared = getattr(data.target, "task", None) or data.arguments.get("task") if isinstance(data, Node) else None
-    return str(declared) if declared in ("classification", "regression") else None
+    return str(declared) if declared in frozenset(Task) else None

@@ -43,6 +43,22 @@ FILE_OPTIONS = frozenset({"sep", "encoding", "decimal", "na_values", "sheet", "m
 LATER_ARGUMENTS = {
     "alrun.metrology.pool_map.PoolMap": frozenset({"method"}),
     "alrun.data.dataset.OwnDataset": frozenset({"target_origin"}),
+    **dict.fromkeys(
+        [
+            "alrun.query.bald.Bald",
+            "alrun.query.consensus_kl.ConsensusKl",
+            "alrun.query.criterion.ByCriterion",
+            "alrun.query.entropy.Entropy",
+            "alrun.query.least_confidence.LeastConfidence",
+            "alrun.query.margin.Margin",
+            "alrun.query.power_bald.PowerBald",
+            "alrun.query.softmax_bald.SoftmaxBald",
+            "alrun.query.softrank_bald.SoftrankBald",
+            "alrun.query.variation_ratio.VariationRatio",
+            "alrun.query.vote_entropy.VoteEntropy",
+        ],
+        frozenset({"reduce"}),
+    ),
 }
 #: Keys inside of others that cannot change a result: of settings, and arguments of what is built.
 WITHOUT_EFFECT = frozenset(

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from alrun.core.phases import ActiveLearningPhase
 
-__all__ = ["LOGGED", "VALIDATION", "ambiguous_metrics", "metric_recorders", "qualified"]
+__all__ = ["LOGGED", "PREFERRED", "VALIDATION", "ambiguous_metrics", "metric_recorders", "qualified"]
 
 #: Name under which the records have what the learner itself logs.
 LOGGED = str(ActiveLearningPhase.TRAINING)
+#: Metrics that stand for a run where nobody names one, the first that it has.
+PREFERRED = ("accuracy", "rmse", "macro_f1")
 #: Name under which the ledger has what is drawn for validation.
 VALIDATION = "validation"
 

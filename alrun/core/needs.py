@@ -112,15 +112,23 @@ def needs_of(part: Any) -> Needs:
     return Needs(**declared)
 
 
+#: What data of a task are called, where that is not "a" and the task.
+_DATA: Mapping[str, str] = {Task.MULTI_LABEL: "multi-label data"}
+#: What to type in place of a query strategy that is not defined for a task, where that is not entropy alone.
+_QUERIES: Mapping[str, str] = {
+    Task.REGRESSION: "query=variance",
+    Task.MULTI_LABEL: "query=entropy, or another with M in the column task: alrun ls query",
+}
+
+
 def unfit_problems(parts: Mapping[str, Any], task: str | None, group: str) -> Iterator[Problem]:
     """Yield which of ``parts`` (objects or classes by name) of a config group are not defined for ``task``."""
     for name, part in parts.items():
         if task and task not in needs_of(part).tasks:
-            query = "query=variance" if task == Task.REGRESSION else "query=entropy"
-            hints = {"query": query, "metrology": f"metrology={task}"}
-            yield Problem(
-                f"{name} does not fit a {task}", f"{group}.{name}", hints.get(group, f"see: alrun ls {group}")
-            )
+            hints = {"query": _QUERIES.get(task, "query=entropy"), "metrology": f"metrology={task}"}
+            hints["cold_start"] = "cold_start=random"
+            what = f"{name} does not fit {_DATA.get(task, f'a {task}')}"
+            yield Problem(what, f"{group}.{name}", hints.get(group, f"see: alrun ls {group}"))
 
 
 def unmet_problems(

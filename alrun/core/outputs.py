@@ -2,6 +2,7 @@
 
 Classification outputs are logits ``[..., C]`` (one column stands for the logit of the second of two classes).
 Several classifications have their logits side by side, ``[..., sum C]``, in the order of ``TaskSpec.tasks``.
+Multi-label outputs are logits ``[..., L]``, of each label that it holds.
 Regression outputs are ``[..., T]`` means, or ``[..., 2T]`` means followed by log-variances, in the units of the target.
 """
 
@@ -9,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alrun.core.types import Moments, TaskSpec
+from alrun.core.types import Moments, Task, TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["gaussian_moments", "mixture", "probabilities", "task_outputs"]
+__all__ = ["element_probabilities", "gaussian_moments", "mixture", "probabilities", "task_outputs"]
 
 
 def probabilities(logits: Tensor) -> Tensor:
@@ -25,6 +26,23 @@ def probabilities(logits: Tensor) -> Tensor:
 
     positive = logits.sigmoid()
     return torch.cat([1 - positive, positive], dim=-1)
+
+
+def element_probabilities(outputs: Tensor, spec: TaskSpec | None) -> Tensor:
+    """Return the class probabilities of the elements of each row, ``[..., B, E, C]``.
+
+    A classification has one element, of ``C`` classes; multi-label data have one a label, each of two classes.
+
+    Args:
+        outputs: Raw outputs of a learner, ``[..., B, C]`` or ``[..., B, L]``.
+        spec: What the data are; ``None`` for a classification.
+    """
+    if spec is None or spec.task is not Task.MULTI_LABEL:
+        return probabilities(outputs).unsqueeze(-2)
+    import torch
+
+    # Not 1 - p, which is 0 long before the logit is large.
+    return torch.stack([(-outputs).sigmoid(), outputs.sigmoid()], dim=-1)
 
 
 def task_outputs(outputs: Tensor, spec: TaskSpec) -> tuple[Tensor, ...]:

@@ -28,6 +28,7 @@ class Task(StrEnum):
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
+    MULTI_LABEL = "multi_label"
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,13 @@ class TaskSpec:
     """What a learner must know of the data to be built.
 
     Attributes:
-        task: Classification (integer targets ``[N]``) or regression (float targets ``[N, T]``).
+        task: Classification (integer targets ``[N]``), regression (float targets ``[N, T]``), or multi-label (targets
+            ``[N, L]`` ``int64``, 1 for each label that holds).
         input_shape: Shape of one input, without the batch dimension.
-        num_outputs: Number of classes ``C``, or number of regression targets ``T``.
+        num_outputs: Number of classes ``C``, of regression targets ``T``, or of labels ``L``.
         standardize: Column numbers of a flat input that want zero mean and unit variance. The learner takes the
             statistics from the training pool when a training phase begins, never from rows it was not given.
-        class_names: One name a class, or empty.
+        class_names: One name a class, or a label, or empty.
         tasks: Several tasks of the same inputs, ``T`` of them, all of the kind ``task``; empty for a single one.
             Targets of classifications are then ``[N, T]`` ``int64`` with -1 where a label is missing, and
             ``num_outputs`` is the sum of their classes. Those of a regression have NaN where a label is missing.
@@ -83,6 +85,13 @@ class TaskSpec:
     def num_labels(self) -> int:
         """How many labels there are of a single classification: its classes and, of an open set, *unknown*."""
         return self.num_outputs + int(self.open_set)
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """Shape of the target of one row."""
+        if self.task is Task.CLASSIFICATION:
+            return (len(self.tasks),) if self.tasks else ()
+        return (self.num_outputs,)
 
 
 @dataclass(frozen=True)

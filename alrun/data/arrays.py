@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ import torch
 from torch import Tensor
 
 from alrun.core.suggest import nearest
-from alrun.core.types import Task, TaskSpec
-from alrun.data.encoding import encode_classes, encode_values, guess_task
+from alrun.data.encoding import encode
 from alrun.data.origins import origins_of
 from alrun.data.problems import existing_file, fail, parse_task
 from alrun.data.shipped import open_embeddings
@@ -23,7 +23,7 @@ __all__ = ["Arrays"]
 
 
 class Arrays(ArraySource):
-    """Inputs ``[N, ...]`` and targets ``[N]`` (classes or numbers) or ``[N, T]`` (regression) from files.
+    """Inputs ``[N, ...]`` and targets ``[N]`` (classes or numbers) or ``[N, T]`` (numbers or labels) from files.
 
     ``path`` is a ``.npz`` with arrays ``x`` and ``y``, which is read whole, or a ``.npy`` with the inputs, which
     stays on disk: only the rows asked for are read. ``embeddings`` may be in the one or beside either. Pickled objects
@@ -49,7 +49,8 @@ class Arrays(ArraySource):
             path: A ``.npz`` file, or a ``.npy`` file of inputs.
             targets: The ``.npy`` file of targets that belongs to a ``.npy`` of inputs.
             embeddings: A ``.npy`` file ``[N, d]``, memory-mapped; ``None`` for what the ``.npz`` holds, if anything.
-            task: ``classification``, ``regression``, or ``auto`` for what the targets look like (``guess_task``).
+            task: ``classification``, ``regression``, ``multi_label`` for targets ``[N, L]`` of 0 and 1, or ``auto`` for
+                what the targets look like (``guess_task``).
             standardize: Whether the learner should standardize all columns; flat inputs only.
             scale: See ``ArraySource``.
             labeled: See ``ArraySource``.
@@ -68,21 +69,14 @@ class Arrays(ArraySource):
         if len(inputs) != len(raw):
             raise fail(f"{len(inputs)} rows of inputs, but {len(raw)} targets", str(file))
         _check_finite(raw, str(file))
-        wanted = wanted or guess_task(raw)
-        names: tuple[str, ...] = ()
-        described: dict[str, Any] = {}
-        if wanted is Task.CLASSIFICATION:
-            values, names = encode_classes(raw, str(file))
-        else:
-            values, described["target_origin"] = encode_values(raw, str(file))
-        outputs = len(names) if wanted is Task.CLASSIFICATION else values.shape[1]
+        encoded = encode(raw, wanted, str(file))
         columns = tuple(range(inputs.shape[1])) if standardize else ()
         origins = origins_of(flat_chunks(inputs))
-        described["input_origin"] = tuple(scale * origin for origin in origins)
-        spec = TaskSpec(wanted, tuple(inputs.shape[1:]), outputs, columns, names, **described)
+        spec = encoded.spec(tuple(inputs.shape[1:]), columns)
+        spec = replace(spec, input_origin=tuple(scale * origin for origin in origins))
         options: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size, "embeddings": shipped}
         held = inputs if origins else _held(inputs)
-        super().__init__(held, values, spec, labeled=labeled, scale=scale, origins=origins, **options)
+        super().__init__(held, encoded.targets, spec, labeled=labeled, scale=scale, origins=origins, **options)
 
 
 def _from_npz(file: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:

@@ -98,7 +98,7 @@ def _not_one_class(rows: npt.NDArray[Any], num_classes: Sequence[int], where: st
         what = f"a target is one-hot, {rows.shape[1]} values: a class is one number"
         return fail(what, where, "return y.argmax() in place of y")
     wanted = "one class" if len(num_classes) == 1 else f"{len(num_classes)} classes"
-    hint = "for several tasks: data.tasks={a: 2, b: 2}" if is_mark else "check the shape of y"
+    hint = "several labels a row: data.task=multi_label metrology=multi_label" if is_mark else "check the shape of y"
     return fail(f"a target has {rows.shape[1]} values, not {wanted}", where, hint)
 
 

@@ -32,7 +32,7 @@ from alrun.data.problems import fail, parse_task
 from alrun.data.shipped import Embeddings
 from alrun.data.split import check_sizes, split_rows
 from alrun.data.uuids import Names
-from alrun.pool.labels import encode_targets
+from alrun.pool.labels import encode_targets, num_classes
 from alrun.pool.rows import Rows, as_rows
 from alrun.pool.targets import is_large
 
@@ -87,8 +87,8 @@ class OwnDataset:
 
         Args:
             dataset: Has ``__len__`` and ``__getitem__(index)``, or ``__getitems__(indices)`` too, which is preferred.
-            task: ``classification`` or ``regression``.
-            num_outputs: Number of classes, or of target values; ``None`` for what the targets say.
+            task: ``classification``, ``regression`` or ``multi_label``.
+            num_outputs: Number of classes, of target values or of labels; ``None`` for what the targets say.
             target_field: Key or attribute of a datum that is its target; ``None`` for pairs.
             collate: From a list of data to a minibatch.
             workers: Processes that read and collate. Batches are the same for any number.
@@ -245,6 +245,8 @@ class OwnDataset:
     def _spec(self, task: Task, num_outputs: int | None, tasks: Mapping[str, int], first: Any) -> TaskSpec:
         inputs = self.form.inputs(first)
         shape = tuple(inputs.shape) if isinstance(inputs, Tensor) else ()
+        if tasks and task is Task.MULTI_LABEL:
+            raise fail("several labels are one task", "data.tasks", "data.tasks=null")
         if tasks:
             parts = tuple(TaskPart(str(name), task, int(count)) for name, count in tasks.items())
             return TaskSpec(task, shape, sum(part.num_outputs for part in parts), tasks=parts)
@@ -261,11 +263,12 @@ class OwnDataset:
         return replace(self.spec, target_origin=(float(origin),) * self.spec.num_outputs)
 
     def _counted(self, task: Task, target: Any) -> int:
-        if task is Task.REGRESSION and target is not MISSING:
+        if task is not Task.CLASSIFICATION and target is not MISSING:
             return int(np.prod(getattr(target, "shape", None) or np.shape(target)))
         if task is Task.CLASSIFICATION and self._targets is not None:
             return int(self._targets.max()) + 1
-        what = "the number of classes is unknown" if task is Task.CLASSIFICATION else "there is no target"
+        nouns = {Task.CLASSIFICATION: "the number of classes", Task.MULTI_LABEL: "the number of labels"}
+        what = f"{nouns[task]} is unknown" if task in nouns else "there is no target"
         raise fail(what, "data.num_outputs", "data.num_outputs=10")
 
     def _strata(self) -> npt.NDArray[np.int64]:
@@ -274,12 +277,12 @@ class OwnDataset:
             return first
         return np.zeros(len(self), dtype=np.int64)
 
-    def _check_classes(self, num_classes: list[int]) -> None:
+    def _check_classes(self, counts: list[int]) -> None:
         """Refuse targets that are not classes, before a label is bought: all that are cheap, else those of a sample."""
         if self._targets is not None:
-            check_classes(self._targets, num_classes)
+            check_classes(self._targets, counts)
         shipped = self._sample()
-        check_class_targets([target for target, _ in shipped], [row for _, row in shipped], num_classes)
+        check_class_targets([target for target, _ in shipped], [row for _, row in shipped], counts)
 
     def _sample(self) -> list[tuple[Any, int]]:
         """Return targets that data ship with, and their rows, of a sample."""
@@ -290,8 +293,8 @@ class OwnDataset:
         return [(target, row) for target, row in found if target is not MISSING]
 
     def _check_rows(self) -> None:
-        if self.spec.task is Task.CLASSIFICATION:
-            self._check_classes([part.num_outputs for part in self.spec.tasks] or [self.spec.num_outputs])
+        if self.spec.task is not Task.REGRESSION:
+            self._check_classes(num_classes(self.spec).expand(self.spec.target_shape or (1,)).tolist())
         elif not is_large(self.spec):
             check_offsets(self._targets if self._targets is not None else [one for one, _ in self._sample()])
         outside = self._labeled[(self._labeled < 0) | (self._labeled >= len(self))]

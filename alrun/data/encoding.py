@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from alrun.core.types import Task, TaskSpec
 from alrun.data.origins import centered
 from alrun.data.problems import fail
 
-__all__ = ["Encoded", "encode", "encode_classes", "encode_values", "guess_task"]
+__all__ = ["Encoded", "encode", "encode_classes", "encode_marks", "encode_values", "guess_task"]
 
 MANY_CLASSES = 20
 
@@ -25,10 +26,10 @@ class Encoded:
     """Targets as numbers, and what a learner must know of them.
 
     Attributes:
-        targets: ``[N]`` ``int64`` classes or ``[N, T]`` ``float32``.
+        targets: ``[N]`` ``int64`` classes, ``[N, L]`` ``int64`` marks or ``[N, T]`` ``float32``.
         task: What they are.
-        num_outputs: Number of classes, or ``T``.
-        class_names: One name a class; none of a regression.
+        num_outputs: Number of classes, ``L``, or ``T``.
+        class_names: One name a class; none of a regression, and of labels that come without.
         target_origin: See ``TaskSpec.target_origin``.
     """
 
@@ -54,6 +55,9 @@ def encode(values: npt.NDArray[Any], task: Task | None, where: str) -> Encoded:
     if wanted is Task.CLASSIFICATION:
         classes, names = encode_classes(values, where)
         return Encoded(classes, wanted, len(names), class_names=names)
+    if wanted is Task.MULTI_LABEL:
+        marks = encode_marks(values, where)
+        return Encoded(marks, wanted, marks.shape[1])
     numbers, origin = encode_values(values, where)
     return Encoded(numbers, wanted, numbers.shape[1], target_origin=origin)
 
@@ -62,6 +66,7 @@ def guess_task(values: npt.NDArray[Any]) -> Task:
     """Return the task that target ``values`` ``[N]``, ``[N, 1]`` or ``[N, T]`` suggest.
 
     Text and truth values are classes; whole numbers are classes when at most 20 differ; all else is a regression.
+    Several labels a row look like one, too: they have to be asked for.
     """
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -105,9 +110,32 @@ def _not_one_class(values: npt.NDArray[Any], where: str) -> DataError:
         return fail(what, where, "save y.argmax(axis=1) in place of y")
     what = f"targets are {list(values.shape)}: classes must be one value per row"
     if is_mark:
-        hint = "for several tasks: data=table data.target=[a,b] learner=multitask query=multitask"
-        return fail(what, where, f"{hint}, one column each")
+        return fail(what, where, "several labels a row: data.task=multi_label metrology=multi_label")
     return fail(what, where, "save one column of y")
+
+
+def encode_marks(values: npt.NDArray[Any], where: str, names: Sequence[str] = ()) -> Tensor:
+    """Return marks ``[N, L]`` ``int64``: 1 for each label that holds, else 0.
+
+    Args:
+        values: ``[N, L]``, or ``[N]`` of one label, of zeros and ones or truth values.
+        where: What to call the values in an error.
+        names: Names of the labels, where they have such.
+
+    Raises:
+        DataError: A value is another one, or they have another shape.
+    """
+    if values.dtype.kind not in "biuf" or values.ndim not in (1, 2):
+        what = f"several labels a row are zeros and ones [N, L]; these are {values.dtype} {list(values.shape)}"
+        raise fail(what, where, "data.task=classification")
+    block = values[:, None] if values.ndim == 1 else values
+    wrong = np.argwhere((block != 0) & (block != 1))
+    if len(wrong):
+        row, label = wrong[0].tolist()
+        named = repr(names[label]) if names else f"number {label}"
+        what = f"label {named} is {block[row, label]} in row {row}: 1 where it holds, else 0"
+        raise fail(what, where, "data.task=regression query=variance metrology=regression")
+    return torch.from_numpy(block.astype(np.int64))
 
 
 def encode_values(values: npt.NDArray[Any], where: str) -> tuple[Tensor, tuple[float, ...]]:

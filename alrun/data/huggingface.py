@@ -13,6 +13,7 @@ import numpy.typing as npt
 from alrun.core.arguments import raise_any
 from alrun.core.errors import DataError
 from alrun.core.protocols.cache import ArrayCache
+from alrun.core.types import Task
 from alrun.data.encoding import Encoded, encode
 from alrun.data.named import NamedArraySource
 from alrun.data.pixels import image_form, image_pixels
@@ -76,7 +77,8 @@ class HuggingFace(NamedArraySource):
             test_split: Part for test; ``None`` for the one that is called ``test``, if there is one.
             input: Column of the inputs; ``None`` for the one that is called like inputs.
             target: Column of the labels; ``None`` for the one that is called like labels.
-            task: ``classification``, ``regression``, or ``auto`` for what the labels look like.
+            task: ``classification``, ``regression``, ``multi_label`` for a column of lists of classes, or ``auto`` for
+                what the labels look like.
             tokenizer: Of texts: see ``TextForm``.
             features: Of texts: see ``TextForm``.
             ngrams: Of texts: see ``TextForm``.
@@ -144,6 +146,8 @@ def _input_column(rows: datasets.Dataset, name: str | None, path: str) -> str:
 def _labels(rows: datasets.Dataset, name: str, wanted: Any, path: str) -> Encoded:
     values, names = label_values(rows, name, path)
     encoded = encode(values, wanted, f"{path}, column {name!r}")
+    if encoded.task is Task.MULTI_LABEL:
+        return replace(encoded, class_names=names)
     if not names or not encoded.class_names:
         return encoded
     return replace(encoded, class_names=tuple(names[int(number)] for number in encoded.class_names))

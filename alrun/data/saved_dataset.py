@@ -78,10 +78,12 @@ def _part(name: str, names: Sequence[str], key: str) -> str:
 def label_values(rows: datasets.Dataset, name: str, where: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     """Return the labels ``[N]`` of a column as numbers or text, and the names of the classes, where it has such.
 
+    Of a column of lists of classes they are marks ``[N, L]`` ``int64``, 1 for each class that is in the list of a row.
+
     Raises:
         DataError: A label is missing, or the column holds no labels.
     """
-    from datasets import ClassLabel
+    from datasets import ClassLabel, List
 
     column = rows.select_columns([name]).with_format("arrow")[:][name]
     place = f"{where}, column {name!r}"
@@ -89,6 +91,8 @@ def label_values(rows: datasets.Dataset, name: str, where: str) -> tuple[npt.NDA
         row = int(np.flatnonzero(column.is_null().to_numpy())[0])
         raise fail("the label is missing", f"{place}, row {row}", "leave the row out")
     feature = rows.features[name]
+    if isinstance(feature, List) and isinstance(feature.feature, ClassLabel):
+        return _marks(column, len(feature.feature.names), place), tuple(map(str, feature.feature.names))
     values = column.to_numpy()
     if isinstance(feature, ClassLabel):
         unknown = np.flatnonzero((values < 0) | (values >= len(feature.names)))
@@ -100,6 +104,20 @@ def label_values(rows: datasets.Dataset, name: str, where: str) -> tuple[npt.NDA
             raise fail(f"{feature} are no labels", place, "data.target=COLUMN")
         return values.astype(str), ()
     return values, ()
+
+
+def _marks(column: Any, count: int, place: str) -> npt.NDArray[np.int64]:
+    """Return marks ``[N, L]`` of an Arrow column of lists of numbers below ``count``."""
+    import pyarrow.compute as pc
+
+    classes = pc.list_flatten(column).to_numpy(zero_copy_only=False)
+    rows = pc.list_parent_indices(column).to_numpy()
+    unknown = np.flatnonzero(~((classes >= 0) & (classes < count)))
+    if len(unknown):
+        raise fail(f"{classes[unknown[0]]} is no class", f"{place}, row {rows[unknown[0]]}", "leave the row out")
+    marks = np.zeros((len(column), count), dtype=np.int64)
+    marks[rows, classes.astype(np.int64)] = 1
+    return marks
 
 
 def texts_of(rows: datasets.Dataset, name: str, where: str) -> list[str]:

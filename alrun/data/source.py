@@ -62,7 +62,7 @@ class ArraySource:
         Args:
             inputs: ``[N, *input_shape]``, real numbers.
             targets: ``[N]`` ``int64`` classes ``0 … C-1``, ``[N, T]`` ``float32``, or ``[N, T]`` ``int64`` classes of
-                several tasks.
+                several tasks, or marks of labels.
             spec: Task, shapes and names that fit both.
             validation_size: Rows for validation: a fraction below 1 or a count; 0 for no validation pool.
             test_size: Rows for test, likewise.
@@ -176,6 +176,8 @@ class ArraySource:
         hint = "check the target column or array"
         if self.spec.task is Task.CLASSIFICATION and self.spec.num_outputs < 2:
             raise fail("all rows are of one class: there is nothing to learn", "data", hint)
+        if self.spec.task is Task.MULTI_LABEL and bool((self._targets == self._targets[:1]).all()):
+            raise fail("all rows have the same labels: there is nothing to learn", "data", hint)
         for part in self.spec.tasks:
             if part.task is Task.CLASSIFICATION and part.num_outputs < 2:
                 raise fail(f"all rows are of one class of {part.name!r}: there is nothing to learn", "data", hint)
@@ -189,7 +191,7 @@ class ArraySource:
                 where = f"row {chunk.start + row}"
                 raise fail("an input is missing, NaN or infinite", where, "fill it in, or leave the row out")
         wrong = ~self._targets.isfinite()
-        if self.spec.task is Task.CLASSIFICATION:
+        if self.spec.task is not Task.REGRESSION:
             wrong |= (self._targets < 0) | (self._targets >= num_classes(self.spec))
         if wrong.any():
             row = int(wrong.nonzero()[0, 0])

@@ -14,7 +14,7 @@ from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.errors import DataError
 from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.data.columns import Columns, choose_columns, dummies, numbers
-from alrun.data.encoding import encode_classes, guess_task
+from alrun.data.encoding import encode_classes, encode_marks, guess_task
 from alrun.data.files import SUFFIXES, FileOptions, TableFile, read_file
 from alrun.data.kinds import Kind, odd_values
 from alrun.data.missing import filled
@@ -70,9 +70,11 @@ class Table(ArraySource):
 
         Args:
             path: A ``.csv``, ``.csv.gz``, ``.tsv``, ``.jsonl``, ``.parquet``, ``.pq``, ``.feather`` or ``.xlsx`` file.
-            target: The column to predict; several for several classifications, or a regression with several targets.
-            task: ``classification``, ``regression``, or ``auto`` for what the target looks like (``guess_task``);
-                several targets are classifications where each of them looks like one.
+            target: The column to predict; several for several classifications, a regression with several targets, or
+                several labels.
+            task: ``classification``, ``regression``, ``multi_label`` for columns of 0 and 1, one a label, or ``auto``
+                for what the target looks like (``guess_task``); several targets are classifications where each of them
+                looks like one.
             numeric: Columns that are numbers; ``None`` for all that hold such and have no other role.
             categorical: Columns that are categories; ``None`` for all others, except dates. A target that is listed
                 is taken as text.
@@ -158,6 +160,8 @@ def _targets(
         parts = tuple(TaskPart(name, task, 1) for name in names) if len(names) > 1 else ()
         described = {"task": task, "num_outputs": block.shape[1], "tasks": parts, "target_origin": origin}
         return torch.from_numpy(block), described
+    if task is Task.MULTI_LABEL:
+        return _marks(plain, where), {"task": task, "num_outputs": len(names), "class_names": tuple(names)}
     encoded = [encode_classes(plain[name], f"{where}, column {name!r}") for name in names]
     if len(names) == 1:
         classes, found = encoded[0]
@@ -165,6 +169,16 @@ def _targets(
     parts = tuple(TaskPart(name, task, len(found), found) for name, (_, found) in zip(names, encoded, strict=True))
     total = sum(part.num_outputs for part in parts)
     return torch.stack([classes for classes, _ in encoded], dim=1), {"task": task, "num_outputs": total, "tasks": parts}
+
+
+def _marks(plain: Mapping[str, npt.NDArray[Any]], where: str) -> Tensor:
+    """Return the marks ``[N, L]`` of columns that each are one label, 0 and 1 or truth values."""
+    for name, values in plain.items():
+        if values.dtype.kind not in "biuf":
+            odd = next((row for row, value in enumerate(values) if value not in ("0", "1")), 0)
+            what = f"the label {name!r} is {str(values[odd])!r} in row {odd}: 1 where it holds, else 0"
+            raise fail(what, where, "data.task=classification learner=multitask query=multitask")
+    return encode_marks(np.stack(list(plain.values()), axis=1), where, list(plain))
 
 
 def _missing_target(table: TableFile, name: str, missing: npt.NDArray[np.int64], where: str) -> DataError:
@@ -212,7 +226,9 @@ def _notes(table: TableFile, columns: Columns, spec: TaskSpec, medians: Mapping[
 def _target_notes(names: Sequence[str], spec: TaskSpec) -> Iterator[str]:
     for number, name in enumerate(names):
         part = spec.tasks[number] if spec.tasks else spec
-        if spec.task is Task.CLASSIFICATION:
+        if spec.task is Task.MULTI_LABEL:
+            yield f"target {name!r}: label"
+        elif spec.task is Task.CLASSIFICATION:
             names_of = ", ".join(part.class_names[:5]) + (", …" if part.num_outputs > 5 else "")
             yield f"target {name!r}: {part.num_outputs} classes ({names_of})"
         else:

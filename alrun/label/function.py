@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,10 +12,10 @@ from torch import Tensor
 from alrun.core.arguments import count_problems, raise_any
 from alrun.core.errors import ConfigError, Problem, StrategyError
 from alrun.core.names import function_name
-from alrun.core.protocols.driver import spec_of
 from alrun.core.request import request_of
 from alrun.core.types import Annotation, LabelStatus, Task
 from alrun.label.base import BatchLabels, plain_targets
+from alrun.pool.labels import num_classes
 
 __all__ = ["Function"]
 
@@ -105,7 +106,7 @@ class Function(BatchLabels):
 
     def _annotated(self, items: list[Any], labels: Tensor) -> list[Annotation]:
         usable = self._usable(labels, items).tolist()
-        values = plain_targets(labels.nan_to_num().long() if self._num_classes else labels)
+        values = plain_targets(labels.nan_to_num().long() if self._limits is not None else labels)
         return [
             Annotation(item, value, self.annotator, self.cost)
             if fine
@@ -114,9 +115,10 @@ class Function(BatchLabels):
         ]
 
     @property
-    def _num_classes(self) -> int:
+    def _limits(self) -> Tensor | None:
+        """Number of classes, of each task ``[T]`` where there are several, or of each label; ``None`` of numbers."""
         spec = self.driver.spec
-        return spec.num_labels if spec is not None and spec.task is Task.CLASSIFICATION else 0
+        return num_classes(spec) if spec is not None and spec.task is not Task.REGRESSION else None
 
     def _inputs(self, items: list[Any]) -> Any:
         return self.driver.unlabeled_pool.gather(items)
@@ -141,7 +143,7 @@ class Function(BatchLabels):
         name, count, width = self.annotator, len(items), self._width(items)
         of = f"inputs {list(inputs.shape)}" if isinstance(inputs, Tensor) else f"{count} inputs"
         expected: list[list[Any]] = [[count]] if width in (None, 1) else []
-        expected += [[count, width or "T"]] if width != 1 or not self._num_classes else []
+        expected += [[count, width or "T"]] if width != 1 or self._limits is None else []
         wanted = " or ".join(str(shape).replace("'", "") for shape in expected)
         try:
             labels = torch.as_tensor(raw).detach().cpu()
@@ -165,16 +167,12 @@ class Function(BatchLabels):
         spec = self.driver.spec
         if spec is None:
             return None
-        if spec.tasks:
-            return len(spec.tasks)
-        return 1 if self._num_classes else int(spec.num_outputs)
+        return len(spec.tasks) or math.prod(spec.target_shape)
 
     def _usable(self, labels: Tensor, items: list[Any]) -> Tensor:
         finite = labels.isfinite().reshape(len(labels), -1).all(dim=1)
-        if not self._num_classes:
+        if (limits := self._limits) is None:
             return finite
-        parts = spec_of(self.driver).tasks
-        limits = torch.tensor([part.num_outputs for part in parts] or self._num_classes)
         if tasks := self._tasks(items):
             limits = limits[tasks]
         fits = (labels == labels.round()) & (labels >= 0) & (labels < limits)

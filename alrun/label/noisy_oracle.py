@@ -11,6 +11,7 @@ from alrun.core.protocols.driver import spec_of
 from alrun.core.seeding import Role
 from alrun.core.types import Task, TaskSpec
 from alrun.label.oracle import Oracle
+from alrun.pool.labels import num_classes
 
 __all__ = ["NoisyOracle", "confused", "flipped"]
 
@@ -33,7 +34,8 @@ class NoisyOracle(Oracle):
     does not average the noise away, and two strategies with one seed meet the same annotator.
 
     Args:
-        flip_rate: Classification: probability of a wrong class, drawn uniformly from the others.
+        flip_rate: Classification: probability of a wrong class, drawn uniformly from the others; of several labels a
+            row that each of them is wrong, independently.
         confusion: Classification, in place of ``flip_rate``: ``[C][C]``, row = true class, column = given class.
         sigma: Regression: standard deviation of the Gaussian error, in target units.
         cost: What one label costs, in a unit of your choice.
@@ -63,8 +65,9 @@ class NoisyOracle(Oracle):
             raise ConfigError(Problem(f"{sigma} is not a standard deviation", "label.sigma", "label.sigma=0.1"))
         if sigma is None and spec is not None and spec.task is Task.REGRESSION:
             raise ConfigError(Problem("sigma is needed for a regression", "label.sigma", "label.sigma=0.1"))
-        if confusion is not None and spec is not None and spec.tasks:
-            raise ConfigError(Problem("not defined for several tasks", "label.confusion", "label.flip_rate=0.1"))
+        if confusion is not None and spec is not None and spec.target_shape:
+            what = "not defined for several tasks or labels"
+            raise ConfigError(Problem(what, "label.confusion", "label.flip_rate=0.1"))
         classes = spec.num_labels if spec is not None and spec.task is Task.CLASSIFICATION else None
         self.confusion = None if confusion is None else _checked_confusion(confusion, classes)
         self.flip_rate = flip_rate
@@ -76,12 +79,13 @@ class NoisyOracle(Oracle):
         key = self.driver.seeds.at(0).integer(Role.LABEL, "noise")
         if true.is_floating_point():
             return true + (gaussian_errors(tuple(true.shape), rows, key) * (self.sigma or 0.0)).to(true.dtype)
-        parts = spec_of(self.driver).tasks
-        if parts:
-            keys = [self.driver.seeds.at(0).integer(Role.LABEL, f"noise {part.name}") for part in parts]
-            columns = zip(true.unbind(dim=1), parts, keys, strict=True)
-            noisy = [flipped(one, part.num_outputs, self.flip_rate, rows, own) for one, part, own in columns]
-            return torch.stack(noisy, dim=1)
+        spec = spec_of(self.driver)
+        if spec.target_shape and true.ndim > 1:
+            names = [part.name for part in spec.tasks] or range(spec.num_outputs)
+            counts = num_classes(spec).expand(spec.target_shape).tolist()
+            keys = [self.driver.seeds.at(0).integer(Role.LABEL, f"noise {name}") for name in names]
+            columns = zip(true.unbind(dim=1), counts, keys, strict=True)
+            return torch.stack([flipped(one, count, self.flip_rate, rows, own) for one, count, own in columns], dim=1)
         if self.confusion is not None:
             return confused(true, self.confusion, rows, key)
-        return flipped(true, spec_of(self.driver).num_labels, self.flip_rate, rows, key)
+        return flipped(true, spec.num_labels, self.flip_rate, rows, key)

@@ -17,7 +17,8 @@ from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.checks import factory_problems, standardize_problems
 from alrun.learner.gaussian import bounded_log_variance, gaussian_nll
-from alrun.learner.losses import CrossEntropy, loss_problems, one_class_each, weighted_sum
+from alrun.learner.loss_checks import loss_problems
+from alrun.learner.losses import Weighted, class_loss, loss_targets, weighted_sum
 from alrun.learner.standardization import column_statistics
 
 __all__ = ["Learner", "OptimizerFactory", "SchedulerFactory"]
@@ -31,9 +32,9 @@ class Learner(LightningModule):
 
     Inputs are ``[B, *spec.input_shape]`` ``float32``, in the units of the data: columns in ``spec.standardize`` are
     standardized inside, and so are regression targets, both with the statistics that ``fit_statistics`` last saw.
-    Outputs follow ``alrun.core.outputs``. The losses are cross-entropy in nats; for regression, in units of the
-    standardized target, mean squared error (``likelihood="mean"``) or the Gaussian negative log-likelihood
-    (``"gaussian"``). Weights at construction are a function of torch's global seed.
+    Outputs follow ``alrun.core.outputs``. The losses are cross-entropy in nats, of several labels the mean of binary
+    ones; for regression, in units of the standardized target, mean squared error (``likelihood="mean"``) or the
+    Gaussian negative log-likelihood (``"gaussian"``). Weights at construction are a function of torch's global seed.
 
     Args:
         spec: Input shape, task and number of outputs.
@@ -50,7 +51,7 @@ class Learner(LightningModule):
         tasks: Tasks that the learner supports.
         multi_task: Whether it learns several tasks at once.
         embedding_layer: Name of the module whose input is the embedding; ``None`` for the last ``nn.Linear``.
-        num_raw_outputs: ``C`` logits, ``T`` means, or ``2T`` means and log-variances.
+        num_raw_outputs: ``C`` or ``L`` logits, ``T`` means, or ``2T`` means and log-variances.
 
     Raises:
         ConfigError: With every problem at once.
@@ -109,12 +110,12 @@ class Learner(LightningModule):
 
         Args:
             inputs: ``[N, *input_shape]``.
-            targets: ``[N]`` classes, which are not looked at, or ``[N, T]`` values.
+            targets: ``[N]`` classes or ``[N, L]`` marks, which losses alone look at, or ``[N, T]`` values.
         """
         if len(inputs) == 0:
             return
         for loss in self._losses.values():
-            if isinstance(loss, CrossEntropy):
+            if isinstance(loss, Weighted):
                 loss.fit_statistics(targets)
         if self._standardizes:
             columns = list(self.spec.standardize)
@@ -126,7 +127,10 @@ class Learner(LightningModule):
             self.target_std.copy_(std)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits ``[B, C]``, means ``[B, T]`` or means and log-variances ``[B, 2T]``, in units of the target."""
+        """Return logits ``[B, C]``, means ``[B, T]`` or means and log-variances ``[B, 2T]``, in units of the target.
+
+        Logits of several labels are ``[B, L]``.
+        """
         if self._gaussian:
             mean, log_variance = self._standard_moments(inputs)
             shifted = log_variance + 2 * self.target_std.log()
@@ -139,7 +143,7 @@ class Learner(LightningModule):
         if self._losses:
             return self._weighted_sum(inputs, targets, None)
         if not self._regression:
-            return functional.cross_entropy(self._raw(inputs), one_class_each(targets))
+            return class_loss(self._raw(inputs), targets, self.spec)
         standard = (targets.reshape(len(inputs), -1) - self.target_mean) / self.target_std
         if self._gaussian:
             return gaussian_nll(*self._standard_moments(inputs), standard)
@@ -148,7 +152,7 @@ class Learner(LightningModule):
     def loss_terms(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return the scalar value of each of several losses, without their weights, by name."""
         if not self._regression:
-            logits, targets = self._raw(inputs), one_class_each(targets)
+            logits, targets = self._raw(inputs), loss_targets(targets, self.spec)
             return {name: loss(logits, targets) for name, loss in self._losses.items()}
         standard = (targets.reshape(len(inputs), -1) - self.target_mean) / self.target_std
         moments = self._standard_moments(inputs) if self._gaussian else (self._raw(inputs),)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -12,16 +10,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alrun.core.arguments import raise_any
-from alrun.core.errors import Problem
 from alrun.core.types import Task, TaskSpec
 from alrun.learner.gaussian import gaussian_nll
+from alrun.learner.loss_checks import weight_problems
 
 __all__ = [
+    "BinaryCrossEntropy",
     "CrossEntropy",
     "GaussianNLL",
     "SquaredError",
     "Weighted",
-    "loss_problems",
+    "class_loss",
+    "loss_targets",
     "one_class_each",
     "weighted_sum",
 ]
@@ -31,8 +31,8 @@ class Weighted(nn.Module):
     """Any loss with a weight: ``{_target_: alrun.learner.losses.Weighted, loss: {_target_: torch.nn.L1Loss}, …}``.
 
     Args:
-        loss: Called as ``loss(outputs, targets)``: logits ``[B, C]`` and classes ``[B]``, or means and targets
-            ``[B, T]`` in units of the standardized target. Returns a scalar.
+        loss: Called as ``loss(outputs, targets)``: logits ``[B, C]`` and classes ``[B]``, logits and marks ``[B, L]``
+            ``float32``, or means and targets ``[B, T]`` in units of the standardized target. Returns a scalar.
         loss_reweight: Factor in the sum that is minimized.
     """
 
@@ -42,6 +42,9 @@ class Weighted(nn.Module):
         super().__init__()
         self.loss = loss
         self.loss_reweight = loss_reweight
+
+    def fit_statistics(self, targets: Tensor) -> None:
+        """Take what it needs to know from the targets ``[n, ...]`` of a training set; by default nothing."""
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss without its weight."""
@@ -72,7 +75,7 @@ class CrossEntropy(Weighted):
         class_weights: Any = None,
         spec: TaskSpec | None = None,
     ) -> None:
-        raise_any(_class_weight_problems(class_weights, spec))
+        raise_any(weight_problems("class_weights", "classes", class_weights, spec))
         super().__init__(nn.CrossEntropyLoss(label_smoothing=label_smoothing), loss_reweight)
         self._balanced, self._weighs = class_weights == "balanced", class_weights is not None and spec is not None
         if class_weights is not None and spec is not None:
@@ -93,6 +96,43 @@ class CrossEntropy(Weighted):
         if not self._weighs:
             return self.loss(outputs, targets)
         return functional.cross_entropy(outputs, targets, self.class_weights, label_smoothing=self._smoothing)
+
+
+class BinaryCrossEntropy(Weighted):
+    """Binary cross-entropy in nats of logits and marks ``[B, L]``, mean over rows and labels.
+
+    Args:
+        loss_reweight: Factor in the sum that is minimized.
+        pos_weight: Factor on the loss of a label where it holds, one number each (``torch.nn.BCEWithLogitsLoss``);
+            ``balanced`` for how often it does not hold per time that it does, taken anew for each training phase, and 1
+            where it always or never holds. ``None`` for 1.
+        spec: The labels, which come from the data.
+
+    Raises:
+        ConfigError: The weights are neither.
+    """
+
+    pos_weight: Tensor
+
+    def __init__(self, loss_reweight: float = 1.0, pos_weight: Any = None, spec: TaskSpec | None = None) -> None:
+        raise_any(weight_problems("pos_weight", "labels", pos_weight, spec))
+        super().__init__(functional.binary_cross_entropy_with_logits, loss_reweight)
+        self._balanced, self._weighs = pos_weight == "balanced", pos_weight is not None and spec is not None
+        if pos_weight is not None and spec is not None:
+            given = torch.ones(spec.num_outputs) if self._balanced else torch.tensor(list(pos_weight)).float()
+            self.register_buffer("pos_weight", given)
+
+    def fit_statistics(self, targets: Tensor) -> None:
+        """Take balanced weights from the marks ``[n, L]`` of a training set."""
+        if self._balanced and self._weighs:
+            holds = targets.double().sum(dim=0)
+            lacks = len(targets) - holds
+            self.pos_weight.copy_(torch.where((holds > 0) & (lacks > 0), lacks / holds.clamp_min(1), 1.0))
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss without its weight."""
+        weight = self.pos_weight if self._weighs else None
+        return functional.binary_cross_entropy_with_logits(outputs, targets, pos_weight=weight)
 
 
 class SquaredError(Weighted):
@@ -124,6 +164,20 @@ def one_class_each(targets: Tensor) -> Tensor:
     return targets.flatten().long()
 
 
+def loss_targets(targets: Tensor, spec: TaskSpec) -> Tensor:
+    """Return targets of classes as losses take them: ``[B]`` ``int64``, or marks of labels ``[B, L]`` ``float32``."""
+    if spec.task is Task.MULTI_LABEL:
+        return targets.reshape(-1, spec.num_outputs).float()
+    return one_class_each(targets)
+
+
+def class_loss(logits: Tensor, targets: Tensor, spec: TaskSpec) -> Tensor:
+    """Return the mean loss in nats of logits: cross-entropy, or binary cross-entropy over rows and labels."""
+    if spec.task is Task.MULTI_LABEL:
+        return functional.binary_cross_entropy_with_logits(logits, loss_targets(targets, spec))
+    return functional.cross_entropy(logits, loss_targets(targets, spec))
+
+
 def weighted_sum(losses: Mapping[str, Any], terms: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the sum of ``terms``, each times the weight that its loss declares (1 where none), and what to log of it.
 
@@ -133,53 +187,3 @@ def weighted_sum(losses: Mapping[str, Any], terms: Mapping[str, Tensor]) -> tupl
     total = torch.stack(list(weighted.values())).sum()
     values = {**terms, **{f"{name}_weighted": value for name, value in weighted.items()}, "loss": total}
     return total, {name: value.detach() for name, value in values.items()}
-
-
-def loss_problems(losses: object, spec: TaskSpec, gaussian: bool) -> Iterator[Problem]:
-    """Yield what is wrong with ``losses``, each of which is tried on two rows; ``None`` are none."""
-    if losses is None:
-        return
-    if not isinstance(losses, Mapping):
-        example = "learner.losses.ce._target_=alrun.learner.losses.CrossEntropy"
-        yield Problem(f"{losses!r} is not a mapping of losses", "learner.losses", example)
-        return
-    for name, loss in losses.items():
-        key = f"learner.losses.{name}"
-        if not callable(loss) or not str(name).isidentifier() or name == "loss":
-            what = f"{name!r} is not a valid name of a loss" if callable(loss) else f"{loss!r} is not a loss"
-            yield Problem(what, key, f"{key}._target_=alrun.learner.losses.CrossEntropy")
-        elif not _is_weight(getattr(loss, "loss_reweight", 1.0)):
-            yield Problem(f"{loss.loss_reweight!r} is not a number", f"{key}.loss_reweight", f"{key}.loss_reweight=0.5")
-        elif getattr(loss, "moments", False) and not gaussian:
-            yield Problem("needs a regression with a variance", key, "learner.likelihood=gaussian")
-        else:
-            yield from _trial_problems(loss, spec, key)
-
-
-def _class_weight_problems(weights: Any, spec: TaskSpec | None) -> Iterator[Problem]:
-    if weights is None or weights == "balanced":
-        return
-    numbers = list(weights) if isinstance(weights, Sequence) and not isinstance(weights, str) else []
-    wanted = len(numbers) if spec is None else spec.num_outputs
-    if not numbers or len(numbers) != wanted or not all(_is_weight(one) and one >= 0 for one in numbers):
-        what = f"{weights!r} is not a list of {wanted or 'some'} weights of classes"
-        yield Problem(what, "class_weights", "class_weights=balanced")
-
-
-def _is_weight(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _trial_problems(loss: Any, spec: TaskSpec, key: str) -> Iterator[Problem]:
-    rows = torch.zeros(2, spec.num_outputs)
-    targets = torch.zeros(2, dtype=torch.int64) if spec.task is Task.CLASSIFICATION else torch.zeros_like(rows)
-    inputs = (rows, rows, targets) if getattr(loss, "moments", False) else (rows, targets)
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            value = loss(*inputs)
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        yield Problem(f"does not fit a {spec.task}: {str(error).splitlines()[0]}", key)
-        return
-    if not isinstance(value, Tensor) or value.ndim:
-        yield Problem("does not return a scalar", key, f"{key}.reduction=mean")

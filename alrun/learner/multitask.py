@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.evaluation import evaluating
-from alrun.core.types import TaskSpec
+from alrun.core.types import Task, TaskSpec
 from alrun.learner.base import Learner, OptimizerFactory, SchedulerFactory
 from alrun.learner.checks import factory_problems
 from alrun.learner.standardization import column_statistics
@@ -96,12 +96,14 @@ class MultiTask(Learner):
         head: Makes a head from ``d`` and its number of outputs: the classes, or 1 (``gaussian``: 2) for a regression.
 
     Attributes:
+        tasks: Kinds of tasks of which it learns several.
         task_ids: Names of the tasks, in the order of the targets' columns.
 
     Raises:
         ConfigError: With every problem at once; also where backbone and heads do not fit together.
     """
 
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
     multi_task: ClassVar[bool] = True
     body: Heads
 

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from alrun.core.arguments import number_problems
 from alrun.core.errors import Problem
 from alrun.core.seeding import Seeds
-from alrun.core.types import TaskSpec
+from alrun.core.types import Task, TaskSpec
 from alrun.learner.fitted import Fitted
 from alrun.learner.gaussian import MAX_LOG_VARIANCE, MIN_LOG_VARIANCE
 from alrun.learner.layers import flatten_for
 from alrun.learner.logistic import logistic_regression
-from alrun.learner.losses import one_class_each
+from alrun.learner.losses import loss_targets, one_class_each
 from alrun.learner.ridge import ridge_regression
 
 __all__ = ["Probe"]
@@ -29,7 +29,8 @@ class Probe(Fitted):
 
     Multinomial logistic regression is fitted to convergence (``alrun.learner.logistic``), ridge regression in closed
     form (``alrun.learner.ridge``), both in ``float64``: with the same penalty they are scikit-learn's
-    ``LogisticRegression(C=1 / l2)`` and ``Ridge(alpha=l2)``. Columns in ``spec.standardize`` are standardized before,
+    ``LogisticRegression(C=1 / l2)`` and ``Ridge(alpha=l2)``. Of several labels a row each has a logistic regression of
+    its own (scikit-learn's ``MultiOutputClassifier``). Columns in ``spec.standardize`` are standardized before,
     and targets too, which changes no ridge solution. Alain and Bengio (2016), "Understanding intermediate layers using
     linear classifier probes".
 
@@ -82,12 +83,20 @@ class Probe(Fitted):
             with torch.no_grad():
                 level = torch.from_numpy(noise).clamp_min(torch.finfo(torch.float64).tiny).log()
                 self.log_noise.copy_(level.clamp(MIN_LOG_VARIANCE, MAX_LOG_VARIANCE))
+        elif self.spec.task is Task.MULTI_LABEL:
+            weights, intercepts = self._of_labels(rows, loss_targets(targets, self.spec))
         else:
             classes = one_class_each(targets).cpu().numpy()
             weights, intercepts = logistic_regression(rows, classes, self.spec.num_outputs, self.l2)
         self._set(weights, intercepts)
         with torch.no_grad():
             return {"train_loss": float(self.loss(inputs, targets))}
+
+    def _of_labels(self, rows: NDArray[np.float64], marks: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the weights ``[L, d]`` and intercepts ``[L]`` of the logit of each label."""
+        found = [logistic_regression(rows, column.cpu().numpy(), 2, self.l2) for column in marks.long().unbind(dim=1)]
+        weights, intercepts = (np.stack([each[1] - each[0] for each in part]) for part in zip(*found, strict=True))
+        return weights, intercepts
 
     @torch.no_grad()
     def _set(self, weights: NDArray[np.float64], intercepts: NDArray[np.float64]) -> None:

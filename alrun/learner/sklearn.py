@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -53,8 +53,10 @@ class ScikitLearn(Fitted):
         ConfigError: The estimator is of another kind than the task, or gives no probabilities.
     """
 
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
+
     def __init__(self, spec: TaskSpec, estimator: Any = None) -> None:
-        classifies = spec.task is Task.CLASSIFICATION
+        classifies = spec.task is not Task.REGRESSION
         if estimator is None:
             estimator = (RandomForestClassifier if classifies else RandomForestRegressor)()
         gaussian = not classifies and _gives_deviation(estimator)

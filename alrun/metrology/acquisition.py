@@ -22,8 +22,10 @@ _BLOCK_BYTES = 2**24
 def task_class_counts(targets: Tensor, spec: TaskSpec, name: str) -> dict[str, float]:
     """Return ``class_counts`` of targets ``[N]``; of several tasks, ``[N, T]``, those of each as ``<name>_<task>``.
 
-    Missing labels (-1) do not count.
+    Missing labels (-1) do not count. Of several labels a row, ``[N, L]``, it is how many rows have each.
     """
+    if spec.task is Task.MULTI_LABEL:
+        return {f"count_{name}_{label}": float(n) for label, n in enumerate(targets.sum(dim=0).tolist())}
     if not spec.tasks:
         return class_counts(targets, spec.num_outputs, name)
     counts: dict[str, float] = {}
@@ -126,7 +128,7 @@ class Acquisition(Metrology):
         pool, last = self.driver.training_pool, int(self.driver.last_batch)
         picks = newest(pool, last)
         values: dict[str, float] = {}
-        if pool.spec.task is Task.CLASSIFICATION:
+        if pool.spec.task is not Task.REGRESSION:
             targets = pool.targets(torch.arange(len(pool)))
             values |= task_class_counts(targets, pool.spec, "pool")
             values |= task_class_counts(targets[picks], pool.spec, "picks")

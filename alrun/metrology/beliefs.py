@@ -36,6 +36,7 @@ class Beliefs(Metrology):
     for the first labels, of which nothing could be believed. Samples that are no rows of the source are left out.
     """
 
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
     multi_task: ClassVar[bool] = False
 
     def __init__(self) -> None:

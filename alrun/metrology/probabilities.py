@@ -11,7 +11,7 @@ from alrun.core.types import Prediction, TaskSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["measured_classes", "predictive_probabilities", "task_specs"]
+__all__ = ["label_probabilities", "measured_classes", "predictive_probabilities", "task_specs"]
 
 
 def predictive_probabilities(prediction: Prediction) -> Tensor:
@@ -21,6 +21,13 @@ def predictive_probabilities(prediction: Prediction) -> Tensor:
         values = values.mean(dim=0)
     # Rounding may exceed one, which torchmetrics would take for logits.
     return values.clamp(0.0, 1.0)
+
+
+def label_probabilities(prediction: Prediction) -> Tensor:
+    """Return the probability of each of several labels, ``[B, L]`` ``float64``; the mean over ``K`` samples."""
+    holds = prediction.outputs.detach().cpu().double().sigmoid()
+    # Rounding may exceed one, which torchmetrics would take for logits.
+    return (holds.mean(dim=0) if prediction.stochastic else holds).clamp(0.0, 1.0)
 
 
 def task_specs(spec: TaskSpec) -> dict[str, int]:

@@ -13,7 +13,7 @@ from alrun.core.errors import ConfigError, Problem
 from alrun.core.outputs import task_outputs
 from alrun.core.types import Prediction, Task, TaskPart, TaskSpec
 from alrun.metrology.base import Metrology
-from alrun.metrology.probabilities import predictive_probabilities
+from alrun.metrology.probabilities import label_probabilities, predictive_probabilities
 from alrun.metrology.regression import predictive_moments
 from alrun.metrology.tasks import by_task, task_metrics
 from alrun.pool.labels import from_zero
@@ -44,7 +44,8 @@ class TorchMetric(Metrology):
 
     A classification gives class probabilities ``[B, C]`` and classes ``[B]``; where the metric does not take these, the
     probability of the second of two classes ``[B]``, or the most probable classes ``[B]``. A regression gives
-    predictive means and targets, ``[B]`` or ``[B, T]``. All in ``float64``. What the metric takes is tried on made-up
+    predictive means and targets, ``[B]`` or ``[B, T]``; several labels give the probability of each and marks,
+    ``[B, L]``. All in ``float64``. What the metric takes is tried on made-up
     rows when it is built, so that one that does not fit the data is refused before a label is paid for. Of data with
     several tasks, each is measured by a copy, as ``name/task``, and the mean as ``name``.
 
@@ -97,6 +98,8 @@ class TorchMetric(Metrology):
             truth = from_zero(truth.double().reshape(mean.shape), spec.target_origin)
             mean = from_zero(mean, spec.target_origin)
             return (mean.split(1, dim=1), truth.split(1, dim=1)) if spec.tasks else ([mean], [truth])
+        if spec.task is Task.MULTI_LABEL:
+            return [label_probabilities(prediction)], [truth]
         logits = task_outputs(prediction.outputs, spec)
         values = [predictive_probabilities(replace(prediction, outputs=one)) for one in logits]
         return values, truth.unbind(dim=1) if spec.tasks else [truth]
@@ -118,25 +121,44 @@ def _better(metric: Any, name: str, column: str) -> bool | None:
 
 def _fitting(metric: Any, part: TaskSpec | TaskPart, name: str) -> tuple[Feed, dict[str, float]]:
     """Return how ``metric`` wants to be fed, and what it computes from made-up rows."""
-    classes = part.task is Task.CLASSIFICATION
-    values, targets = _made_up_classes(max(part.num_outputs, 2)) if classes else _made_up_values(part.num_outputs)
+    values, targets, feeds = _trials(part)
     refusals = []
-    for feed in _class_feeds(values.shape[1]) if classes else _value_feeds(part.num_outputs):
-        trial = copy.deepcopy(metric)
+    for feed in feeds:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                trial.update(*feed(values, targets))
-                return feed, columns(name, trial.compute())
+            found = columns(name, _tried(metric, *feed(values, targets)))
+            # Metrics of classes take chances of labels for class numbers, all of them 0, without a word.
+            if part.task is Task.MULTI_LABEL and found == columns(name, _tried(metric, *feed(1 - values, targets))):
+                raise ValueError("it does not look at the probabilities")
+            return feed, found
         except _REFUSALS as error:
             refusals.append(str(error).split("\n")[0])
     what = f"{type(metric).__name__} does not take predictions of this {part.task}: {refusals[0]}"
     raise ConfigError(Problem(what, f"metrology.{name}", _hint(name, part)))
 
 
+def _tried(metric: Any, values: Tensor, targets: Tensor) -> Any:
+    trial = copy.deepcopy(metric)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trial.update(values, targets)
+        return trial.compute()
+
+
+def _trials(part: TaskSpec | TaskPart) -> tuple[Tensor, Tensor, list[Feed]]:
+    """Return made-up predictions and targets of a task, and the ways in which a metric may want them."""
+    if part.task is Task.REGRESSION:
+        return *_made_up_values(part.num_outputs), _value_feeds(part.num_outputs)
+    if part.task is Task.MULTI_LABEL:
+        return *_made_up_marks(part.num_outputs), [lambda values, marks: (values, marks)]
+    values, classes = _made_up_classes(max(part.num_outputs, 2))
+    return values, classes, _class_feeds(values.shape[1])
+
+
 def _hint(name: str, part: TaskSpec | TaskPart) -> str:
     if part.task is Task.CLASSIFICATION:
         return f"use a metric for {part.num_outputs} classes, e.g. metrology.{name}.num_classes={part.num_outputs}"
+    if part.task is Task.MULTI_LABEL:
+        return f"use a metric for {part.num_outputs} labels, e.g. metrology.{name}.num_labels={part.num_outputs}"
     return f"metrology.{name}._target_=torchmetrics.MeanSquaredError"
 
 
@@ -158,6 +180,13 @@ def _made_up_classes(num_classes: int) -> tuple[Tensor, Tensor]:
     classes = torch.arange(max(8, 2 * num_classes)) % num_classes
     sharp = torch.nn.functional.one_hot(classes.roll(1) if num_classes > 2 else classes, num_classes).double()
     return 0.5 * sharp + 0.5 / num_classes, classes
+
+
+def _made_up_marks(labels: int) -> tuple[Tensor, Tensor]:
+    import torch
+
+    marks = (torch.arange(8)[:, None] + torch.arange(labels)) % 2
+    return 0.25 + 0.5 * marks.roll(1, dims=0).double() + 0.01 * torch.arange(8)[:, None], marks
 
 
 def _made_up_values(num_targets: int) -> tuple[Tensor, Tensor]:

@@ -57,14 +57,19 @@ def stack_points(points: Sequence[Any], spec: TaskSpec) -> Tensor:
 
 
 def num_classes(spec: TaskSpec) -> Tensor:
-    """Return the number of classes as a scalar tensor, or of each task ``[T]`` where there are several."""
-    return torch.tensor([part.num_outputs for part in spec.tasks] if spec.tasks else spec.num_outputs)
+    """Return how many values a class may have, as a scalar tensor, or of each task ``[T]`` where there are several.
+
+    *Unknown* is one more, of an open set. A label has two: it holds, or not.
+    """
+    if spec.task is Task.MULTI_LABEL:
+        return torch.tensor(2)
+    return torch.tensor([part.num_outputs for part in spec.tasks] if spec.tasks else spec.num_labels)
 
 
 def encode_targets(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
-    """Return labels: ``[n]`` ``int64`` classes, ``[n, T]`` of them for several tasks, or ``[n, T]`` finite ``float32``.
+    """Return labels: ``[n]`` ``int64`` classes, ``[n, T]`` of several tasks, or ``[n, T]`` finite ``float32``.
 
-    The last are less the data's ``target_origin``.
+    The last are less the data's ``target_origin``. Of multi-label data they are ``[n, L]`` ``int64``, 0 or 1.
     Numbers are converted in one go; tensors and arrays (as for ``T > 1``) are stacked. Labels that are fine alone are
     fine together, whatever shapes they come in.
 
@@ -82,7 +87,7 @@ def encode_targets(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
         raise StrategyError(f"labels that are not numbers, or not all of one shape: {error}") from error
     if block.is_complex():
         raise StrategyError("labels that are not numbers: they are complex")
-    return _classes(block, spec) if spec.task is Task.CLASSIFICATION else _values(block, spec)
+    return _values(block, spec) if spec.task is Task.REGRESSION else _classes(block, spec)
 
 
 def unknown_labels(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
@@ -128,7 +133,7 @@ def far_from_zero(targets: Any) -> tuple[str, float] | None:
 
 def missing_value(spec: TaskSpec) -> float:
     """Return what stands for a label that has not been bought: -1 of a classification, NaN of a regression."""
-    return MISSING if spec.task is Task.CLASSIFICATION else math.nan
+    return math.nan if spec.task is Task.REGRESSION else MISSING
 
 
 def encode_task_labels(labels: Sequence[Any], tasks: Tensor, spec: TaskSpec) -> Tensor:
@@ -160,20 +165,26 @@ def encode_task_labels(labels: Sequence[Any], tasks: Tensor, spec: TaskSpec) -> 
 
 
 def _classes(block: Tensor, spec: TaskSpec) -> Tensor:
-    shape = (len(block), len(spec.tasks)) if spec.tasks else (len(block),)
+    shape = (len(block), *spec.target_shape)
     if block.numel() != math.prod(shape):
-        wanted = f"{len(spec.tasks)} classes" if spec.tasks else "one class"
-        is_one_hot = not spec.tasks and block.shape[1:].numel() == spec.num_outputs and block.ndim > 1
-        hint = "\n    → a one-hot label is given as its class, label.argmax()" if is_one_hot else ""
-        what = f"{wanted} a label {'are' if spec.tasks else 'is'} expected, not {tuple(block.shape[1:])}"
-        raise StrategyError(what + hint)
+        raise StrategyError(_other_shape(block, spec))
     given = block.reshape(shape)
-    classes, limit = given.to(torch.int64), (num_classes(spec) + int(spec.open_set)).expand(shape)
+    classes, limit = given.to(torch.int64), num_classes(spec).expand(shape)
     wrong = (classes != given) | (classes < 0) | (classes >= limit)
     if wrong.any():
         value, most = given[wrong][0].item(), int(limit[wrong][0]) - 1
         raise StrategyError(f"label {value!r} is not a class of the data (0 to {most})")
     return classes
+
+
+def _other_shape(block: Tensor, spec: TaskSpec) -> str:
+    found = tuple(block.shape[1:])
+    if spec.task is Task.MULTI_LABEL:
+        return f"{spec.num_outputs} marks of 0 and 1, one a label, are expected, not {found}"
+    wanted = f"{len(spec.tasks)} classes" if spec.tasks else "one class"
+    is_one_hot = not spec.tasks and block.shape[1:].numel() == spec.num_outputs and block.ndim > 1
+    hint = "\n    → a one-hot label is given as its class, label.argmax()" if is_one_hot else ""
+    return f"{wanted} a label {'are' if spec.tasks else 'is'} expected, not {found}{hint}"
 
 
 def _values(block: Tensor, spec: TaskSpec) -> Tensor:

@@ -45,14 +45,12 @@ class KeptTargets(Protocol):
 
 
 class TensorTargets(GrowingTensor):
-    """Targets in one tensor: ``[n]`` or ``[n, T]`` ``int64`` classes, or ``[n, T]`` ``float32``."""
+    """Targets in one tensor: ``[n]`` or ``[n, T]`` ``int64`` classes or marks, or ``[n, T]`` ``float32``."""
 
     def __init__(self, spec: TaskSpec) -> None:
         """Start empty, for targets of ``spec``."""
         self._spec = spec
-        classify = spec.task is Task.CLASSIFICATION
-        several = (len(spec.tasks),) if spec.tasks else ()
-        super().__init__(several if classify else (spec.num_outputs,), torch.int64 if classify else torch.float32)
+        super().__init__(spec.target_shape, torch.float32 if spec.task is Task.REGRESSION else torch.int64)
 
     def checked(self, targets: Sequence[Any]) -> Tensor:
         """Return ``targets`` for ``extend``, see ``encode_targets``."""

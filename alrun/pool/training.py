@@ -33,10 +33,10 @@ class TrainingPool:
 
     Inputs stay in the source, except those of new points and data that no source holds: these are kept here, and have
     the indices -1, -2, … in the order of their arrival. Of rows of tensors a datum is ``(x, y)`` with ``x``
-    ``[*input_shape]`` ``float32`` and ``y`` a 0-d ``int64`` class, ``[T]`` ``int64`` classes of several tasks, or
-    ``[T]`` ``float32``; else it is the source's, with the label in the place of its target. Where labels are bought one
-    task at a time, those that are missing are -1, or NaN. Of an open set, rows that are labeled *unknown* are set
-    apart: a learner knows its classes alone.
+    ``[*input_shape]`` ``float32`` and ``y`` a 0-d ``int64`` class, ``[T]`` ``int64`` classes of several tasks, ``[L]``
+    ``int64`` marks of labels, or ``[T]`` ``float32``; else it is the source's, with the label in the place of its
+    target. Where labels are bought one task at a time, those that are missing are -1, or NaN. Of an open set, rows that
+    are labeled *unknown* are set apart: a learner knows its classes alone.
 
     Attributes:
         source: The data.
@@ -244,7 +244,7 @@ class TrainingPool:
             raise StrategyError("a task of a row was labeled twice in one batch")
         held = ~torch.isin(rows, fresh)
         before = targets.view[self._positions(rows[held]), tasks[held]]
-        known = before != MISSING if self.spec.task is Task.CLASSIFICATION else ~before.isnan()
+        known = ~before.isnan() if self.spec.task is Task.REGRESSION else before != MISSING
         if known.any():
             raise StrategyError(f"a task of row {int(rows[held][known][0])} has a label already")
         self._check_rows(fresh)

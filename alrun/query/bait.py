@@ -41,7 +41,7 @@ class Bait(BatchQuery):
     """
 
     __algorithm__ = 2  # double precision throughout
-    tasks: ClassVar[frozenset[Task]] = frozenset(Task)
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
     needs_outputs: bool = True
     needs_labeled: bool = True
 

@@ -6,18 +6,18 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from alrun.core.outputs import probabilities
 from alrun.core.types import Prediction
-from alrun.query.base import ScoreQuery
+from alrun.query.elements import ElementQuery
 
 __all__ = ["CommitteeQuery"]
 
 
-class CommitteeQuery(ScoreQuery):
+class CommitteeQuery(ElementQuery):
     """Highest ``disagreement`` of the samples first. Name a function of ``alrun.query.scores`` in a subclass.
 
     Args:
         max_samples: Rows a call.
+        reduce: See ``ElementQuery``.
 
     Attributes:
         disagreement: Function of the class probabilities of ``K`` samples, ``[K, B, C]``, to scores ``[B]``.
@@ -28,4 +28,4 @@ class CommitteeQuery(ScoreQuery):
 
     def score(self, prediction: Prediction) -> Tensor:
         """Return ``disagreement`` of the class probabilities, ``[B]``."""
-        return type(self).disagreement(probabilities(prediction.outputs.float()))
+        return self.per_item(prediction, type(self).disagreement)

@@ -48,7 +48,7 @@ class Epig(ScoreQuery):
         ConfigError: The number is not positive, or the targets cannot be read or have the wrong shape.
     """
 
-    tasks: ClassVar[frozenset[Task]] = frozenset(Task)
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
     requires_stochastic: ClassVar[bool] = True
 
     def __init__(

@@ -53,7 +53,7 @@ class MultiTask(ScoreQuery):
         ConfigError: With every problem at once.
     """
 
-    tasks: ClassVar[frozenset[Task]] = frozenset(Task)
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
     multi_task: ClassVar[bool] = True
 
     def __init__(

@@ -9,17 +9,16 @@ import torch
 from torch import Tensor
 
 from alrun.core.arguments import number_problems, raise_any
-from alrun.core.outputs import probabilities
 from alrun.core.row_random import row_uniforms
 from alrun.core.seeding import Role
 from alrun.core.types import Prediction
 from alrun.query import scores
-from alrun.query.base import ScoreQuery
+from alrun.query.elements import ElementQuery
 
 __all__ = ["PerturbedBald"]
 
 
-class PerturbedBald(ScoreQuery):
+class PerturbedBald(ElementQuery):
     """Rows drawn without replacement, with chances that rise with their BALD scores.
 
     Kirsch et al. (2023), "Stochastic Batch Acquisition: A Simple Baseline for Deep Active Learning". The highest sums
@@ -29,6 +28,7 @@ class PerturbedBald(ScoreQuery):
     Args:
         max_samples: Rows a call.
         coldness: How much the scores count: 0 draws at random, more and more come near the highest scores.
+        reduce: See ``ElementQuery``.
 
     Raises:
         ConfigError: The coldness is not a finite number, 0 or more.
@@ -36,14 +36,14 @@ class PerturbedBald(ScoreQuery):
 
     requires_stochastic: ClassVar[bool] = True
 
-    def __init__(self, max_samples: int, coldness: float = 1.0) -> None:
-        super().__init__(max_samples)
+    def __init__(self, max_samples: int, coldness: float = 1.0, reduce: str | int | None = None) -> None:
+        super().__init__(max_samples, reduce)
         raise_any(number_problems("query.*.coldness", coldness, "query.*.coldness=1, as in the paper"))
         self.coldness = coldness
 
     def bald(self, prediction: Prediction) -> Tensor:
         """Return ``scores.bald`` of the rows of ``prediction``, ``[B]`` ``float64``."""
-        return scores.bald(probabilities(prediction.outputs.float())).detach().cpu().double()
+        return self.per_item(prediction, scores.bald).detach().cpu().double()
 
     def noise(self, rows: Tensor) -> Tensor:
         """Return a standard Gumbel number for each of ``rows`` ``[B]`` ``int64``, ``[B]`` ``float64``."""

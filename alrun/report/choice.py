@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Set
 
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.metrics import PREFERRED
 from alrun.core.suggest import did_you_mean
 from alrun.report.load import Records
 
 __all__ = ["choose_baseline", "choose_metric"]
 
-PREFERRED = ("accuracy", "rmse")
-
 
 def choose_metric(records: Records, wanted: str | None) -> str:
-    """Return the metric to compare: ``wanted``, or else accuracy, rmse, or the first by name.
+    """Return the metric to compare: ``wanted``, or else the first of ``PREFERRED`` that there is, or the first by name.
 
     Raises:
         ConfigError: There is no such metric, several strategies record it, or nothing has been measured.

@@ -84,6 +84,7 @@ def _fit_problems(components: Components) -> Iterator[Problem]:
     by_class, by_task = task == "classification", sells_by_task(components.pools.unlabeled)
     groups: Mapping[str, Mapping[str, Any]] = {
         "query": components.strategies.query,
+        "cold_start": components.strategies.cold_start,
         "metrology": components.strategies.metrology,
         "learner": {_name(components.learner): components.learner},
     }

@@ -35,11 +35,12 @@ from alrun.store.run_store import RunStore
 from alrun.store.rundir import RunDirectory
 from alrun.training.fabric import FabricLoop
 
-__all__ = ["NUM_CLASSES", "NUM_FEATURES", "hosted", "response", "source", "supported_task"]
+__all__ = ["NUM_CLASSES", "NUM_FEATURES", "NUM_LABELS", "hosted", "marks", "response", "source", "supported_task"]
 
 NUM_ROWS = 200
 NUM_FEATURES = 5
 NUM_CLASSES = 3
+NUM_LABELS = 4
 
 
 def response(inputs: Tensor) -> Tensor:
@@ -47,20 +48,27 @@ def response(inputs: Tensor) -> Tensor:
     return inputs[:, :2].sin().sum(dim=1, keepdim=True) + 0.1 * inputs.square().sum(dim=1, keepdim=True)
 
 
+def marks(inputs: Tensor) -> Tensor:
+    """Return which of the host's labels hold for inputs ``[n, 5]``: ``[n, 4]`` ``int64``, some of them rare."""
+    return (inputs[:, :NUM_LABELS] > torch.arange(NUM_LABELS)).long()
+
+
 def source(task: Task) -> ArraySource:
-    """Return 200 rows of 5 features: 3 overlapping Gaussian classes, or ``response``. Always the same."""
+    """Return 200 rows of 5 features: 3 overlapping Gaussian classes, 4 labels, or ``response``. Always the same."""
     generator = torch.Generator().manual_seed(0)
     classes = torch.arange(NUM_ROWS) % NUM_CLASSES
     centers = 1.5 * torch.randn(NUM_CLASSES, NUM_FEATURES, generator=generator)
     inputs = centers[classes] + torch.randn(NUM_ROWS, NUM_FEATURES, generator=generator)
     if task is Task.CLASSIFICATION:
         return ArraySource(inputs, classes, TaskSpec(task, (NUM_FEATURES,), NUM_CLASSES))
+    if task is Task.MULTI_LABEL:
+        return ArraySource(inputs, marks(inputs), TaskSpec(task, (NUM_FEATURES,), NUM_LABELS))
     return ArraySource(inputs, response(inputs), TaskSpec(task, (NUM_FEATURES,), 1))
 
 
 def supported_task(strategy: Any) -> Task:
-    """Return the task on which to examine ``strategy``: classification unless its ``tasks`` leave that out."""
-    return Task.CLASSIFICATION if Task.CLASSIFICATION in needs_of(strategy).tasks else Task.REGRESSION
+    """Return the task on which to examine ``strategy``: the first of ``Task`` that is among its ``tasks``."""
+    return next(task for task in Task if task in needs_of(strategy).tasks)
 
 
 def _learner(spec: TaskSpec, needs: frozenset[str]) -> Learner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -29,8 +29,11 @@ REJECTED = LabelStatus.REJECTED
 class LabelConformance:
     """Examines a label strategy. Subclass it under a name that starts with ``Test`` and write ``strategy``.
 
-    The task is chosen by the strategy's class attribute ``tasks``; override ``host`` for others.
+    Attributes:
+        task: What it is examined on; ``None`` for the first task among its ``tasks``. Override ``host`` for others.
     """
+
+    task: ClassVar[Task | None] = None
 
     def strategy(self) -> Any:
         """Return a new strategy, not attached."""
@@ -40,7 +43,7 @@ class LabelConformance:
     def host(self, directory: Path, seed: int = 0) -> Iterator[Driver]:
         """Open a new experiment below ``directory``, with rows that wait for their labels."""
         run = directory / f"host_{len(list(directory.iterdir()))}"
-        with hosted(run, supported_task(self.strategy()), seed=seed) as driver:
+        with hosted(run, self.task or supported_task(self.strategy()), seed=seed) as driver:
             driver.current_phase = ActiveLearningPhase.LABELING
             yield driver
 
@@ -157,6 +160,10 @@ def _check(answer: Annotation, spec: Any) -> None:
         assert answer.reason, f"row {answer.item} is {answer.status} without a reason"
         return
     label = torch.as_tensor(answer.target)
+    if spec.task is Task.MULTI_LABEL:
+        assert label.shape == (spec.num_outputs,), f"row {answer.item} has {answer.target!r} instead of marks"
+        assert set(label.tolist()) <= {0, 1}, f"row {answer.item} has {answer.target!r} instead of marks"
+        return
     if spec.task is Task.CLASSIFICATION:
         assert label.ndim == 0, f"row {answer.item} has label {answer.target!r} instead of a class"
         assert 0 <= int(label) < spec.num_labels, f"row {answer.item} has label {answer.target!r} instead of a class"

@@ -54,10 +54,11 @@ class LearnerConformance:
         assert _equal(first, second), "other initial weights for the same seed"
 
     def test_outputs_have_the_promised_shape(self) -> None:
-        """Logits ``[B, C]`` or ``[B, 1]`` for two classes; means ``[B, T]``, or means and log-variances ``[B, 2T]``."""
+        """Logits ``[B, C]`` (``[B, 1]`` for two classes) or ``[B, L]``; means ``[B, T]``, or with variances ``[B, 2T]``."""
         spec, outputs = self.data().spec, _outputs(self._seeded(), self._batch()[0])
         count = spec.num_outputs
-        widths = {count, 2 * count} if spec.task is Task.REGRESSION else {count, 1 if count == 2 else count}
+        two = spec.task is Task.CLASSIFICATION and count == 2
+        widths = {count, 2 * count} if spec.task is Task.REGRESSION else {count, 1 if two else count}
         assert outputs.ndim == 2, f"outputs have shape {tuple(outputs.shape)}, not [B, columns]"
         assert len(outputs) == len(self._batch()[0]), f"{len(outputs)} outputs for {len(self._batch()[0])} rows"
         assert outputs.shape[1] in widths, f"outputs have {outputs.shape[1]} columns instead of {sorted(widths)}"
@@ -123,12 +124,14 @@ class LearnerConformance:
             yield driver
 
     def _loss(self, learner: Any) -> float:
-        """Return cross-entropy in nats, or the mean squared error, over all rows."""
+        """Return cross-entropy in nats (of labels, the mean), or the mean squared error, over all rows."""
         spec, (inputs, targets) = self.data().spec, self._batch(len(self.data()))
         outputs = _outputs(learner, inputs)
         if spec.task is Task.REGRESSION:
             mean = gaussian_moments(outputs, spec.num_outputs).mean
             return float((mean - targets.reshape(mean.shape)).square().mean())
+        if spec.task is Task.MULTI_LABEL:
+            return float(functional.binary_cross_entropy_with_logits(outputs, targets.float()))
         columns = targets.reshape(len(targets), -1).unbind(dim=1)
         parts = zip(task_outputs(outputs, spec), columns, strict=True)
         losses = [functional.nll_loss(probabilities(one).clamp_min(1e-30).log(), column) for one, column in parts]

@@ -46,7 +46,7 @@ class MetrologyConformance:
     @contextmanager
     def _opened(self, run: Path, strategy: Any) -> Iterator[Driver]:
         task = supported_task(strategy)
-        query = Entropy(10) if task is Task.CLASSIFICATION else Variance(10)
+        query = Variance(10) if task is Task.REGRESSION else Entropy(10)
         parts: dict[str, Any] = {"cold_start": Random(20), "query": [query], "metrology": [*self.before(), strategy]}
         with hosted(run, task, cold=True, stopping=[Steps(2)], **parts) as driver:
             driver.run()

@@ -14,6 +14,7 @@ import torch
 from alrun.core.needs import is_stateful, needs_of, report_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.queues import FifoQueue
+from alrun.core.types import Task
 from alrun.driver.driver import Driver
 from alrun.testing.host import hosted, supported_task
 from alrun.testing.orders import permuted
@@ -31,10 +32,12 @@ class SamplingConformance:
     Attributes:
         exact: Whether ``max_samples`` is a count; ``False`` for threshold methods, where it is an upper limit.
         cold: Whether to examine it as a cold start, before anything is labeled.
+        task: What it is examined on; ``None`` for the first task among its ``tasks``.
     """
 
     exact: ClassVar[bool] = True
     cold: ClassVar[bool] = False
+    task: ClassVar[Task | None] = None
 
     def strategy(self, max_samples: int) -> Any:
         """Return a new strategy, not attached, that enqueues ``max_samples`` samples per call."""
@@ -47,7 +50,7 @@ class SamplingConformance:
         name = f"host_{len(list(directory.iterdir()))}"
         needs, place = needs_of(probe), directory / name
         parts: dict[str, Any] = {"stochastic": needs.stochastic, "needs": needs.learner}
-        with hosted(place, supported_task(probe), cold=self.cold, seed=seed, **parts) as driver:
+        with hosted(place, self.task or supported_task(probe), cold=self.cold, seed=seed, **parts) as driver:
             yield driver
 
     def picks(self, driver: Driver, max_samples: int, queued: list[Any] | None = None) -> list[Any]:

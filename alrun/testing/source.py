@@ -9,6 +9,7 @@ import torch
 from alrun.core.protocols.pool import EmbeddedSource, Source
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task
+from alrun.pool.labels import num_classes
 from alrun.pool.view import View
 
 __all__ = ["SourceConformance"]
@@ -45,7 +46,7 @@ class SourceConformance:
             assert targets.shape[1:] == (spec.num_outputs,)
             assert targets.isfinite().all()
             return
-        counts = [part.num_outputs for part in spec.tasks] or [spec.num_labels]
+        counts = num_classes(spec).expand(spec.target_shape or (1,)).tolist()
         columns = targets.reshape(len(targets), -1)
         assert columns.shape[1] == len(counts)
         assert ((columns >= 0) & (columns < torch.tensor(counts))).all(), "a target is not a class of the data"

@@ -15,6 +15,7 @@ import pytest
 from alrun.core.needs import kind_of, needs_of
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.seeding import Seeds
+from alrun.core.types import Task
 from alrun.testing.cold_start import ColdStartConformance
 from alrun.testing.host import source, supported_task
 from alrun.testing.label import LabelConformance
@@ -24,7 +25,7 @@ from alrun.testing.query import QueryConformance
 __all__ = ["constructor", "requested_suites", "suite_for"]
 
 
-def suite_for(strategy: type, build: Callable[..., Any]) -> type:
+def suite_for(strategy: type, build: Callable[..., Any], task: Task | None = None) -> type:
     """Return a conformance suite, named ``Test<Strategy>``, for the class ``strategy``.
 
     Query strategies with a class attribute ``requires_model = False`` are examined as cold starts; with
@@ -33,23 +34,28 @@ def suite_for(strategy: type, build: Callable[..., Any]) -> type:
     Args:
         strategy: A class whose ``__protocol_type__`` tells its kind.
         build: Makes a new strategy; called with ``max_samples`` for query strategies.
+        task: What a query or label strategy is examined on; ``None`` for the first task among its ``tasks``.
     """
     kind = kind_of(strategy)
     if kind == ActiveLearningPhase.QUERY:
         needs = needs_of(strategy)
         base: type = QueryConformance if needs.model else ColdStartConformance
-        content = {"strategy": lambda _, max_samples: build(max_samples=max_samples), "exact": not needs.limit}
+        content = {
+            "strategy": lambda _, max_samples: build(max_samples=max_samples),
+            "exact": not needs.limit,
+            "task": task,
+        }
     elif kind in (ActiveLearningPhase.LABELING, ActiveLearningPhase.METROLOGY):
         base = LabelConformance if kind == ActiveLearningPhase.LABELING else MetrologyConformance
-        content = {"strategy": lambda _: build()}
+        content = {"strategy": lambda _: build(), "task": task}
     else:
         raise pytest.UsageError(f"{strategy.__name__} is no query, label or metrology strategy: no __protocol_type__")
     return type(f"Test{strategy.__name__}", (base,), content)
 
 
-def constructor(strategy: type, arguments: Mapping[str, Any]) -> Callable[..., Any]:
+def constructor(strategy: type, arguments: Mapping[str, Any], task: Task | None = None) -> Callable[..., Any]:
     """Return what makes a ``strategy`` from ``arguments``, with ``spec`` and ``seeds`` added where it takes them."""
-    offered = {"spec": source(supported_task(strategy)).spec, "seeds": Seeds(0)}
+    offered = {"spec": source(task or supported_task(strategy)).spec, "seeds": Seeds(0)}
     taken = inspect.signature(strategy).parameters
     extra = {name: value for name, value in offered.items() if name in taken and name not in arguments}
     return lambda **more: strategy(**extra, **arguments, **more)

@@ -78,7 +78,8 @@ def classes_of(source: Source, rows: Tensor, transform: Transform) -> Tensor:
         DataError: The data have no classes.
     """
     if source.spec.task is not Task.CLASSIFICATION:
-        raise DataError(Problem("needs classes, and the data are a regression", f"transform.{transform.name}"))
+        found = "multi-label" if source.spec.task is Task.MULTI_LABEL else "a regression"
+        raise DataError(Problem(f"needs classes, and the data are {found}", f"transform.{transform.name}"))
     targets = source.targets(rows)
     return targets[:, 0] if targets.ndim > 1 else targets
 

@@ -11,6 +11,7 @@ from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.label_noise import confused, flipped, gaussian_errors
 from alrun.core.protocols.pool import Source
 from alrun.core.types import Split, Task, TaskSpec
+from alrun.pool.labels import num_classes
 from alrun.pool.view import Change
 from alrun.transform.base import Transform
 
@@ -91,11 +92,11 @@ class LabelNoise(Transform):
 
     def _drawn(self, classes: Tensor, rows: Tensor, spec: TaskSpec, key: int) -> Tensor:
         """Return a label for each of ``classes``, ``[n]`` or ``[n, T]``."""
-        if spec.tasks:
-            columns = zip(classes.unbind(dim=1), spec.tasks, range(len(spec.tasks)), strict=True)
-            drawn = [self._of_task(one, rows, part.num_outputs, key + number) for one, part, number in columns]
-            return torch.stack(drawn, dim=1)
-        return self._of_task(classes, rows, spec.num_labels, key)
+        if not spec.target_shape:
+            return self._of_task(classes, rows, spec.num_labels, key)
+        columns = zip(classes.unbind(dim=1), num_classes(spec).expand(spec.target_shape).tolist(), strict=True)
+        drawn = [self._of_task(one, rows, count, key + number) for number, (one, count) in enumerate(columns)]
+        return torch.stack(drawn, dim=1)
 
     def _of_task(self, classes: Tensor, rows: Tensor, count: int, key: int) -> Tensor:
         if self.matrix is not None:

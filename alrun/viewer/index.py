@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alrun.report.choice import PREFERRED
+from alrun.core.metrics import PREFERRED
 from alrun.report.runs import DESCRIPTION, Run, read_run, walk
 from alrun.store.lock import is_locked
 

@@ -86,7 +86,7 @@ class SketchedGradient:
             means = outputs[:, : spec.num_outputs]
             signs = self._matrix(driver.seeds, "signs", (spec.num_outputs,), outputs.device).sign()
             return (means * signs).sum() if spec.num_outputs > 1 else means.sum()
-        pull = pulls(outputs.detach(), stochastic=False)
+        pull = pulls(outputs.detach(), stochastic=False, spec=spec)
         return (outputs * pull[:, -outputs.shape[1] :]).sum()
 
     def _sketched(self, call: _Call, error: Tensor, size: int, seeds: Seeds) -> Tensor:
