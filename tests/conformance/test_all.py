@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from alrun.config.compose import Composer
 from alrun.config.paths import conf_dir
 from alrun.config.targets import Trust
+from alrun.core.needs import needs_of
 from alrun.core.types import Task
 from alrun.testing.subject import constructor, suite_for
 
@@ -22,7 +23,8 @@ MISSING: dict[str, Any] = {"label/function": {"function": {"_target_": "alrun.te
 REGRESSION_ONLY = ("label/function",)
 
 
-def suite(group: str, path: Path) -> type:
+def suite(group: str, path: Path, task: Task | None = None) -> type | None:
+    """Return the suite of an option, on ``task`` where that is given; nothing where it is not defined for that."""
     option = f"{group}/{path.stem}"
     node: Any = composed(group, path)
     node = OmegaConf.merge(node[path.stem] if group in KEYED else node, MISSING.get(option, {}))
@@ -36,10 +38,13 @@ def suite(group: str, path: Path) -> type:
         strategy = type(strategy.__name__, (strategy,), {"requires_model": False})
 
     def build(**more: Any) -> Any:
-        return constructor(strategy, instantiate(arguments, _convert_="all"))(**more)
+        return constructor(strategy, instantiate(arguments, _convert_="all"), task)(**more)
 
-    found = suite_for(strategy, build)
-    found.__name__ = "Test" + "".join(word.title() for word in f"{group}_{path.stem}".split("_"))
+    if task is not None and task not in needs_of(build(max_samples=1) if group == "query" else strategy).tasks:
+        return None
+    found = suite_for(strategy, build, task)
+    words = f"{group}_{path.stem}_{task or ''}".rstrip("_")
+    found.__name__ = "Test" + "".join(word.title() for word in words.split("_"))
     return found
 
 
@@ -52,8 +57,11 @@ def composed(group: str, path: Path) -> Any:
 
 
 def all_suites() -> dict[str, type]:
-    found = [suite(group, path) for group in ("query", "cold_start", "label", "metrology") for path in options(group)]
-    return {one.__name__: one for one in found}
+    """Return the suite of each option, and of query and label strategies another one on several labels a row."""
+    each = [(group, path) for group in ("query", "cold_start", "label", "metrology") for path in options(group)]
+    found = [suite(group, path) for group, path in each]
+    found += [suite(group, path, Task.MULTI_LABEL) for group, path in each if group in ("query", "label")]
+    return {one.__name__: one for one in found if one is not None}
 
 
 def options(group: str) -> list[Path]:
@@ -66,4 +74,7 @@ globals().update(all_suites())
 def test_every_option_is_examined() -> None:
     names = {name for name in globals() if name.startswith("Test")}
     assert {"TestQueryEntropy", "TestColdStartKmeans", "TestLabelFunction", "TestMetrologyRegression"} <= names
-    assert len(names) == sum(len(options(group)) for group in ("query", "cold_start", "label", "metrology"))
+    labels = {name for name in names if name.endswith("MultiLabel")} - {"TestMetrologyMultiLabel"}
+    assert {"TestQueryBaldMultiLabel", "TestQueryBadgeMultiLabel", "TestLabelNoisyOracleMultiLabel"} <= labels
+    assert "TestQueryBatchbaldMultiLabel" not in labels
+    assert len(names - labels) == sum(len(options(group)) for group in ("query", "cold_start", "label", "metrology"))

@@ -70,11 +70,33 @@ def transformed(folder: Path) -> list[str]:
     return ["data=digits", f"transform={changes}", "metrology=[classification,acquisition]"]
 
 
+def labels(folder: Path) -> list[str]:
+    marks = pd.DataFrame(X[:, :3] > [0.0, 1.0, -1.0], columns=["red", "round", "ripe"])
+    pd.DataFrame(X).rename(columns=str).join(marks).to_csv(folder / "fruit.csv", index=False)
+    words = ["data=table", "data.path=fruit.csv", "data.target=[red,round,ripe]", "data.task=multi_label"]
+    words += ["query=[bald,badge]", "inference=mc_dropout", "label=noisy_oracle", "transform=label_noise"]
+    return [*words, "metrology=[multi_label,acquisition]", "query.bald.reduce=2"]
+
+
+def labels_of_the_hub(folder: Path) -> list[str]:
+    datasets = pytest.importorskip("datasets", reason="saves a data set: pip install 'alrun[huggingface]'")
+    features = {
+        "x": datasets.List(datasets.Value("float32")),
+        "label": datasets.List(datasets.ClassLabel(names=list("abc"))),
+    }
+    lists = [np.flatnonzero(row).tolist() for row in X[:, :3] > 0]
+    table = datasets.Dataset.from_dict({"x": X.tolist(), "label": lists}, features=datasets.Features(features))
+    table.save_to_disk(folder / "hub")
+    return ["data=huggingface", "data.path=hub", "data.task=multi_label", "metrology=multi_label", "learner=probe"]
+
+
 KINDS: dict[str, Callable[[Path], list[str]]] = {
     "embeddings": embeddings,
     "huggingface": huggingface,
     "idx": idx,
     "image_folder": image_folder,
+    "labels": labels,
+    "labels_of_the_hub": labels_of_the_hub,
     "text": text,
     "transformed": transformed,
     "embedded": embedded,
