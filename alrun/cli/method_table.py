@@ -17,14 +17,14 @@ __all__ = ["LEGEND", "Setting", "citation", "method_table", "read_setting"]
 
 FAMILIES = ("uncertainty", "disagreement", "coverage", "both", "open set", "of others")
 LEGEND = (
-    "C: classification, R: regression, M: multi-label; K: needs posterior samples, such as inference=mc_dropout; "
-    "cost: beyond predictions, for N rows of width d, C classes, K samples, n picks. With what it cites: "
-    "alrun ls query NAME"
+    "C: classification, R: regression, M: multi-label, S: segmentation; K: needs posterior samples, such as "
+    "inference=mc_dropout; cost: beyond predictions, for N rows of width d, C classes, K samples, n picks. "
+    "With what it cites: alrun ls query NAME"
 )
 PACKAGE = Path(__file__).parent.parent
 COMBINED = "FeatureQuery"
 #: Columns and their widths.
-COLUMNS = {"": 12, "name": 19, "paper": 28, "task": 5, "K": 1, "cost": 11}
+COLUMNS = {"": 12, "name": 19, "paper": 28, "task": 7, "K": 1, "cost": 11}
 GAP = 2
 
 

@@ -11,7 +11,7 @@ __all__ = ["LOGGED", "PREFERRED", "VALIDATION", "ambiguous_metrics", "metric_rec
 #: Name under which the records have what the learner itself logs.
 LOGGED = str(ActiveLearningPhase.TRAINING)
 #: Metrics that stand for a run where nobody names one, the first that it has.
-PREFERRED = ("accuracy", "rmse", "macro_f1")
+PREFERRED = ("accuracy", "rmse", "macro_f1", "mean_iou")
 #: Name under which the ledger has what is drawn for validation.
 VALIDATION = "validation"
 

@@ -113,11 +113,12 @@ def needs_of(part: Any) -> Needs:
 
 
 #: What data of a task are called, where that is not "a" and the task.
-_DATA: Mapping[str, str] = {Task.MULTI_LABEL: "multi-label data"}
+_DATA: Mapping[str, str] = {Task.MULTI_LABEL: "multi-label data", Task.SEGMENTATION: "masks of pixels"}
 #: What to type in place of a query strategy that is not defined for a task, where that is not entropy alone.
 _QUERIES: Mapping[str, str] = {
     Task.REGRESSION: "query=variance",
     Task.MULTI_LABEL: "query=entropy, or another with M in the column task: alrun ls query",
+    Task.SEGMENTATION: "query=entropy, or another with S in the column task: alrun ls query",
 }
 
 
@@ -126,7 +127,9 @@ def unfit_problems(parts: Mapping[str, Any], task: str | None, group: str) -> It
     for name, part in parts.items():
         if task and task not in needs_of(part).tasks:
             hints = {"query": _QUERIES.get(task, "query=entropy"), "metrology": f"metrology={task}"}
-            hints["cold_start"] = "cold_start=random"
+            hints |= {"cold_start": "cold_start=random", "label": "label=oracle"}
+            if task == Task.SEGMENTATION:
+                hints["learner"] = "learner=fcn"
             what = f"{name} does not fit {_DATA.get(task, f'a {task}')}"
             yield Problem(what, f"{group}.{name}", hints.get(group, f"see: alrun ls {group}"))
 

@@ -2,7 +2,7 @@
 
 Classification outputs are logits ``[..., C]`` (one column stands for the logit of the second of two classes).
 Several classifications have their logits side by side, ``[..., sum C]``, in the order of ``TaskSpec.tasks``.
-Multi-label outputs are logits ``[..., L]``, of each label that it holds.
+Multi-label outputs are logits ``[..., L]``, of each label that it holds; those of a segmentation ``[..., C, H, W]``.
 Regression outputs are ``[..., T]`` means, or ``[..., 2T]`` means followed by log-variances, in the units of the target.
 """
 
@@ -31,12 +31,15 @@ def probabilities(logits: Tensor) -> Tensor:
 def element_probabilities(outputs: Tensor, spec: TaskSpec | None) -> Tensor:
     """Return the class probabilities of the elements of each row, ``[..., B, E, C]``.
 
-    A classification has one element, of ``C`` classes; multi-label data have one a label, each of two classes.
+    A classification has one element, of ``C`` classes; multi-label data have one a label, each of two classes; a
+    segmentation has its pixels, row by row.
 
     Args:
-        outputs: Raw outputs of a learner, ``[..., B, C]`` or ``[..., B, L]``.
+        outputs: Raw outputs of a learner, ``[..., B, C]``, ``[..., B, L]`` or ``[..., B, C, H, W]``.
         spec: What the data are; ``None`` for a classification.
     """
+    if spec is not None and spec.task is Task.SEGMENTATION:
+        return outputs.flatten(-len(spec.mask_shape)).softmax(dim=-2).transpose(-1, -2)
     if spec is None or spec.task is not Task.MULTI_LABEL:
         return probabilities(outputs).unsqueeze(-2)
     import torch

@@ -29,6 +29,7 @@ class Task(StrEnum):
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
     MULTI_LABEL = "multi_label"
+    SEGMENTATION = "segmentation"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class TaskSpec:
     """What a learner must know of the data to be built.
 
     Attributes:
-        task: Classification (integer targets ``[N]``), regression (float targets ``[N, T]``), or multi-label (targets
-            ``[N, L]`` ``int64``, 1 for each label that holds).
+        task: Classification (integer targets ``[N]``), regression (float targets ``[N, T]``), multi-label (targets
+            ``[N, L]`` ``int64``, 1 for each label that holds), or segmentation (classes ``[N, H, W]`` of pixels).
         input_shape: Shape of one input, without the batch dimension.
         num_outputs: Number of classes ``C``, of regression targets ``T``, or of labels ``L``.
         standardize: Column numbers of a flat input that want zero mean and unit variance. The learner takes the
@@ -67,6 +68,7 @@ class TaskSpec:
             would lose their deviations; empty for nothing. Pools, learners and metrics hold targets less the origin;
             labels as label strategies give them, and as they are on disk, are whole.
         input_origin: Likewise of flat inputs, ``[d]``, or of all values of other inputs, ``[1]``.
+        mask_shape: Shape of what has a class each in a segmentation, such as ``(H, W)``.
         open_set: Whether a label may also be ``num_outputs``, *unknown*: of none of the classes. Such rows are paid
             for, and neither trained nor measured on (``TrainingPool.unknown``).
     """
@@ -79,6 +81,7 @@ class TaskSpec:
     tasks: tuple[TaskPart, ...] = field(default=(), repr=False)
     target_origin: tuple[float, ...] = field(default=(), repr=False)
     input_origin: tuple[float, ...] = field(default=(), repr=False)
+    mask_shape: tuple[int, ...] = field(default=(), repr=False)
     open_set: bool = field(default=False, repr=False)
 
     @property
@@ -91,6 +94,8 @@ class TaskSpec:
         """Shape of the target of one row."""
         if self.task is Task.CLASSIFICATION:
             return (len(self.tasks),) if self.tasks else ()
+        if self.task is Task.SEGMENTATION:
+            return self.mask_shape
         return (self.num_outputs,)
 
 

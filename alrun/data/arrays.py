@@ -49,8 +49,9 @@ class Arrays(ArraySource):
             path: A ``.npz`` file, or a ``.npy`` file of inputs.
             targets: The ``.npy`` file of targets that belongs to a ``.npy`` of inputs.
             embeddings: A ``.npy`` file ``[N, d]``, memory-mapped; ``None`` for what the ``.npz`` holds, if anything.
-            task: ``classification``, ``regression``, ``multi_label`` for targets ``[N, L]`` of 0 and 1, or ``auto`` for
-                what the targets look like (``guess_task``).
+            task: ``classification``, ``regression``, ``multi_label`` for targets ``[N, L]`` of 0 and 1,
+                ``segmentation`` for masks ``[N, H, W]`` of classes, or ``auto`` for what the targets look like
+                (``guess_task``).
             standardize: Whether the learner should standardize all columns; flat inputs only.
             scale: See ``ArraySource``.
             labeled: See ``ArraySource``.

@@ -245,6 +245,8 @@ class OwnDataset:
     def _spec(self, task: Task, num_outputs: int | None, tasks: Mapping[str, int], first: Any) -> TaskSpec:
         inputs = self.form.inputs(first)
         shape = tuple(inputs.shape) if isinstance(inputs, Tensor) else ()
+        if task is Task.SEGMENTATION:
+            raise fail("masks of pixels are read from arrays", "data.task", "data=arrays data.task=segmentation")
         if tasks and task is Task.MULTI_LABEL:
             raise fail("several labels are one task", "data.tasks", "data.tasks=null")
         if tasks:

@@ -16,9 +16,10 @@ from alrun.core.types import Task, TaskSpec
 from alrun.data.origins import centered
 from alrun.data.problems import fail
 
-__all__ = ["Encoded", "encode", "encode_classes", "encode_marks", "encode_values", "guess_task"]
+__all__ = ["Encoded", "encode", "encode_classes", "encode_marks", "encode_masks", "encode_values", "guess_task"]
 
 MANY_CLASSES = 20
+MOST_MASK_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,12 @@ class Encoded:
     """Targets as numbers, and what a learner must know of them.
 
     Attributes:
-        targets: ``[N]`` ``int64`` classes, ``[N, L]`` ``int64`` marks or ``[N, T]`` ``float32``.
+        targets: ``[N]`` ``int64`` classes, ``[N, L]`` ``int64`` marks, ``[N, H, W]`` classes or ``[N, T]`` ``float32``.
         task: What they are.
         num_outputs: Number of classes, ``L``, or ``T``.
         class_names: One name a class; none of a regression, and of labels that come without.
         target_origin: See ``TaskSpec.target_origin``.
+        mask_shape: See ``TaskSpec.mask_shape``.
     """
 
     targets: Tensor
@@ -38,11 +40,12 @@ class Encoded:
     num_outputs: int
     class_names: tuple[str, ...] = ()
     target_origin: tuple[float, ...] = ()
+    mask_shape: tuple[int, ...] = ()
 
     def spec(self, input_shape: tuple[int, ...], standardize: tuple[int, ...] = ()) -> TaskSpec:
         """Return what a learner of inputs of this shape must know."""
-        names, origin = self.class_names, self.target_origin
-        return TaskSpec(self.task, input_shape, self.num_outputs, standardize, class_names=names, target_origin=origin)
+        rest: dict[str, Any] = {"target_origin": self.target_origin, "mask_shape": self.mask_shape}
+        return TaskSpec(self.task, input_shape, self.num_outputs, standardize, self.class_names, **rest)
 
 
 def encode(values: npt.NDArray[Any], task: Task | None, where: str) -> Encoded:
@@ -58,6 +61,9 @@ def encode(values: npt.NDArray[Any], task: Task | None, where: str) -> Encoded:
     if wanted is Task.MULTI_LABEL:
         marks = encode_marks(values, where)
         return Encoded(marks, wanted, marks.shape[1])
+    if wanted is Task.SEGMENTATION:
+        masks, names = encode_masks(values, where)
+        return Encoded(masks, wanted, len(names), class_names=names, mask_shape=tuple(masks.shape[1:]))
     numbers, origin = encode_values(values, where)
     return Encoded(numbers, wanted, numbers.shape[1], target_origin=origin)
 
@@ -136,6 +142,31 @@ def encode_marks(values: npt.NDArray[Any], where: str, names: Sequence[str] = ()
         what = f"label {named} is {block[row, label]} in row {row}: 1 where it holds, else 0"
         raise fail(what, where, "data.task=regression query=variance metrology=regression")
     return torch.from_numpy(block.astype(np.int64))
+
+
+def encode_masks(values: npt.NDArray[Any], where: str) -> tuple[Tensor, tuple[str, ...]]:
+    """Return the classes of pixels ``[N, H, W]``, numbered in sorted order of their values, and their names.
+
+    They are in bytes where these hold them.
+
+    Args:
+        values: ``[N, H, W]`` of whole numbers or truth values.
+        where: What to call the values in an error.
+
+    Raises:
+        DataError: They are of another kind or shape, or more than ``MOST_MASK_CLASSES`` different ones.
+    """
+    if values.dtype.kind not in "biu" or values.ndim < 3:
+        what = f"masks are whole numbers [N, H, W], one class a pixel; these are {values.dtype} {list(values.shape)}"
+        raise fail(what, where, "data.task=classification learner=mlp metrology=classification")
+    found = np.unique(values)
+    if len(found) > MOST_MASK_CLASSES:
+        what = f"masks hold {len(found)} different values, from {found[0]} to {found[-1]}: a class is one of few"
+        raise fail(what, where, "save the number of its class for each pixel")
+    masks = np.empty(values.shape, dtype=np.uint8 if len(found) <= 256 else np.int64)
+    for row, mask in enumerate(values):
+        masks[row] = np.searchsorted(found, mask)
+    return torch.from_numpy(masks), tuple(str(int(each)) for each in found)
 
 
 def encode_values(values: npt.NDArray[Any], where: str) -> tuple[Tensor, tuple[float, ...]]:

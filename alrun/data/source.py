@@ -62,7 +62,7 @@ class ArraySource:
         Args:
             inputs: ``[N, *input_shape]``, real numbers.
             targets: ``[N]`` ``int64`` classes ``0 … C-1``, ``[N, T]`` ``float32``, or ``[N, T]`` ``int64`` classes of
-                several tasks, or marks of labels.
+                several tasks, or marks of labels; of a segmentation ``[N, H, W]`` classes in any integer dtype.
             spec: Task, shapes and names that fit both.
             validation_size: Rows for validation: a fraction below 1 or a count; 0 for no validation pool.
             test_size: Rows for test, likewise.
@@ -99,7 +99,8 @@ class ArraySource:
 
     def targets(self, rows: Sequence[int] | Tensor) -> Tensor:
         """Return the targets of ``rows``: ``[n]`` ``int64`` classes or ``[n, T]`` ``float32``."""
-        return self._targets.index_select(0, as_rows(rows))
+        found = self._targets.index_select(0, as_rows(rows))
+        return found if found.is_floating_point() else found.long()
 
     def embeddings(self, rows: Sequence[int] | Tensor) -> Tensor | None:
         """Return the vectors ``[n, d]`` ``float32`` that ``rows`` come with; ``None`` where there are none."""
@@ -122,6 +123,8 @@ class ArraySource:
             head = (self.spec, tuple(self.array.shape), dtype, self._scale, self._labeled.tolist())
             origins = (self.spec.input_origin, self.spec.target_origin)
             described = repr((*head, *(self.spec.tasks and (self.spec.tasks,)), *(origins if any(origins) else ())))
+            if self.spec.mask_shape:
+                described += f" masks {self.spec.mask_shape}"
             if self._test_rows is not None:
                 described += f" test {self._test_rows.tolist()}"
             if self._groups is not None:
@@ -174,7 +177,7 @@ class ArraySource:
 
     def _check_tasks(self) -> None:
         hint = "check the target column or array"
-        if self.spec.task is Task.CLASSIFICATION and self.spec.num_outputs < 2:
+        if self.spec.task in (Task.CLASSIFICATION, Task.SEGMENTATION) and self.spec.num_outputs < 2:
             raise fail("all rows are of one class: there is nothing to learn", "data", hint)
         if self.spec.task is Task.MULTI_LABEL and bool((self._targets == self._targets[:1]).all()):
             raise fail("all rows have the same labels: there is nothing to learn", "data", hint)

@@ -98,6 +98,8 @@ class Table(ArraySource):
             DataError: The file, a column or a value cannot be used as asked.
         """
         wanted = parse_task(task)
+        if wanted is Task.SEGMENTATION:
+            raise fail("a table has no masks of pixels", "data.task", "data=arrays data.task=segmentation")
         file = existing_file(path, "data.path", SUFFIXES)
         raise_any(choice_problems("data.missing", missing or "median", ("median",)), DataError)
         written = FileOptions(sep, encoding, decimal, na_values, sheet)

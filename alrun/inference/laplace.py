@@ -168,7 +168,7 @@ def _problems(
     if precision is not None and (not isinstance(precision, int | float) or not 0 < precision < math.inf):
         hint = "inference.prior_precision=1.0, or null for the marginal likelihood's"
         yield Problem(f"{precision!r} is not a positive number", "inference.prior_precision", hint)
-    if spec is not None and spec.task is Task.MULTI_LABEL:
-        yield Problem("Laplace is not defined for several labels", "inference", "inference=mc_dropout")
+    if spec is not None and spec.task in (Task.MULTI_LABEL, Task.SEGMENTATION):
+        yield Problem(f"Laplace is not defined for a {spec.task} task", "inference", "inference=mc_dropout")
     if spec is not None and spec.tasks:
         yield Problem("Laplace is not defined for several tasks", "inference", "inference=mc_dropout")

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from alrun.core.errors import ConfigError, Problem, StrategyError
@@ -20,12 +21,14 @@ def plain_targets(targets: Tensor) -> list[Any]:
     """Return one label per row, as annotations carry them.
 
     Args:
-        targets: ``[n]`` or ``[n, T]``.
+        targets: ``[n]``, ``[n, T]`` or ``[n, H, W]``.
 
     Returns:
         Python ints for ``[n]`` integers, lists of them for ``[n, T]``; python floats for one float per row, tensors
-        ``[T]`` for several.
+        ``[T]`` for several. Of masks ``[n, H, W]`` a tensor each, in bytes where these hold its classes.
     """
+    if targets.ndim > 2:
+        return [row.to(torch.uint8) if row.amax() < 256 else row.clone() for row in targets]
     if not targets.is_floating_point():
         return targets.tolist()
     if targets.ndim == 2 and targets.shape[1] == 1:

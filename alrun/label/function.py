@@ -44,6 +44,7 @@ class Function(BatchLabels):
         ConfigError: When ``function`` cannot be called, or a number is negative.
     """
 
+    tasks = frozenset(Task) - {Task.SEGMENTATION}
     __is_external_process__ = True
 
     def __init__(

@@ -46,6 +46,7 @@ class NoisyOracle(Oracle):
         ConfigError: When the noise is no distribution, or none is given for the task at hand.
     """
 
+    tasks = frozenset(Task) - {Task.SEGMENTATION}
     annotator = "noisy_oracle"
 
     def __init__(

@@ -57,7 +57,7 @@ class Learner(LightningModule):
         ConfigError: With every problem at once.
     """
 
-    tasks: ClassVar[frozenset[Task]] = frozenset(Task)
+    tasks: ClassVar[frozenset[Task]] = frozenset(Task) - {Task.SEGMENTATION}
     multi_task: ClassVar[bool] = False
     embedding_layer: str | None = None
     body: nn.Module

@@ -58,8 +58,9 @@ def _trial_problems(loss: Any, spec: TaskSpec, key: str) -> Iterator[Problem]:
         what = "cross-entropy is of one class a row, and several labels may hold"
         yield Problem(what, key, f"{key}._target_=alrun.learner.losses.BinaryCrossEntropy")
         return
-    rows = torch.zeros(2, spec.num_outputs)
-    targets = torch.zeros(2, dtype=torch.int64) if spec.task is Task.CLASSIFICATION else torch.zeros_like(rows)
+    rows = torch.zeros(2, spec.num_outputs, *spec.mask_shape)
+    of_classes = spec.task in (Task.CLASSIFICATION, Task.SEGMENTATION)
+    targets = torch.zeros(2, *spec.mask_shape, dtype=torch.int64) if of_classes else torch.zeros_like(rows)
     inputs = (rows, rows, targets) if getattr(loss, "moments", False) else (rows, targets)
     try:
         with torch.no_grad(), warnings.catch_warnings():

@@ -165,10 +165,13 @@ def one_class_each(targets: Tensor) -> Tensor:
 
 
 def loss_targets(targets: Tensor, spec: TaskSpec) -> Tensor:
-    """Return targets of classes as losses take them: ``[B]`` ``int64``, or marks of labels ``[B, L]`` ``float32``."""
+    """Return targets of classes as losses take them: ``[B]`` ``int64``, or marks of labels ``[B, L]`` ``float32``.
+
+    Those of pixels are ``[B, H, W]`` ``int64``, beside logits ``[B, C, H, W]``.
+    """
     if spec.task is Task.MULTI_LABEL:
         return targets.reshape(-1, spec.num_outputs).float()
-    return one_class_each(targets)
+    return targets.long() if spec.task is Task.SEGMENTATION else one_class_each(targets)
 
 
 def class_loss(logits: Tensor, targets: Tensor, spec: TaskSpec) -> Tensor:

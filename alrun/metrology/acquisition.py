@@ -128,7 +128,7 @@ class Acquisition(Metrology):
         pool, last = self.driver.training_pool, int(self.driver.last_batch)
         picks = newest(pool, last)
         values: dict[str, float] = {}
-        if pool.spec.task is not Task.REGRESSION:
+        if pool.spec.task in (Task.CLASSIFICATION, Task.MULTI_LABEL):
             targets = pool.targets(torch.arange(len(pool)))
             values |= task_class_counts(targets, pool.spec, "pool")
             values |= task_class_counts(targets[picks], pool.spec, "picks")

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.outputs import task_outputs
@@ -57,6 +57,8 @@ class TorchMetric(Metrology):
     Raises:
         ConfigError: The metric does not take predictions of these data, or the data have no ``spec``.
     """
+
+    tasks: ClassVar[frozenset[Task]] = frozenset(Task) - {Task.SEGMENTATION}
 
     def __init__(self, metric: Any, name: str, spec: TaskSpec | None = None) -> None:
         super().__init__()

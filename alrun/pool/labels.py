@@ -20,6 +20,7 @@ __all__ = [
     "far_from_zero",
     "from_origin",
     "from_zero",
+    "mask_dtype",
     "missing_value",
     "num_classes",
     "refuse_unlabeled",
@@ -66,10 +67,16 @@ def num_classes(spec: TaskSpec) -> Tensor:
     return torch.tensor([part.num_outputs for part in spec.tasks] if spec.tasks else spec.num_labels)
 
 
+def mask_dtype(spec: TaskSpec) -> torch.dtype:
+    """Return in what classes are kept: bytes for those of pixels, of which there are many, where they fit in these."""
+    return torch.uint8 if spec.task is Task.SEGMENTATION and spec.num_outputs <= 256 else torch.int64
+
+
 def encode_targets(targets: Sequence[Any], spec: TaskSpec) -> Tensor:
     """Return labels: ``[n]`` ``int64`` classes, ``[n, T]`` of several tasks, or ``[n, T]`` finite ``float32``.
 
-    The last are less the data's ``target_origin``. Of multi-label data they are ``[n, L]`` ``int64``, 0 or 1.
+    The last are less the data's ``target_origin``. Of multi-label data they are ``[n, L]`` ``int64``, 0 or 1, of a
+    segmentation ``[n, H, W]`` classes.
     Numbers are converted in one go; tensors and arrays (as for ``T > 1``) are stacked. Labels that are fine alone are
     fine together, whatever shapes they come in.
 
@@ -181,6 +188,8 @@ def _other_shape(block: Tensor, spec: TaskSpec) -> str:
     found = tuple(block.shape[1:])
     if spec.task is Task.MULTI_LABEL:
         return f"{spec.num_outputs} marks of 0 and 1, one a label, are expected, not {found}"
+    if spec.task is Task.SEGMENTATION:
+        return f"a mask of shape {spec.mask_shape} is expected, not {found}"
     wanted = f"{len(spec.tasks)} classes" if spec.tasks else "one class"
     is_one_hot = not spec.tasks and block.shape[1:].numel() == spec.num_outputs and block.ndim > 1
     hint = "\n    → a one-hot label is given as its class, label.argmax()" if is_one_hot else ""

@@ -11,7 +11,7 @@ from torch import Tensor
 from alrun.core.errors import StrategyError
 from alrun.core.types import Task, TaskSpec
 from alrun.pool.growing import GrowingTensor
-from alrun.pool.labels import encode_targets, from_origin
+from alrun.pool.labels import encode_targets, from_origin, mask_dtype
 
 __all__ = ["LARGE", "GivenTargets", "KeptTargets", "LargeRows", "TensorTargets", "is_large"]
 
@@ -45,12 +45,25 @@ class KeptTargets(Protocol):
 
 
 class TensorTargets(GrowingTensor):
-    """Targets in one tensor: ``[n]`` or ``[n, T]`` ``int64`` classes or marks, or ``[n, T]`` ``float32``."""
+    """Targets in one tensor: ``[n]`` or ``[n, T]`` ``int64`` classes or marks, or ``[n, T]`` ``float32``.
+
+    Masks ``[n, H, W]`` are kept in bytes where classes fit in these.
+    """
 
     def __init__(self, spec: TaskSpec) -> None:
         """Start empty, for targets of ``spec``."""
         self._spec = spec
-        super().__init__(spec.target_shape, torch.float32 if spec.task is Task.REGRESSION else torch.int64)
+        super().__init__(spec.target_shape, torch.float32 if spec.task is Task.REGRESSION else mask_dtype(spec))
+
+    def __getitem__(self, position: int) -> Tensor:
+        """Return one target."""
+        found = super().__getitem__(position)
+        return found if found.is_floating_point() else found.long()
+
+    def select(self, positions: Tensor) -> Tensor:
+        """Return the targets at ``positions``."""
+        found = super().select(positions)
+        return found if found.is_floating_point() else found.long()
 
     def checked(self, targets: Sequence[Any]) -> Tensor:
         """Return ``targets`` for ``extend``, see ``encode_targets``."""

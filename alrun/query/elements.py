@@ -20,7 +20,8 @@ class ElementQuery(ScoreQuery):
     """Scores each element of a row by its class probabilities, and the row by those scores.
 
     A classification has one element a row, so that ``reduce`` means nothing to it. Of several elements (the labels of
-    multi-label data) each is scored as a classification by itself: how they depend on each other does not count.
+    multi-label data, the pixels of a segmentation) each is scored as a classification by itself: how they depend on
+    each other does not count.
 
     Args:
         max_samples: Rows a call.
@@ -31,7 +32,7 @@ class ElementQuery(ScoreQuery):
         ConfigError: ``reduce`` is none of these.
     """
 
-    tasks: ClassVar[frozenset[Task]] = frozenset({Task.CLASSIFICATION, Task.MULTI_LABEL})
+    tasks: ClassVar[frozenset[Task]] = frozenset(Task) - {Task.REGRESSION}
 
     def __init__(self, max_samples: int, reduce: str | int | None = None) -> None:
         super().__init__(max_samples)

@@ -37,7 +37,7 @@ class FeatureQuery(BatchQuery):
         ConfigError: The selector takes no ``features`` or no ``n``, or needs what nobody gives it.
     """
 
-    tasks: ClassVar[frozenset[Task]] = frozenset(Task)
+    tasks: ClassVar[frozenset[Task]] = frozenset(Task) - {Task.SEGMENTATION}
 
     def __init__(self, max_samples: int, features: FeatureKind, selector: Callable[..., Tensor]) -> None:
         super().__init__(max_samples)

@@ -85,6 +85,7 @@ def _fit_problems(components: Components) -> Iterator[Problem]:
     groups: Mapping[str, Mapping[str, Any]] = {
         "query": components.strategies.query,
         "cold_start": components.strategies.cold_start,
+        "label": components.strategies.label,
         "metrology": components.strategies.metrology,
         "learner": {_name(components.learner): components.learner},
     }

@@ -28,6 +28,7 @@ from alrun.label.base import plain_targets
 from alrun.label.oracle import Oracle
 from alrun.learner.adversarial import Adversarial
 from alrun.learner.base import Learner
+from alrun.learner.fcn import FCN
 from alrun.learner.mlp import MLP
 from alrun.learner.multitask import MultiTask
 from alrun.pool.pools import pools
@@ -41,6 +42,7 @@ NUM_ROWS = 200
 NUM_FEATURES = 5
 NUM_CLASSES = 3
 NUM_LABELS = 4
+MASK_SHAPE = (4, 4)
 
 
 def response(inputs: Tensor) -> Tensor:
@@ -54,13 +56,20 @@ def marks(inputs: Tensor) -> Tensor:
 
 
 def source(task: Task) -> ArraySource:
-    """Return 200 rows of 5 features: 3 overlapping Gaussian classes, 4 labels, or ``response``. Always the same."""
+    """Return 200 rows of 5 features: 3 overlapping Gaussian classes, 4 labels, or ``response``. Always the same.
+
+    Those of a segmentation are images ``[1, 4, 4]`` with 3 classes of pixels.
+    """
     generator = torch.Generator().manual_seed(0)
     classes = torch.arange(NUM_ROWS) % NUM_CLASSES
     centers = 1.5 * torch.randn(NUM_CLASSES, NUM_FEATURES, generator=generator)
     inputs = centers[classes] + torch.randn(NUM_ROWS, NUM_FEATURES, generator=generator)
     if task is Task.CLASSIFICATION:
         return ArraySource(inputs, classes, TaskSpec(task, (NUM_FEATURES,), NUM_CLASSES))
+    if task is Task.SEGMENTATION:
+        images = torch.randn(NUM_ROWS, 1, *MASK_SHAPE, generator=generator)
+        masks = (images[:, 0] > 0).long() + (images.roll(1, dims=3)[:, 0] > 1)
+        return ArraySource(images, masks, TaskSpec(task, (1, *MASK_SHAPE), NUM_CLASSES, mask_shape=MASK_SHAPE))
     if task is Task.MULTI_LABEL:
         return ArraySource(inputs, marks(inputs), TaskSpec(task, (NUM_FEATURES,), NUM_LABELS))
     return ArraySource(inputs, response(inputs), TaskSpec(task, (NUM_FEATURES,), 1))
@@ -77,6 +86,8 @@ def _learner(spec: TaskSpec, needs: frozenset[str]) -> Learner:
     if spec.tasks:
         body = partial(alrun.backbone.mlp.MLP, hidden=(16, 16), dropout=0.2)
         return MultiTask(spec, body, partial(torch.optim.Adam, lr=0.01))
+    if spec.task is Task.SEGMENTATION:
+        return FCN(spec, partial(torch.optim.Adam, lr=0.01), channels=(8, 8), dropout=0.2)
     return MLP(spec, partial(torch.optim.Adam, lr=0.01), hidden=(16, 16), dropout=0.2)
 
 

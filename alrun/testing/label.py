@@ -160,6 +160,10 @@ def _check(answer: Annotation, spec: Any) -> None:
         assert answer.reason, f"row {answer.item} is {answer.status} without a reason"
         return
     label = torch.as_tensor(answer.target)
+    if spec.task is Task.SEGMENTATION:
+        assert label.shape == spec.mask_shape, f"row {answer.item} has a mask of shape {tuple(label.shape)}"
+        assert 0 <= int(label.min()) <= int(label.max()) < spec.num_outputs, f"row {answer.item} has other classes"
+        return
     if spec.task is Task.MULTI_LABEL:
         assert label.shape == (spec.num_outputs,), f"row {answer.item} has {answer.target!r} instead of marks"
         assert set(label.tolist()) <= {0, 1}, f"row {answer.item} has {answer.target!r} instead of marks"

@@ -54,12 +54,17 @@ class LearnerConformance:
         assert _equal(first, second), "other initial weights for the same seed"
 
     def test_outputs_have_the_promised_shape(self) -> None:
-        """Logits ``[B, C]`` (``[B, 1]`` for two classes) or ``[B, L]``; means ``[B, T]``, or with variances ``[B, 2T]``."""
+        """Logits ``[B, C]``, ``[B, 1]`` for two classes; means ``[B, T]``, or means and log-variances ``[B, 2T]``.
+
+        Logits of several labels are ``[B, L]``, those of pixels ``[B, C, H, W]``.
+        """
         spec, outputs = self.data().spec, _outputs(self._seeded(), self._batch()[0])
         count = spec.num_outputs
         two = spec.task is Task.CLASSIFICATION and count == 2
         widths = {count, 2 * count} if spec.task is Task.REGRESSION else {count, 1 if two else count}
-        assert outputs.ndim == 2, f"outputs have shape {tuple(outputs.shape)}, not [B, columns]"
+        wanted = 2 + len(spec.mask_shape)
+        assert outputs.ndim == wanted, f"outputs have shape {tuple(outputs.shape)}, not {wanted} dimensions"
+        assert outputs.shape[2:] == spec.mask_shape, f"outputs have shape {tuple(outputs.shape)}"
         assert len(outputs) == len(self._batch()[0]), f"{len(outputs)} outputs for {len(self._batch()[0])} rows"
         assert outputs.shape[1] in widths, f"outputs have {outputs.shape[1]} columns instead of {sorted(widths)}"
         assert outputs.is_floating_point()
@@ -132,6 +137,8 @@ class LearnerConformance:
             return float((mean - targets.reshape(mean.shape)).square().mean())
         if spec.task is Task.MULTI_LABEL:
             return float(functional.binary_cross_entropy_with_logits(outputs, targets.float()))
+        if spec.task is Task.SEGMENTATION:
+            return float(functional.cross_entropy(outputs, targets))
         columns = targets.reshape(len(targets), -1).unbind(dim=1)
         parts = zip(task_outputs(outputs, spec), columns, strict=True)
         losses = [functional.nll_loss(probabilities(one).clamp_min(1e-30).log(), column) for one, column in parts]

@@ -78,7 +78,8 @@ def classes_of(source: Source, rows: Tensor, transform: Transform) -> Tensor:
         DataError: The data have no classes.
     """
     if source.spec.task is not Task.CLASSIFICATION:
-        found = "multi-label" if source.spec.task is Task.MULTI_LABEL else "a regression"
+        kinds = {Task.MULTI_LABEL: "multi-label", Task.SEGMENTATION: "masks"}
+        found = kinds.get(source.spec.task, "a regression")
         raise DataError(Problem(f"needs classes, and the data are {found}", f"transform.{transform.name}"))
     targets = source.targets(rows)
     return targets[:, 0] if targets.ndim > 1 else targets

@@ -66,6 +66,8 @@ class LabelNoise(Transform):
     def change(self, source: Source, split: Split, key: int) -> Change:
         """Replace labels."""
         spec = source.spec
+        if spec.task is Task.SEGMENTATION:
+            raise self.problem("is not defined for masks", "")
         noisy = torch.zeros(len(source), dtype=torch.bool)
         noisy[split.train] = True
         noisy[split.validation] = self.validation

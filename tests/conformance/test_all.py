@@ -17,6 +17,8 @@ from alrun.testing.subject import constructor, suite_for
 
 CONF = conf_dir()
 KEYED = ("query", "metrology")
+#: Strategies that are examined on pixels, too: all others that score elements do it in the same way.
+OF_PIXELS = ("bald", "entropy", "oracle", "softrank_bald")
 KNOBS = {"seed": 0, "query_size": 10, "initial_size": 10, "budget": 200, "max_steps": None}
 # What an option cannot know by itself: here a function to label with, which is defined for the regression host alone.
 MISSING: dict[str, Any] = {"label/function": {"function": {"_target_": "alrun.testing.host.response"}}}
@@ -61,6 +63,7 @@ def all_suites() -> dict[str, type]:
     each = [(group, path) for group in ("query", "cold_start", "label", "metrology") for path in options(group)]
     found = [suite(group, path) for group, path in each]
     found += [suite(group, path, Task.MULTI_LABEL) for group, path in each if group in ("query", "label")]
+    found += [suite(group, path, Task.SEGMENTATION) for group, path in each if path.stem in OF_PIXELS]
     return {one.__name__: one for one in found if one is not None}
 
 
@@ -74,7 +77,9 @@ globals().update(all_suites())
 def test_every_option_is_examined() -> None:
     names = {name for name in globals() if name.startswith("Test")}
     assert {"TestQueryEntropy", "TestColdStartKmeans", "TestLabelFunction", "TestMetrologyRegression"} <= names
-    labels = {name for name in names if name.endswith("MultiLabel")} - {"TestMetrologyMultiLabel"}
+    assert {f"TestQuery{name}Segmentation" for name in ("Bald", "Entropy", "SoftrankBald")} <= names
+    labels = {name for name in names if name.endswith(("MultiLabel", "Segmentation"))}
+    labels -= {"TestMetrologyMultiLabel", "TestMetrologySegmentation"}
     assert {"TestQueryBaldMultiLabel", "TestQueryBadgeMultiLabel", "TestLabelNoisyOracleMultiLabel"} <= labels
     assert "TestQueryBatchbaldMultiLabel" not in labels
     assert len(names - labels) == sum(len(options(group)) for group in ("query", "cold_start", "label", "metrology"))
