@@ -173,7 +173,8 @@ def encode_task_labels(labels: Sequence[Any], tasks: Tensor, spec: TaskSpec) -> 
 
 def _classes(block: Tensor, spec: TaskSpec) -> Tensor:
     shape = (len(block), *spec.target_shape)
-    if block.numel() != math.prod(shape):
+    # One class may come in any shape; a mask that is turned is another one.
+    if block.numel() != math.prod(shape) or (spec.mask_shape and block.shape != shape):
         raise StrategyError(_other_shape(block, spec))
     given = block.reshape(shape)
     classes, limit = given.to(torch.int64), num_classes(spec).expand(shape)

@@ -90,6 +90,13 @@ def labels_of_the_hub(folder: Path) -> list[str]:
     return ["data=huggingface", "data.path=hub", "data.task=multi_label", "metrology=multi_label", "learner=probe"]
 
 
+def masks(folder: Path) -> list[str]:
+    images = RNG.normal(size=(120, 1, 6, 6)).astype(np.float32)
+    np.savez(folder / "m.npz", x=images, y=np.where(images[:, 0] > 0, 255, 7).astype(np.uint8))
+    words = ["data=arrays", "data.path=m.npz", "data.task=segmentation", "learner=fcn", "learner.channels=[4]"]
+    return [*words, "metrology=segmentation", "query=bald", "inference=mc_dropout", "query.bald.reduce=4"]
+
+
 KINDS: dict[str, Callable[[Path], list[str]]] = {
     "embeddings": embeddings,
     "huggingface": huggingface,
@@ -97,6 +104,7 @@ KINDS: dict[str, Callable[[Path], list[str]]] = {
     "image_folder": image_folder,
     "labels": labels,
     "labels_of_the_hub": labels_of_the_hub,
+    "masks": masks,
     "text": text,
     "transformed": transformed,
     "embedded": embedded,

@@ -1,4 +1,4 @@
-"""Several labels a row from files, data sets and functions: what they become, and what is refused."""
+"""Several labels or pixels a row from files, data sets and functions: what they become, and what is refused."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from torch.utils.data import TensorDataset
 from alrun.core.errors import ConfigError, DataError, StrategyError
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.queues import FifoQueue
+from alrun.core.request import request_of
 from alrun.core.types import Task, TaskSpec
 from alrun.data.arrays import Arrays
 from alrun.data.dataset import OwnDataset
 from alrun.data.table import Table
+from alrun.label.base import plain_targets
 from alrun.label.function import Function
 from alrun.label.noisy_oracle import NoisyOracle
 from alrun.pool.labels import encode_targets
+from alrun.pool.training import TrainingPool
 from alrun.testing.host import NUM_LABELS, hosted, marks
 
 X = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
@@ -57,6 +60,25 @@ def test_arrays_of_marks_of_any_dtype(tmp_path: Path, dtype: Any) -> None:
 def test_arrays_of_other_values_are_refused(tmp_path: Path, values: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         Arrays(saved(tmp_path, values), task="multi_label")
+
+
+def test_masks_are_numbered_in_the_order_of_their_values(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).choice([3, 7, 255], size=(60, 5, 4)).astype(np.uint8)
+    np.savez(tmp_path / "m.npz", x=np.zeros((60, 1, 5, 4), dtype=np.float32), y=values)
+    source = Arrays(str(tmp_path / "m.npz"), task="segmentation")
+    assert (source.spec.mask_shape, source.spec.class_names) == ((5, 4), ("3", "7", "255"))
+    found = source.targets([4, 2])
+    assert found.dtype == torch.int64
+    assert np.array([3, 7, 255])[found.numpy()].tolist() == values[[4, 2]].tolist()
+    pool = TrainingPool(source)
+    pool.add([request_of(row, source.spec) for row in (4, 2)], plain_targets(found))
+    assert pool.targets([0, 1]).equal(found)
+    assert pool[1][1].equal(found[1])
+    with pytest.raises(StrategyError, match=r"a mask of shape \(5, 4\)"):
+        pool.add([request_of(5, source.spec)], [torch.zeros(4, 5)])
+    for wrong, message in ((Y, "masks are whole numbers"), (np.arange(60 * 20).reshape(60, 5, 4), "1200 different")):
+        with pytest.raises(DataError, match=message):
+            Arrays(saved(tmp_path, wrong), task="segmentation")
 
 
 def test_a_table_has_one_column_a_label(tmp_path: Path) -> None:
@@ -153,7 +175,7 @@ def test_what_is_not_defined_for_several_labels_is_refused_before_anything_is_bo
             "ScikitLearn does not fit",
             "needs a classification",
         ],
-        "inference=laplace": ["not defined for several labels"],
+        "inference=laplace": ["not defined for a multi_label task"],
     }.items():
         refused = alrun(*good, *options.split())
         assert refused.code == 2, options

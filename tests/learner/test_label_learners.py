@@ -1,4 +1,4 @@
-"""Learners of several labels a row: losses against torch, the probe against scikit-learn, and the shipped suite."""
+"""Learners of labels and pixels: losses against torch, the probe against scikit-learn, and the shipped suite."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch.nn import functional
 from alrun.core.errors import ConfigError
 from alrun.core.seeding import Seeds
 from alrun.core.types import Task, TaskSpec
+from alrun.learner.fcn import FCN
 from alrun.learner.losses import BinaryCrossEntropy, CrossEntropy
 from alrun.learner.mlp import MLP
 from alrun.learner.probe import Probe
@@ -38,6 +39,37 @@ class TestProbeOfLabels(LearnerConformance):
 
     def learner(self, spec: TaskSpec) -> Any:
         return Probe(spec)
+
+
+class TestFCN(LearnerConformance):
+    task = Task.SEGMENTATION
+
+    def learner(self, spec: TaskSpec) -> Any:
+        return FCN(spec, ADAM, channels=(8, 8), dropout=0.1)
+
+
+def test_a_pixel_is_classified_by_what_is_around_it() -> None:
+    spec = TaskSpec(Task.SEGMENTATION, (2, 9, 9), 3, mask_shape=(9, 9))
+    learner = FCN(spec, ADAM, channels=(4, 4), dropout=0.0).eval()
+    image = torch.randn(1, 2, 9, 9, generator=DRAWN, requires_grad=True)
+    assert learner(image).shape == (1, 3, 9, 9)
+    (slope,) = torch.autograd.grad(learner(image)[0, 0, 4, 4], image)
+    seen = slope[0].abs().sum(dim=0) > 0
+    assert seen[1:8, 1:8].any()
+    assert not seen[0].any(), "3x3 with dilations 1 and 2 reach three pixels"
+    assert seen[1].any()
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (LABELS, "the data have no masks"),
+        (TaskSpec(Task.SEGMENTATION, (1, 4, 4), 2, mask_shape=(2, 2)), "of the size of their masks"),
+    ],
+)
+def test_data_without_masks_of_the_images_size_are_refused(spec: TaskSpec, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        FCN(spec, ADAM)
 
 
 def test_the_loss_is_the_binary_cross_entropy_over_rows_and_labels() -> None:

@@ -1,4 +1,4 @@
-"""Metrics of several labels against scikit-learn's, and any torchmetrics metric of labels."""
+"""Metrics of several labels and of pixels against scikit-learn's, and any torchmetrics metric of labels."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from alrun.core.errors import ConfigError
 from alrun.core.types import Task, TaskSpec
 from alrun.metrology.acquisition import task_class_counts
 from alrun.metrology.multi_label import multi_label_metrics
+from alrun.metrology.segmentation import segmentation_metrics
 from alrun.metrology.torchmetric import TorchMetric
 
 LABELS = TaskSpec(Task.MULTI_LABEL, (6,), 5)
@@ -38,6 +39,22 @@ def test_values_are_those_of_scikit_learn_over_unequal_batches() -> None:
             "nll": np.mean([sk.log_loss(true[:, k], chances[:, k], labels=[0, 1]) for k in range(5)]),
         },
         rel=1e-6,
+    )
+
+
+def test_values_of_pixels_are_those_of_scikit_learn_over_unequal_batches() -> None:
+    chances = (2 * torch.randn(23, 12, 4, generator=DRAWN)).softmax(dim=-1)
+    masks = torch.randint(0, 3, (23, 3, 4), generator=DRAWN)
+    found = segmentation_metrics([(chances[:20], masks[:20]), (chances[20:], masks[20:])], 4)
+    true, flat = masks.flatten().numpy(), chances.reshape(-1, 4)
+    given = flat.argmax(dim=1).numpy()
+    assert found == pytest.approx(
+        {
+            "mean_iou": sk.jaccard_score(true, given, average="macro"),
+            "pixel_accuracy": sk.accuracy_score(true, given),
+            "nll": sk.log_loss(true, flat.numpy(), labels=[0, 1, 2, 3]),
+        },
+        rel=1e-5,
     )
 
 

@@ -1,4 +1,4 @@
-"""Scores of rows of several labels against loops over their elements, and gradients against autograd."""
+"""Scores of rows of several labels or pixels against loops over their elements, and gradients against autograd."""
 
 from __future__ import annotations
 
@@ -28,8 +28,15 @@ from alrun.query.vote_entropy import VoteEntropy
 
 K, B, L = 5, 40, 4
 LABELS = TaskSpec(Task.MULTI_LABEL, (3,), L)
+PIXELS = TaskSpec(Task.SEGMENTATION, (1, 2, 3), 4, mask_shape=(2, 3))
 CLASSES = TaskSpec(Task.CLASSIFICATION, (3,), L)
 LOGITS = 3 * torch.randn(K, B, L, generator=torch.Generator().manual_seed(0))
+MAPS = 3 * torch.randn(K, B, 4, 2, 3, generator=torch.Generator().manual_seed(0))
+#: Of each kind of data raw outputs, and the logits of each element of a row.
+ELEMENTS = {
+    "labels": (LABELS, LOGITS, [LOGITS[:, :, label, None] for label in range(L)]),
+    "pixels": (PIXELS, MAPS, [MAPS[..., row, column] for row in range(2) for column in range(3)]),
+}
 REDUCTIONS: dict[Any, Callable[[list[float]], float]] = {
     None: lambda each: sum(each) / len(each),
     "max": max,
@@ -56,16 +63,18 @@ def attached(strategy: Any, spec: TaskSpec) -> Any:
     return strategy
 
 
-@pytest.mark.parametrize("reduce", REDUCTIONS)
+@pytest.mark.parametrize("elements", ELEMENTS.values(), ids=ELEMENTS)
 @pytest.mark.parametrize(("kind", "measure"), MEASURES)
-def test_the_score_of_a_row_is_that_of_its_labels_one_by_one(
-    kind: Callable[..., Any], measure: Callable[[Tensor], Tensor], reduce: Any
+def test_the_score_of_a_row_is_that_of_its_elements_one_by_one(
+    kind: Callable[..., Any], measure: Callable[[Tensor], Tensor], elements: tuple[TaskSpec, Tensor, list[Tensor]]
 ) -> None:
-    strategy = attached(kind(3, reduce=reduce), LABELS)
-    found = strategy.score(Prediction(torch.arange(B), LOGITS, stochastic=True))
-    of_label = [measure(probabilities(LOGITS[:, :, label, None])).tolist() for label in range(L)]
-    expected = [REDUCTIONS[reduce](list(row)) for row in zip(*of_label, strict=True)]
-    torch.testing.assert_close(found.tolist(), expected, rtol=1e-5, atol=1e-6)
+    spec, outputs, logits = elements
+    each = [measure(probabilities(one)).tolist() for one in logits]
+    for reduce, reduced in REDUCTIONS.items():
+        strategy = attached(kind(3, reduce=reduce), spec)
+        found = strategy.score(Prediction(torch.arange(B), outputs, stochastic=True))
+        expected = [reduced(list(row)) for row in zip(*each, strict=True)]
+        torch.testing.assert_close(found.tolist(), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(("kind", "measure"), MEASURES)
