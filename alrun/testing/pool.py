@@ -60,10 +60,10 @@ class PoolConformance:
         pool.status.give_back(requests[3:])
         assert pool.status.may_take(requests) == [False] * 3 + [True], "a failed request did not come back"
         training.add(requests[:3], self._labels(requests[:3]))
-        unknown: list[int] = training.unknown.tolist()
-        known = dict.fromkeys(one.row for one in requests[:3] if one.row not in unknown)
+        source, unknown = self.source(), training.unknown
+        known = dict.fromkeys(one.row for one in requests[:3] if one.row not in unknown.tolist())
         assert training.indices.tolist() == list(known)
-        assert all(label == self.source().spec.num_outputs for label in self.source().targets(unknown).tolist())
+        assert all(label == source.spec.num_outputs for label in source.targets(unknown).tolist())
         assert training.batch(torch.arange(len(training)), 0) is not None
         try:
             training.add(requests[:1], self._labels(requests[:1]))
