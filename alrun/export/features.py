@@ -98,7 +98,7 @@ def feature_files(source: Any) -> FeatureFiles:
 
 def _labels(source: Source) -> tuple[str, bytes]:
     """Return name and content of the file of labels: names of classes, one a line, or numbers."""
-    targets: npt.NDArray[Any] = source.targets(range(len(source))).numpy()
+    targets: npt.NDArray[Any] = source.targets(torch.arange(len(source))).numpy()
     names = source.spec.class_names
     if names and all(name and name.splitlines() == [name] for name in names):
         return "targets.txt", _lines([names[number] for number in targets.tolist()])

@@ -28,7 +28,7 @@ class First(ScoreQuery):
         return -prediction.indices.float()
 
 
-def asked(strategy: BestOf, driver: Any) -> list[int]:
+def asked(strategy: Any, driver: Any) -> list[int]:
     strategy.attach(driver)
     queue = FifoQueue()
     strategy(queue)
