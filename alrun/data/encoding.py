@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = ["Encoded", "encode", "encode_classes", "encode_marks", "encode_masks"
 
 MANY_CLASSES = 20
 MOST_MASK_CLASSES = 1000
+CHUNK_VALUES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,9 @@ def encode_masks(values: npt.NDArray[Any], where: str) -> tuple[Tensor, tuple[st
         what = f"masks hold {len(found)} different values, from {found[0]} to {found[-1]}: a class is one of few"
         raise fail(what, where, "save the number of its class for each pixel")
     masks = np.empty(values.shape, dtype=np.uint8 if len(found) <= 256 else np.int64)
-    for row, mask in enumerate(values):
-        masks[row] = np.searchsorted(found, mask)
+    step = max(1, CHUNK_VALUES // max(1, math.prod(values.shape[1:])))
+    for start in range(0, len(values), step):
+        masks[start : start + step] = np.searchsorted(found, values[start : start + step])
     return torch.from_numpy(masks), tuple(str(int(each)) for each in found)
 
 

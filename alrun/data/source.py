@@ -193,12 +193,14 @@ class ArraySource:
             if (row := _first_bad_row(self._read(chunk))) is not None:
                 where = f"row {chunk.start + row}"
                 raise fail("an input is missing, NaN or infinite", where, "fill it in, or leave the row out")
-        wrong = ~self._targets.isfinite()
-        if self.spec.task is not Task.REGRESSION:
-            wrong |= (self._targets < 0) | (self._targets >= num_classes(self.spec))
-        if wrong.any():
-            row = int(wrong.nonzero()[0, 0])
-            raise fail("the target is missing, not finite, or not a class", f"row {row}", "leave the row out")
+        for chunk in _slices(tuple(self._targets.shape)):
+            block = self._targets[chunk]
+            wrong = ~block.isfinite()
+            if self.spec.task is not Task.REGRESSION:
+                wrong |= (block < 0) | (block >= num_classes(self.spec))
+            if wrong.any():
+                row = chunk.start + int(wrong.nonzero()[0, 0])
+                raise fail("the target is missing, not finite, or not a class", f"row {row}", "leave the row out")
 
 
 def _bytes(block: Tensor | npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

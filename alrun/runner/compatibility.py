@@ -84,11 +84,12 @@ def _fit_problems(components: Components) -> Iterator[Problem]:
     by_class, by_task = task == "classification", sells_by_task(components.pools.unlabeled)
     groups: Mapping[str, Mapping[str, Any]] = {
         "query": components.strategies.query,
-        "cold_start": components.strategies.cold_start,
-        "label": components.strategies.label,
         "metrology": components.strategies.metrology,
         "learner": {_name(components.learner): components.learner},
     }
+    if task not in (None, "classification", "regression"):
+        # With these two, a cold start or an annotator says by itself what it cannot do.
+        groups = {**groups, "cold_start": components.strategies.cold_start, "label": components.strategies.label}
     for group, parts in groups.items():
         yield from unfit_problems(parts, task, group)
         if components.spec and components.spec.tasks and (by_class or (by_task and group != "query")):

@@ -49,7 +49,7 @@ def test_scores_are_those_of_the_pool_that_was_asked(tmp_path: Path) -> None:
     assert (found["step"], found["labels"], found["strategy"]) == (1, 30, "Entropy")
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", sorted(Beliefs.tasks))
 def test_beliefs_are_of_the_learner_before_and_after(task: Task, tmp_path: Path) -> None:
     beliefs, seen = Beliefs(), dict[str, Any]()
     query: list[Any] = [Entropy(10) if task is Task.CLASSIFICATION else Variance(10)]

@@ -16,6 +16,7 @@ from alrun.core.errors import ConfigError, StrategyError
 from alrun.core.types import Task
 from alrun.driver.driver import Driver
 from alrun.query.candidates import Chunk
+from alrun.query.feature_query import FeatureQuery
 from alrun.query.features.embedding import Embedding
 from alrun.query.features.gradient import Gradient
 from alrun.query.features.inputs import Inputs
@@ -28,7 +29,7 @@ from alrun.testing.host import hosted
 NOTHING = torch.empty(0, dtype=torch.int64)
 
 
-@pytest.fixture(params=list(Task))
+@pytest.fixture(params=sorted(FeatureQuery.tasks))
 def driver(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Driver]:
     with hosted(tmp_path / "run", request.param) as host:
         yield host
@@ -43,6 +44,9 @@ def per_sample(driver: Driver, inputs: Tensor) -> dict[str, Tensor]:
         if driver.spec is not None and driver.spec.task is Task.REGRESSION:
             first: Tensor = outputs[0, 0]
             return first
+        if driver.spec is not None and driver.spec.task is Task.MULTI_LABEL:
+            marks = (outputs.detach() > 0).float()
+            return functional.binary_cross_entropy_with_logits(outputs, marks, reduction="sum")
         return functional.cross_entropy(outputs, outputs.detach().argmax(dim=1))
 
     weights = {name: value.detach() for name, value in learner.named_parameters()}

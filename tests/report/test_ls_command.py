@@ -100,7 +100,7 @@ def test_one_option_with_what_it_cites(capsys: pytest.CaptureFixture[str]) -> No
     assert "margin" not in screen
     assert run(["query", "bald", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
-    assert (found["paper"], found["tasks"], found["samples"]) == ("Houlsby et al. 2011", "C M", "K")
+    assert (found["paper"], found["tasks"], found["samples"]) == ("Houlsby et al. 2011", "C M S", "K")
 
 
 @pytest.mark.parametrize(
