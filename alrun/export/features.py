@@ -105,7 +105,7 @@ def _labels(source: Source) -> tuple[str, bytes]:
     if source.spec.target_origin:
         targets = targets.astype(np.float64) + np.asarray(source.spec.target_origin)
     held = io.BytesIO()
-    np.save(held, targets, allow_pickle=False)
+    np.lib.format.write_array(held, targets, allow_pickle=False)
     return "targets.npy", held.getvalue()
 
 

@@ -19,7 +19,7 @@ from alrun.core.request import restored
 from alrun.core.seeding import Role
 from alrun.core.types import QueryReport, Task, TaskSpec
 from alrun.pool.foreign import gives_batches
-from alrun.query.selection.exp4p import chances, least_chance, updated
+from alrun.query.exp4p import chances, least_chance, updated
 from alrun.query.wrapper import Wrapper
 
 __all__ = ["BestOf"]
@@ -47,7 +47,7 @@ class _Batch:
 class BestOf(Wrapper):
     """One strategy a step, drawn from several by how much the labels that each has brought were worth (ALBL).
 
-    Hsu and Lin 2015, "Active learning by learning", AAAI: EXP4.P (``selection.exp4p``) over the strategies. What a
+    Hsu and Lin 2015, "Active learning by learning", AAAI: EXP4.P (``exp4p``) over the strategies. What a
     choice earns is the importance-weighted accuracy of the learner that was trained with it, over all rows asked for so
     far, each with the reciprocal of the probability with which it was asked for: what a strategy finds that only seeks
     what is hard counts less for it.

@@ -15,9 +15,9 @@ from alrun.core.queues import FifoQueue
 from alrun.core.types import Annotation
 from alrun.query.base import ScoreQuery
 from alrun.query.best_of import BestOf
+from alrun.query.exp4p import chances, least_chance, updated
 from alrun.query.margin import Margin
 from alrun.query.random import Random
-from alrun.query.selection.exp4p import chances, least_chance, updated
 from alrun.testing.host import hosted
 
 
