@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from alrun.cli.show import problem_text, show_outcome, show_sweep, skipped_text
 from alrun.config.paths import conf_dir
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError
-from alrun.core.showing import printable
+from alrun.core.showing import printable, typed
 from alrun.store.rundir import remove_empty_sweep
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def run(argv: list[str], trust: Trust) -> int:
             resolved(composed.config)
         return _show(argv)
     if composed.hydra["sweeper"].get("params"):
-        sys.stderr.write(f"note: hydra.sweeper.params apply only to a sweep: alrun -m {shlex.join(argv)}\n")
+        sys.stderr.write(f"note: hydra.sweeper.params apply only to a sweep: alrun -m {' '.join(map(typed, argv))}\n")
     return _single(composed, trust, json=json)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from alrun.cli.arguments import add_json, command, parse, print_json
 from alrun.cli.show import shortened
 from alrun.core.errors import AlrunError
-from alrun.core.showing import printable
+from alrun.core.showing import printable, typed
 
 __all__ = ["run"]
 
@@ -123,7 +122,7 @@ def _closing(told: Mapping[str, Any], arguments: argparse.Namespace) -> str:
     if not offered:
         return what
     flags = " ".join(f"--{flag.replace('_', '-')}" for flag in offered)
-    return f"{what}\nremove them: alrun prune {shlex.quote(str(arguments.directory))} {flags} --yes"
+    return f"{what}\nremove them: alrun prune {typed(arguments.directory)} {flags} --yes"
 
 
 def _size(number: int) -> str:

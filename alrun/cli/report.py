@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from alrun.cli.arguments import add_json, command, parse
 from alrun.core.errors import ConfigError, Problem, StoreError
-from alrun.core.showing import exported, printable
+from alrun.core.showing import exported, printable, typed
 from alrun.report.runs import Run, find_runs
 
 if TYPE_CHECKING:
@@ -97,9 +97,8 @@ def _chosen(runs: list[Run], arguments: argparse.Namespace, console: Console) ->
     chosen = readable if arguments.all else finished
     _print_left_out([run for run in runs if run.status != "finished"], readable if arguments.all else (), console)
     if not chosen:
-        raise ConfigError(
-            Problem("there is no finished run here", where, f"to include unfinished runs: alrun report {where} --all")
-        )
+        command = f"alrun report {' '.join(map(typed, arguments.directories))} --all"
+        raise ConfigError(Problem("there is no finished run here", where, f"to include unfinished runs: {command}"))
     return chosen
 
 

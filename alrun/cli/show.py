@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.cli.arguments import print_json
 from alrun.core.errors import AlrunError, ConfigError, StoreError
-from alrun.core.showing import printable, printable_block
+from alrun.core.showing import printable, printable_block, typed
 from alrun.store.lock import is_locked
 from alrun.store.rundir import RunDirectory
 
@@ -49,7 +48,7 @@ def show_outcome(outcome: Outcome, trust: Trust, *, json: bool = False) -> None:
         print_json(_outcome(outcome))
         return
     console = new_console()
-    place = shlex.quote(shortened(outcome.directory))
+    place = typed(shortened(outcome.directory))
     again = _again(place, trust)
     if outcome.info.get("metrics"):
         console.print(_metrics_table(outcome.info))
@@ -146,7 +145,7 @@ def show_sweep(
             reason = _reason(directory) if directory.exists else "never started"
             console.print(f"  {state}: {shortened(directory.path)}: {printable(reason)}", soft_wrap=True)
     if counts["finished"]:
-        console.print(f"report: alrun report {shortened(directories[0].path.parent)}", soft_wrap=True)
+        console.print(f"report: alrun report {typed(shortened(directories[0].path.parent))}", soft_wrap=True)
     if json:
         print_json(_jobs(directories, states, finished_before))
     if counts["missing"] == len(states):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from alrun.cli.arguments import add_json, command, parse, print_json
 from alrun.cli.show import shortened
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.showing import printable
+from alrun.core.showing import printable, typed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,16 +66,16 @@ def _found(directories: Sequence[Path]) -> list[Path]:
 
 def show(verdict: Verdict, console: Console) -> None:
     """Print the findings of one run, and the command that repairs it."""
-    place = printable(shortened(verdict.path.absolute()))
+    place = shortened(verdict.path.absolute())
     state = "sound" if verdict.holds else "damaged"
-    told = f"{place}: {state}; {verdict.status}, {verdict.commits} phases hold, {verdict.labels} labels"
+    told = f"{printable(place)}: {state}; {verdict.status}, {verdict.commits} phases hold, {verdict.labels} labels"
     console.print(told, soft_wrap=True, style="" if verdict.holds else "bold red")
     wrong = [finding for finding in verdict.findings if not finding.harmless]
     if wrong:
         console.print(findings_table(wrong[:MOST_SHOWN]))
         if len(wrong) > MOST_SHOWN:
             console.print(f"and {len(wrong) - MOST_SHOWN} more")
-        console.print(f"to repair: {_remedy(verdict, place)}", soft_wrap=True)
+        console.print(f"to repair: {_remedy(verdict, typed(place))}", soft_wrap=True)
     for finding in verdict.findings:
         if finding.harmless:
             told = f"{finding.where}: {finding.what} ({finding.remedy})"

@@ -49,12 +49,15 @@ LOG_SUFFIXES = (".log", ".txt")
 NAME = text(r"[\w.-]{1,100}", "a plain name")
 
 
-def _inside(roots: tuple[Path, ...]) -> Check:
-    """Return the check of a path that stays below one of ``roots``, links followed."""
+def _inside(folder: Path) -> Check:
+    """Return the check of a path that stays below ``folder`` or the working directory, links followed."""
+    is_path = "\0" not in str(folder)
+    roots = (folder, Path.cwd()) if is_path else (Path.cwd(),)
     real = [Path(os.path.realpath(root)) for root in roots]
 
     def check(value: Any, where: str) -> Iterator[Problem]:
-        if value is None:
+        # What cannot be a path because name or output_dir cannot is refused there.
+        if value is None or (not is_path and "\0" in str(value)):
             return
         if not isinstance(value, str) or "\0" in value:
             yield Problem(f"{value!r} is not a path", where, HANDS_OFF)
@@ -127,8 +130,7 @@ def hydra_problems(hydra: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
         hydra: The node, resolved to plain containers.
         folder: The sweep's runs lie below it.
     """
-    # A name that cannot be a path is refused for itself.
-    inside = _inside((Path.cwd(),) if "\0" in str(folder) else (folder, Path.cwd()))
+    inside = _inside(folder)
     logs = logging_check(_log_file(inside))
     table: dict[str, Check] = {
         "env": empty("hydra.env is not supported", HANDS_OFF),

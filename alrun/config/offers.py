@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
@@ -17,7 +17,7 @@ from alrun.core.callback import HOOKS
 from alrun.core.errors import Problem
 from alrun.core.suggest import did_you_mean
 
-__all__ = ["find", "lookup", "name_problem", "offered"]
+__all__ = ["built_problem", "find", "lookup", "name_problem", "offered"]
 
 
 def name_problem(target: Any, path: Sequence[str], where: str, trust: Trust) -> Problem | None:
@@ -105,23 +105,47 @@ def _takes(slot: Slot, value: Any, module: str) -> bool:
     if isinstance(value, FunctionType):
         return below(module, slot.functions)
     is_whole = isinstance(value, type) and not inspect.isabstract(value)
-    return is_whole and below(module, slot.rooms) and not _lacking(value, slot.own or slot.methods)
+    if not is_whole or not below(module, slot.rooms):
+        return False
+    return not _lacking(slot.own or slot.methods, lambda name: any(name in vars(base) for base in value.__mro__))
 
 
-def _lacking(kind: type, methods: Methods) -> list[str]:
-    """Return the methods that ``kind`` lacks of the first set, where it has none of the sets whole."""
-    lacking = [[name for name in names if not any(name in vars(base) for base in kind.__mro__)] for names in methods]
+def _lacking(methods: Methods, has: Callable[[str], bool]) -> list[str]:
+    """Return the methods that are lacking of the first set, where none of the sets is there as a whole."""
+    lacking = [[name for name in names if not has(name)] for names in methods]
     return lacking[0] if lacking and all(lacking) else []
+
+
+def _defines_method(kind: type, name: str) -> bool:
+    """Return whether instances of ``kind`` will have a method ``name``, or may: a property says nothing yet."""
+    found = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+    return callable(found) or hasattr(found, "__get__")
 
 
 def _kind_problem(loaded: Any, slot: Slot, where: str) -> Problem | None:
     """Return why a trusted class cannot stand there; ``None`` for a function, which builds who knows what."""
-    lacking = _lacking(loaded, slot.methods) if isinstance(loaded, type) else []
+    if not isinstance(loaded, type):
+        return None
+    lacking = _lacking(slot.methods, lambda name: _defines_method(loaded, name))
+    if lacking and lacking[0] in HOOKS:
+        return deaf(loaded, where.removesuffix("._target_"))
+    return _without(loaded, lacking, slot, where)
+
+
+def built_problem(built: Any, path: Sequence[str], where: str) -> Problem | None:
+    """Return why an object that was built cannot stand at ``path``: a method is set to something else, or missing.
+
+    What a function returns is known only now, and so is what a constructor sets on the object.
+    """
+    slot = slot_at(path)
+    lacking = _lacking(slot.methods, lambda name: callable(getattr(built, name, None)))
+    return None if lacking and lacking[0] in HOOKS else _without(type(built), lacking, slot, where)
+
+
+def _without(kind: type, lacking: Sequence[str], slot: Slot, where: str) -> Problem | None:
     if not lacking:
         return None
-    if lacking[0] in HOOKS:
-        return deaf(loaded, where.removesuffix("._target_"))
-    what = f"{loaded.__name__} is not a {slot.noun}: it has no {' and no '.join(lacking)}"
+    what = f"{kind.__name__} is not a {slot.noun}: it has no {' and no '.join(f'{name}()' for name in lacking)}"
     return Problem(what, where, f"see: alrun ls {slot.place.split('.')[0]}")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import TYPE_CHECKING
+
+from alrun.core.showing import typed
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -15,7 +16,7 @@ __all__ = ["as_text", "hint_for_unreadable", "text_value"]
 def as_text(word: str) -> str:
     """Return ``key=value`` as it is typed in a shell where all of the value is meant as text."""
     key, _, value = word.partition("=")
-    return shlex.quote(f"{key}={text_value(value)}")
+    return typed(f"{key}={text_value(value)}")
 
 
 def hint_for_unreadable(word: str, parser: OverridesParser) -> str:

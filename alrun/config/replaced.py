@@ -59,6 +59,12 @@ def _is_given(key: str, words: Sequence[ParsedOverride]) -> bool:
     return False
 
 
+def _is_of_library(found: Any) -> bool:
+    """Return whether a class has no constructor of its own: those of modules name no argument, and take none."""
+    init = getattr(found, "__init__", None) if isinstance(found, type) else None
+    return str(getattr(init, "__module__", "")).partition(".")[0] in ("torch", "lightning", "pytorch_lightning")
+
+
 def _arguments(name: str, key: str, trust: Trust) -> set[str] | None:
     """Return the names of the arguments of the class; ``None`` where they are not known, or it takes any."""
     path, where = tuple(key.split(".")), f"{key}.{TARGET}"
@@ -72,5 +78,5 @@ def _arguments(name: str, key: str, trust: Trust) -> set[str] | None:
     except (TypeError, ValueError):
         return None
     if any(one.kind is one.VAR_KEYWORD for one in parameters):
-        return None
+        return set() if _is_of_library(found) else None
     return {one.name for one in parameters}

@@ -24,7 +24,7 @@ from alrun.config.families import (
 from alrun.config.libraries import Family
 from alrun.core.callback import HOOKS
 from alrun.core.knobs import Group, Part, terms
-from alrun.core.settings import SOURCE, Config
+from alrun.core.settings import LEARNER, SOURCE, Config
 
 __all__ = ["SLOTS", "Slot", "slot_at"]
 
@@ -76,8 +76,7 @@ CRITERION = ("criterion", "alrun.query.criteria.uncertainty.Entropy …")
 LOGGER = ("Lightning logger", "lightning.pytorch.loggers.CSVLogger …")
 PRECISION = ("Lightning precision plugin", "lightning.pytorch.plugins.MixedPrecision …")
 
-#: Methods of a learner, and of one of alrun's own.
-LEARNER = (("parameters", "modules", "state_dict", "load_state_dict", "train"),)
+#: Methods of a learner of alrun's own.
 TRAINED = (("training_step",),)
 LISTENING = tuple((hook,) for hook in HOOKS)
 #: Library classes that a part of the settings may be, by the name that they have there.

@@ -22,6 +22,7 @@ __all__ = [
     "give_fabric",
     "is_dropout",
     "is_lightning",
+    "is_unwritten",
     "is_vmapped",
     "logged_steps",
     "mutates",
@@ -38,6 +39,12 @@ __all__ = [
     "tree_unflatten",
     "unsafe_view",
 ]
+
+
+def is_unwritten(method: Any) -> bool:
+    """Return whether ``method`` is the ``forward`` of a module that defines none (torch 2.13.0, Lightning 2.6.6)."""
+    name, module = getattr(method, "__name__", ""), getattr(method, "__module__", None) or ""
+    return name == "_forward_unimplemented" or (name == "forward" and module.endswith(".core.module"))
 
 
 def is_lightning(module: Any) -> bool:

@@ -9,17 +9,24 @@ from typing import Any
 from alrun.core.protocols.driver import StrategyHost
 
 __all__ = [
+    "OPTIONAL",
     "attach",
     "combine_of",
     "committee_of",
     "custom_method",
     "fit_at_once_of",
     "optimizes_itself",
+    "optional_method",
     "own_prior",
     "prediction_step",
     "representative",
 ]
 
+#: Methods that a learner may have; one that is ``None`` it has not.
+OPTIONAL = (
+    *("forward", "training_step", "validation_step", "inference_step", "configure_optimizers", "configure_callbacks"),
+    *("attach", "committee", "fit_at_once", "fit_statistics", "lifted"),
+)
 _PLACEHOLDERS = re.compile(r"(lightning\.pytorch|pytorch_lightning)\.core\.\w+")
 
 
@@ -28,6 +35,12 @@ def custom_method(learner: Any, name: str) -> Callable[..., Any] | None:
     method: Callable[..., Any] | None = getattr(learner, name, None)
     placeholder = _PLACEHOLDERS.fullmatch(getattr(method, "__module__", None) or "")
     return None if placeholder or not callable(method) else method
+
+
+def optional_method(learner: Any, name: str) -> Callable[..., Any] | None:
+    """Return the method ``name`` of ``learner``; ``None`` where it has none, or has set it to ``None``."""
+    method: Callable[..., Any] | None = getattr(learner, name, None)
+    return method
 
 
 def optimizes_itself(learner: Any) -> bool:
@@ -55,13 +68,13 @@ def own_prior(learner: Any) -> float | None:
 
 def prediction_step(learner: Any) -> Callable[[Any], Any]:
     """Return the ``inference_step`` of ``learner``, or the learner itself where it has none."""
-    step: Callable[[Any], Any] = getattr(learner, "inference_step", learner)
-    return step
+    return optional_method(learner, "inference_step") or learner  # type: ignore[no-any-return]
 
 
 def representative(learner: Any) -> Any:
     """Return the one learner that embeddings are taken from: ``learner`` itself, or what one of several names so."""
-    return getattr(learner, "representative", learner)
+    named = getattr(learner, "representative", None)
+    return learner if named is None else named
 
 
 def attach(part: Any, host: StrategyHost) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EVERY",
+    "LEARNER",
     "SOURCE",
     "CheckpointSettings",
     "Config",
@@ -30,6 +31,20 @@ LISTENER = ("alrun callback", "alrun.callbacks.event_log.EventLog, alrun.callbac
 TRACKER = ("tracker or callback", "alrun.logger.csv.CSV, alrun.callbacks.lightning_logger.LightningLogger …")
 QUERY = ("query strategy", "alrun.query.entropy.Entropy …")
 SAMPLING = (("attach", "sample"),)
+#: Methods of a learner that training, predictions and checkpoints call.
+LEARNER = (
+    (
+        "parameters",
+        "named_parameters",
+        "modules",
+        "named_modules",
+        "state_dict",
+        "load_state_dict",
+        "train",
+        "eval",
+        "to",
+    ),
+)
 #: Methods of a data source.
 SOURCE = (("split", "inputs", "targets"),)
 
@@ -260,7 +275,7 @@ class Config(Settings):
         "learner",
         "alrun.learner.mlp.MLP …",
         rooms=("alrun.learner",),
-        methods=(("parameters", "modules", "state_dict", "load_state_dict", "train"),),
+        methods=LEARNER,
         own=(("training_step",),),
     )
     inference: Any = part(

@@ -1,13 +1,14 @@
-"""Safe text for terminals and spreadsheets: control characters and formulas are escaped."""
+"""Safe text for terminals, shells and spreadsheets: control characters and formulas are escaped."""
 
 from __future__ import annotations
 
 import codecs
 import io
+import shlex
 import unicodedata
 from typing import Any
 
-__all__ = ["exported", "printable", "printable_block", "write_any_text"]
+__all__ = ["exported", "printable", "printable_block", "typed", "write_any_text"]
 
 #: Control characters, invisible ones and those that turn the direction of writing, bytes that are not text, line ends.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -43,6 +44,21 @@ def _written_out(character: str) -> str:
     if 0xDC80 <= number <= 0xDCFF:  # a byte of a file name that is no UTF-8
         number -= 0xDC00
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def typed(text: object) -> str:
+    """Return ``text`` as one word of a shell; where something in it cannot be seen, in the notation of bash and zsh."""
+    word = str(text)
+    if not any(unicodedata.category(one) in _HIDDEN for one in word):
+        return shlex.quote(word)
+    plain = word.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{''.join(map(_in_shell, plain))}'"
+
+
+def _in_shell(character: str) -> str:
+    """Return a character as it is written between ``$'`` and ``'``, where two digits are a byte, not a character."""
+    written = _written_out(character)
+    return written.replace("\\x", "\\u00") if "\x80" <= character <= "\xff" else written
 
 
 def exported(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+from alrun.core.showing import typed
 
 __all__ = ["listed_as", "reads_as"]
 
@@ -15,7 +15,7 @@ def listed_as(key: str, name: str) -> str:
     if name.isascii() and name.isidentifier() and name.lower() not in _WORDS:
         return f"data.{key}=[{name}]"
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return shlex.quote(f'data.{key}=["{escaped}"]')
+    return typed(f'data.{key}=["{escaped}"]')
 
 
 def reads_as(column: str, name: str) -> bool:

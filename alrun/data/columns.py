@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Columns", "choose_columns", "dummies", "numbers"]
 
 MANY_CATEGORIES = 100
+#: Range of a column, as a share of its largest value, below which ``float64`` may have lost digits of it.
+CLOSE = 2.0**-40
 _NUMBERS = (Kind.NUMBER, Kind.DURATION, Kind.VECTOR)
 
 
@@ -103,6 +106,11 @@ def numbers(
         if len(bad):
             problems.append(_bad_number(frame[name], name, bad, where, text))
             continue
+        if merged := _merged(name, frame[name], values, text):
+            what = f"column {name!r} has {merged[0]} different values, of which 64-bit floats tell {merged[1]} apart"
+            hint = f"subtract what they have in common in the file; {listed_as('drop', name)} leaves it out"
+            problems.append(Problem(what, where, hint))
+            continue
         block, subtracted = centered(values)
         if not np.isfinite(block).all() or _vanishes(values, block):
             row = int(np.abs(values).max(axis=1).argmax())
@@ -113,6 +121,29 @@ def numbers(
     if problems:
         raise DataError(problems)
     return np.concatenate(blocks, axis=1), tuple(origins) if any(origins) else ()
+
+
+def _merged(
+    name: str, column: pd.Series[Any], values: npt.NDArray[Any], text: Callable[[str], pd.Series[Any]] | None
+) -> tuple[int, int] | None:
+    """Return how many different numbers were written, and how many ``float64`` has made of them, if it lost many."""
+    if values.dtype.kind != "f" or not _are_close(values) or (text is None and column.dtype.kind != "O"):
+        return None
+    written = texts(column if text is None else text(name)).str.strip().unique()
+    different, held = len({_decimal(one) for one in written}), len(np.unique(values))
+    return (different, held) if different >= 2 * held else None
+
+
+def _are_close(values: npt.NDArray[np.float64]) -> bool:
+    with np.errstate(over="ignore"):
+        return bool((np.ptp(values, axis=0) < np.abs(values).max(axis=0) * CLOSE).any())
+
+
+def _decimal(written: str) -> Decimal | str:
+    try:
+        return Decimal(written.replace(",", "."))
+    except InvalidOperation:
+        return written
 
 
 def _vanishes(values: npt.NDArray[Any], block: npt.NDArray[np.float32]) -> bool:

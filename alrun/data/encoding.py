@@ -17,7 +17,16 @@ from alrun.core.types import Task, TaskSpec
 from alrun.data.origins import centered
 from alrun.data.problems import fail
 
-__all__ = ["Encoded", "encode", "encode_classes", "encode_marks", "encode_masks", "encode_values", "guess_task"]
+__all__ = [
+    "MANY_CLASSES",
+    "Encoded",
+    "encode",
+    "encode_classes",
+    "encode_marks",
+    "encode_masks",
+    "encode_values",
+    "guess_task",
+]
 
 MANY_CLASSES = 20
 MOST_MASK_CLASSES = 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -125,6 +126,12 @@ def _delimited(file: Path, options: FileOptions) -> TableFile:
     shared: dict[str, Any] = {"sep": sep, "encoding": options.encoding, "low_memory": False}
     head = pd.read_csv(file, header=None, nrows=1, dtype=str, keep_default_na=False, **shared)
     names = [str(each) for each in head.iloc[0]]
+    if any("\0" in name for name in names):
+        raise fail("is not UTF-8: it holds NUL characters", str(file), _encoding_hint(file))
+    if names[0].lower().startswith("sep=") and len(sep.join(names)) <= len("sep=;"):
+        mark = _NAMES.get(sep.join(names)[-1], "comma")
+        what = f"the first line, {sep.join(names)!r}, tells Excel what separates the fields"
+        raise fail(what, str(file), f"remove this line; data.sep={mark}")
     if hint := _sep_hint(file, options, len(names)):
         what = f"the first line is {'one column' if len(names) == 1 else f'{len(names)} columns'}, separated by {sep!r}"
         raise fail(what, str(file), hint)
@@ -150,8 +157,27 @@ def _lines(file: Path, options: FileOptions) -> TableFile:
     import pandas as pd
 
     plain: dict[str, Any] = {"dtype": False, "convert_dates": False, "convert_axes": False}
-    frame = pd.read_json(file, lines=True, precise_float=True, encoding=options.encoding or "utf-8", **plain)
+    encoding = options.encoding or "utf-8"
+    try:
+        frame = pd.read_json(file, lines=True, precise_float=True, encoding=encoding, **plain)
+    except ValueError as error:
+        raise _too_long(file, encoding) or error from error
     return _named(frame, [str(name) for name in frame.columns])
+
+
+def _too_long(file: Path, encoding: str) -> DataError | None:
+    """Return the error of the first whole number that no 64 bits hold, where there is one."""
+    with file.open(encoding=encoding) as lines:
+        for row, line in enumerate(lines):
+            try:
+                values = json.loads(line)
+            except ValueError:
+                return None
+            for name, value in values.items() if isinstance(values, dict) else ():
+                if isinstance(value, int) and not -(2**63) <= value < 2**64:
+                    what = f"column {name!r} is {value} in row {row}, which 64 bits do not hold"
+                    return fail(what, str(file), f"write it as text, or another unit; {listed_as('drop', name)}")
+    return None
 
 
 def _workbook(file: Path, options: FileOptions) -> TableFile:
@@ -171,9 +197,11 @@ def _workbook(file: Path, options: FileOptions) -> TableFile:
             what = f"there is no sheet {sheet!r}" if not known else f"there are {len(sheets)} sheets"
             raise fail(f"{what}: {', '.join(sheets)}", "data.sheet", f"data.sheet={sheets[0]}")
         cells = book.parse(sheet, header=None, dtype=object, **options.missing())
+        # A column may be called NA or null.
+        head = book.parse(sheet, header=None, dtype=object, nrows=1, na_filter=False)
     if cells.empty:
         raise fail("the sheet is empty", str(file))
-    names = ["" if each is None or each != each else str(each) for each in cells.iloc[0]]
+    names = ["" if each is None or each != each else str(each) for each in head.iloc[0]]
     _refuse_repeated(names, file)
     return _named(cells.iloc[1:].reset_index(drop=True).infer_objects(), names)
 
@@ -181,10 +209,16 @@ def _workbook(file: Path, options: FileOptions) -> TableFile:
 def _columnar(file: Path, options: FileOptions) -> TableFile:
     import pandas as pd
 
-    read = pd.read_feather if file.name.lower().endswith(".feather") else pd.read_parquet
-    frame = read(file)
-    names = [str(name) for name in frame.columns]
-    _refuse_repeated(names, file)
+    if file.name.lower().endswith(".feather"):
+        frame = pd.read_feather(file)
+        names = [str(name) for name in frame.columns]
+        _refuse_repeated(names, file)
+    else:
+        import pyarrow.parquet as pq
+
+        _refuse_repeated(list(map(str, pq.read_schema(file).names)), file)  # which pandas does not read
+        frame = pd.read_parquet(file)
+        names = [str(name) for name in frame.columns]
     index = [str(name) for name in frame.index.names if name is not None]
     table = _named(frame.reset_index(drop=True), names)
     table.left_out.update(dict.fromkeys(index, "the index of the data frame that was saved"))

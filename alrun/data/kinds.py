@@ -16,16 +16,23 @@ from alrun.data.column_names import listed_as
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Kind", "as_numbers", "kind_of", "odd_values", "texts"]
+__all__ = ["Kind", "as_numbers", "is_decimal", "kind_of", "odd_values", "texts"]
 
 _DATE = (
     r"\d{4}([-/.])\d{1,2}\1\d{1,2}([T ]\d{1,2}:\d{2}.*)?$|\d{1,2}([-/.])\d{1,2}\3\d{2,4}( .*)?$|\d{4}-\d{2}-\d{2}T.*$"
 )
-_CLOCK = r"([+-]?\d+ days?,? ?)?[+-]?\d{1,3}:\d{2}(:\d{2}([.,]\d+)?)?$"
+_CLOCK = (
+    r"([+-]?\d+ days?,? ?)?[+-]?\d{1,3}:\d{2}(:\d{2}([.,]\d+)?)?$|"
+    r"[+-]?P(?=T?\d)(\d+[YMWD])*(T(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?$"
+)
 _THOUSANDS = r"[+-]?[$€£]?\s?\d{1,3}(?:[,.' \u00a0\u202f]\d{3})+(?:[.,]\d+)?\s?[%$€£]?$"
 _COMMA = r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?\s?[%$€£]?$"
 _MARKED = r"[+-]?[$€£]\s?[+-]?\d+(?:\.\d+)?$|[+-]?\d+(?:\.\d+)?\s?[%$€£]$"
+#: Minus signs as typesetters have them.
+_MINUS = r"[\u2212\u2013\ufe63\uff0d]\s?\d[\d.,]*(?:[eE].?\d+)?\s?[%$€£]?$"
 _PADDED = r"[+-]?0\d+$"
+#: Lists, mappings and bytes as Python, NumPy and JSON print them; of what is in parentheses, only numbers.
+_PRINTED = r"(?s)\[.*\]$|\{.*\}$|\(\s*[+-]?[\d.]+[eE\d+-]*\s*,.*\)$|b'.*'$|b\".*\"$"
 
 
 class Kind(StrEnum):
@@ -89,6 +96,13 @@ def kind_of(column: pd.Series[Any]) -> Kind:
     return _kind_of_texts(_different(column))
 
 
+def is_decimal(column: pd.Series[Any]) -> bool:
+    """Return whether the values are decimal numbers, which pandas keeps as objects."""
+    import pandas as pd
+
+    return bool(pd.api.types.infer_dtype(column, skipna=True) == "decimal")
+
+
 _INFERRED = {
     "decimal": Kind.NUMBER,
     "floating": Kind.NUMBER,
@@ -112,6 +126,7 @@ def _kind_of_texts(found: _Texts) -> Kind:
     if len(found.different) == 0 or found.match(_PADDED).any():
         return Kind.CATEGORY
     for kind, mask in (
+        (Kind.OTHER, found.match(_PRINTED)),
         (Kind.DATE, found.match(_DATE)),
         (Kind.DURATION, found.match(_CLOCK)),
         (Kind.NUMBER, _like_numbers(found)),
@@ -122,7 +137,7 @@ def _kind_of_texts(found: _Texts) -> Kind:
 
 
 def _like_numbers(found: _Texts) -> npt.NDArray[np.bool_]:
-    return found.numbers() | found.match(_THOUSANDS) | found.match(_COMMA) | found.match(_MARKED)
+    return found.numbers() | found.match(_THOUSANDS) | found.match(_COMMA) | found.match(_MARKED) | found.match(_MINUS)
 
 
 def _different(column: pd.Series[Any]) -> _Texts:
@@ -140,8 +155,11 @@ def odd_values(column: pd.Series[Any], name: str, kind: Kind, where: str, is_tar
 
     if kind is Kind.OTHER:
         first = column.dropna().iloc[0]
-        what = f"column {name!r} holds values of type {type(first).__name__}, such as {str(first)[:60]!r}"
-        yield Problem(what, where, _without(name, is_target, as_text=False))
+        noun = (
+            "lists, mappings or bytes as text" if isinstance(first, str) else f"values of type {type(first).__name__}"
+        )
+        what = f"column {name!r} holds {noun}, such as {str(first)[:60]!r}"
+        yield Problem(what, where, _without(name, is_target, as_text=isinstance(first, str)))
     elif kind is Kind.VECTOR:
         yield from _vector_problems(column, name, where, is_target)
     elif column.dtype.kind in "iufmMb" or isinstance(column.dtype, pd.CategoricalDtype):
@@ -177,6 +195,8 @@ def _text_problems(column: pd.Series[Any], name: str, kind: Kind, where: str, is
 def _mark_hint(value: str) -> str:
     import re
 
+    if re.match(_MINUS, value):
+        return "write the minus as -; "
     if re.match(_THOUSANDS, value) or re.match(_COMMA, value):
         return "data.decimal=comma where the comma is the decimal mark; write numbers without thousands; "
     return ""
@@ -229,7 +249,8 @@ def as_numbers(column: pd.Series[Any], kind: Kind) -> npt.NDArray[Any]:
         column = pd.to_timedelta(column, errors="coerce")
     if column.dtype.kind == "m":
         return np.asarray(column.dt.total_seconds(), dtype=np.float64)[:, None]
+    column = pd.to_numeric(column, errors="coerce")
     if column.dtype.kind in "iu" and not column.isna().any():
         whole: npt.NDArray[Any] = column.to_numpy(dtype=np.int64 if column.dtype.kind == "i" else np.uint64)
         return whole[:, None]
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)[:, None]
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)[:, None]

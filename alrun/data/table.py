@@ -14,9 +14,9 @@ from alrun.core.arguments import choice_problems, raise_any
 from alrun.core.errors import DataError
 from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.data.columns import Columns, choose_columns, dummies, numbers
-from alrun.data.encoding import encode_classes, encode_marks, guess_task
+from alrun.data.encoding import MANY_CLASSES, encode_classes, encode_marks, guess_task
 from alrun.data.files import SUFFIXES, FileOptions, TableFile, read_file
-from alrun.data.kinds import Kind, odd_values
+from alrun.data.kinds import Kind, as_numbers, is_decimal, odd_values
 from alrun.data.missing import filled
 from alrun.data.parts import group_numbers, joined
 from alrun.data.problems import existing_file, fail, parse_task
@@ -154,11 +154,11 @@ def _targets(
             problems = list(odd_values(frame[name], name, columns.kinds[name], where, is_target=True))
             if problems:
                 raise DataError(problems)
-    plain = {name: _plain(frame[name], name in as_text) for name in names}
+    plain = {name: _plain(frame[name], Kind.CATEGORY if name in as_text else columns.kinds[name]) for name in names}
     guesses = {guess_task(values) for values in plain.values()}
     task = task or (Task.CLASSIFICATION if guesses == {Task.CLASSIFICATION} else Task.REGRESSION)
     if task is Task.REGRESSION:
-        block, origin = numbers(frame, names, columns.kinds, where)
+        block, origin = numbers(frame, names, columns.kinds, where, table.text)
         parts = tuple(TaskPart(name, task, 1) for name in names) if len(names) > 1 else ()
         described = {"task": task, "num_outputs": block.shape[1], "tasks": parts, "target_origin": origin}
         return torch.from_numpy(block), described
@@ -194,9 +194,17 @@ def _missing_target(table: TableFile, name: str, missing: npt.NDArray[np.int64],
     return fail(f"the target {name!r} is missing in row {row}{more}", where, "remove these rows from the file")
 
 
-def _plain(column: pd.Series[Any], as_text: bool) -> npt.NDArray[Any]:
-    """Return a column ``[N]`` as numbers or text."""
-    return column.to_numpy() if column.dtype.kind in "biuf" and not as_text else column.astype(str).to_numpy(dtype=str)
+def _plain(column: pd.Series[Any], kind: Kind) -> npt.NDArray[Any]:
+    """Return a column ``[N]`` as numbers or text: decimals are numbers, and so are many different texts of such."""
+    if (column.dtype.kind in "biuf" and kind is not Kind.CATEGORY) or column.dtype.kind == "b":
+        return column.to_numpy()
+    written: npt.NDArray[Any] = column.astype(str).to_numpy(dtype=str)
+    if kind is Kind.NUMBER:
+        values = as_numbers(column, kind)[:, 0]
+        fractions = values.dtype.kind == "f" and bool((np.isfinite(values) & (values != np.floor(values))).any())
+        if fractions and (is_decimal(column) or len(np.unique(written)) > MANY_CLASSES):
+            return values
+    return written
 
 
 def _notes(table: TableFile, columns: Columns, spec: TaskSpec, medians: Mapping[str, float]) -> Iterator[str]:

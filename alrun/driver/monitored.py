@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from alrun.core.learners import optional_method
 from alrun.core.needs import monitor_of
 
 __all__ = ["monitored_validation"]
@@ -26,7 +27,8 @@ def _monitored(learner: Any, loop: Any, scheduler: Any) -> Iterator[str]:
         yield str(scheduler.get("monitor") or "")
     callbacks = getattr(loop, "callbacks", None)
     if callbacks is not None:
-        brought: Any = getattr(learner, "configure_callbacks", list)()
+        configure = optional_method(learner, "configure_callbacks") or list
+        brought: Any = configure()
         callbacks = [*callbacks, *(brought if isinstance(brought, list | tuple) else [brought])]
     for part in (loop, *(callbacks or ())):
         yield str(monitor_of(part) or "")

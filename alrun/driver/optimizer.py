@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.compat import trainer_lent
 from alrun.core.errors import StrategyError
-from alrun.core.fake_trainer import FakeTrainer
-from alrun.core.learners import optimizes_itself
+from alrun.core.fake_trainer import FakeTrainer, PlannedTrainer
+from alrun.core.learners import optimizes_itself, optional_method
 from alrun.core.optimizers import parsed
 from alrun.core.seeding import Role
 from alrun.driver.supply.loader import batch_sizes
@@ -31,7 +31,7 @@ def configured_optimizer(experiment: ExperimentContext, state: State) -> tuple[A
     experiment.seeds(state).seed_global_generators(Role.INIT)
     if experiment.training.optimizer is not None:
         return experiment.training.optimizer(learner.parameters()), None
-    configure = getattr(learner, "configure_optimizers", None)
+    configure = optional_method(learner, "configure_optimizers")
     if configure is None:
         raise StrategyError(
             f"{type(learner).__name__} has no configure_optimizers\n"
@@ -43,21 +43,11 @@ def configured_optimizer(experiment: ExperimentContext, state: State) -> tuple[A
         return _only_one(configure(), type(learner).__name__)
 
 
-class _PlannedTrainer(FakeTrainer):
-    """The length of a training phase, which schedulers by step want to know."""
-
-    def __init__(self, max_epochs: int, max_steps: int, batches: int) -> None:
-        super().__init__(max_epochs)
-        self.max_steps, self.num_training_batches = max_steps, batches
-        self.estimated_stepping_batches = batches * max(0, max_epochs) if max_steps < 0 else max_steps
-
-
 def _planned(experiment: ExperimentContext) -> FakeTrainer:
     """Return what a LightningModule may read from ``self.trainer``: how long training will be."""
     settings = experiment.training
-    epochs, steps = settings.max_epochs, settings.max_train_steps
     batches = len(batch_sizes(len(experiment.pools.training), settings.batch_size))
-    return _PlannedTrainer(-1 if epochs is None else epochs, -1 if steps is None else steps, batches)
+    return PlannedTrainer(settings.max_epochs, settings.max_train_steps, batches)
 
 
 def _only_one(configured: Any, name: str) -> tuple[Any, Any]:

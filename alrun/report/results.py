@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import ConfigError, Problem, StoreError
+from alrun.core.showing import typed
 from alrun.report.load import COLUMNS, described_runs
 from alrun.report.runs import Run, find_runs, read_run
 from alrun.report.tables import run_acquisitions, run_records
@@ -152,7 +153,7 @@ def readable_run(path: Path) -> Run:
     """
     run = read_run(path)
     if run.status == "unreadable":
-        raise StoreError(f"{path} cannot be read: {run.reason}\n    → alrun verify {path} says more")
+        raise StoreError(f"{path} cannot be read: {run.reason}\n    → alrun verify {typed(path)} says more")
     return run
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alrun.config.bound import Node, plain
 from alrun.config.libraries import imported
 from alrun.config.listeners import deaf
+from alrun.config.offers import built_problem
 from alrun.core.callback import hooks_of
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.knobs import Part, read, terms
@@ -265,9 +266,14 @@ class Builder:
             offered = {"spec": self._spec, "seeds": self._seeds, "run_folder": folder, "array_cache": ArrayFiles()}
             # The model or data of a transformation are made for the data that it changes.
             inner = offered if where.startswith("transform.") else None
-            return instantiate(node, self._place, offered, inner)
+            built = instantiate(node, self._place, offered, inner)
         except ConfigError as error:
             self._problems += error.problems
+            return None
+        problem = None if node.is_partial else built_problem(built, node.path, f"{where}._target_")
+        if problem is None:
+            return built
+        self._problems.append(problem)
         return None
 
 

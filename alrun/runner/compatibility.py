@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from inspect import signature
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.learners import committee_of, custom_method, fit_at_once_of, representative
+from alrun.core.learners import committee_of
 from alrun.core.metrics import ambiguous_metrics, metric_recorders, qualified
 from alrun.core.needs import (
     declared_metrics,
@@ -20,8 +19,9 @@ from alrun.core.settings import EVERY
 from alrun.core.suggest import did_you_mean
 from alrun.driver.experiment import name_problems
 from alrun.driver.settings import Components
-from alrun.pool.foreign import gives_batches, pool_length, sells_by_task, sells_validation
+from alrun.pool.foreign import pool_length, sells_by_task, sells_validation
 from alrun.runner.dry_run import device_problems, optimizer_problems
+from alrun.runner.learner_checks import learner_problems
 
 __all__ = ["between"]
 
@@ -43,8 +43,7 @@ def between(components: Components, config: Mapping[str, Any]) -> Iterator[Probl
     yield from _fit_problems(components)
     yield from _calibration_problems(components, config)
     yield from _learner_problems(components)
-    yield from _answer_problems(components.learner)
-    yield from _training_problems(components)
+    yield from learner_problems(components)
 
 
 def _size_problems(components: Components, config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -117,45 +116,6 @@ def _learner_problems(components: Components) -> Iterator[Problem]:
                 validate(components.learner)
             except ConfigError as error:
                 yield from error.problems
-
-
-def _answer_problems(learner: Any) -> Iterator[Problem]:
-    """Yield that the learner cannot be given a batch of inputs."""
-    name, answer = _name(learner), "inference_step" if hasattr(learner, "inference_step") else "forward"
-    try:
-        signature(getattr(learner, answer)).bind(None)
-    except TypeError as error:
-        what = f"{name}.{answer}() cannot be called with a batch of inputs alone: {error}"
-        yield Problem(what, "learner", "write inference_step(self, inputs), which returns the outputs")
-    except ValueError:
-        return
-
-
-def _training_problems(components: Components) -> Iterator[Problem]:
-    """Yield what training lacks: without this check it would fail after the labels of the cold start are paid for."""
-    learner, settings = representative(components.learner), components.training
-    if fit_at_once_of(components.learner) is not None:
-        yield from _fit_at_once_problems(components)
-        return
-    if settings.optimizer is None and not hasattr(learner, "configure_optimizers"):
-        hint = "'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
-        yield Problem(f"{_name(learner)} has no configure_optimizers", "training.optimizer", hint)
-    call = type(settings.loop).__call__
-    steps = str(getattr(call, "__module__", "")).startswith("alrun.")
-    if steps and settings.train_step_fn is None and custom_method(learner, "training_step") is None:
-        hint = "'training.train_step_fn={_target_: my_pkg.train_step, _partial_: true}'"
-        yield Problem(f"{_name(learner)} has no training_step", "training.train_step_fn", hint)
-
-
-def _fit_at_once_problems(components: Components) -> Iterator[Problem]:
-    """Yield what a learner without epochs and optimizer cannot take."""
-    name, pool = _name(components.learner), components.pools.training
-    for key in ("optimizer", "train_step_fn"):
-        if getattr(components.training, key) is not None:
-            yield Problem(f"{name} is fitted to all labels at once", f"training.{key}", f"training.{key}=null")
-    if not gives_batches(pool):
-        what = f"{name} needs a training pool with inputs and targets, which {_name(pool)} does not give"
-        yield Problem(what, "learner", "learner=mlp")
 
 
 def _name(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.config.secrets import Secrets
 from alrun.core.errors import AlrunError, Interrupted, RunDirectoryLost, StoreError, StrategyError, Suspended
-from alrun.core.showing import printable
+from alrun.core.showing import printable, typed
 from alrun.runner.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -202,5 +202,5 @@ def _untabled(driver: Driver) -> AlrunError | None:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         driver.logger.exception("the tables cannot be written")
         what = f"the commits of the run are inconsistent: {type(error).__name__}: {error}"
-        return StoreError(f"{what}\n    → alrun verify {driver.log_dir} says more")
+        return StoreError(f"{what}\n    → alrun verify {typed(driver.log_dir)} says more")
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -51,7 +52,17 @@ def instantiate(
     except ConfigError as error:
         raise type(error)([_under_its_key(problem, node.where) for problem in error.problems]) from error
     except REFUSALS[library] as error:
-        raise ConfigError(Problem(f"{node.name} refused it: {error}", node.where)) from error
+        raise ConfigError(
+            Problem(f"{node.name} refused it: {error}", node.where, _refusal_hint(node, error))
+        ) from error
+
+
+def _refusal_hint(node: Node, error: Exception) -> str:
+    """Return what to type where a constructor refuses an argument, which it may name."""
+    unexpected = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    if unexpected and unexpected[1] in node.arguments:
+        return f"~{node.where}.{unexpected[1]}"
+    return f"alrun --cfg job shows its arguments, as {node.where}"
 
 
 def _under_its_key(problem: Problem, key: str) -> Problem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 from alrun.core.errors import Problem, StoreError
 from alrun.core.phases import ActiveLearningPhase
 from alrun.core.request import restored
+from alrun.core.showing import typed
 from alrun.core.types import Annotation, LabelStatus
 from alrun.driver.recorded import subject
 from alrun.store.audit import Labels, read_chain, read_labels
@@ -121,7 +121,8 @@ def rerun_problems(directory: RunDirectory, info: Mapping[str, Any]) -> Iterator
         return
     if "picks" in rerun and _picks_digest(directory) != rerun["picks"]:
         what = "the recorded picks are not what was copied"
-        hint = f"move {directory.path} away, and type the same alrun replay {_origin(directory, info).path} again"
+        again = f"alrun replay {typed(_origin(directory, info).path)}"
+        hint = f"move {typed(directory.path)} away, and type the same {again} again"
         yield Problem(what, str(directory.recorded), hint)
     try:
         found = recorded_digest(directory.recorded)
@@ -129,5 +130,5 @@ def rerun_problems(directory: RunDirectory, info: Mapping[str, Any]) -> Iterator
         found = str(error)
     if found != rerun.get("sha256"):
         what = "the recorded labels are not what was copied; what is lost of them would be bought again"
-        hint = f"alrun rerun {shlex.quote(str(directory.path))} takes them from {_origin(directory, info).path} again"
+        hint = f"alrun rerun {typed(directory.path)} takes them from {_origin(directory, info).path} again"
         yield Problem(what, str(directory.recorded), hint)

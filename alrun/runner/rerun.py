@@ -8,11 +8,11 @@ may die in between: whoever opens the place finds the one or the other, and no l
 from __future__ import annotations
 
 import logging
-import shlex
 from pathlib import Path
 from typing import Any
 
 from alrun.core.errors import ConfigError, IdentityMismatch, Problem
+from alrun.core.showing import typed
 from alrun.runner.records import Bought, rerun_problems
 from alrun.runner.run import Experiment
 from alrun.store.files import remove_tree
@@ -96,7 +96,7 @@ def _is_begun(place: RunDirectory, begun: dict[str, Any]) -> bool:
 def _refuse_other(place: RunDirectory, origin: RunDirectory) -> None:
     if place.path != origin.path and place.path.exists():
         what = "there is a run of this experiment already"
-        raise ConfigError(Problem(what, str(place.path), f"alrun resume {shlex.quote(str(place.path))}"))
+        raise ConfigError(Problem(what, str(place.path), f"alrun resume {typed(place.path)}"))
 
 
 def _by_uuid(info: dict[str, Any], begun: dict[str, Any], *, same_rows: bool) -> bool:
@@ -105,7 +105,7 @@ def _by_uuid(info: dict[str, Any], begun: dict[str, Any], *, same_rows: bool) ->
 
 def _nameless(origin: RunDirectory) -> Problem:
     what = "the data have changed, and their rows have no uuids to match them by"
-    hint = f"if the rows mean the same: alrun rerun {shlex.quote(str(origin.path))} --same-rows"
+    hint = f"if the rows mean the same: alrun rerun {typed(origin.path)} --same-rows"
     return Problem(what, "data", hint)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from alrun.config.environment import Resolved, described
 from alrun.config.identity import identity_difference, identity_hash
 from alrun.config.stored import parse_config
 from alrun.core.errors import FormatError, IdentityMismatch, Problem, StoreError
+from alrun.core.showing import typed
 from alrun.runner.algorithms import algorithm_problems
 from alrun.runner.data_files import same_but_for_paths
 from alrun.runner.records import rerun_problems
@@ -70,7 +70,7 @@ class StoredRun:
     def _problems(
         self, info: Mapping[str, Any], fingerprint: str | None, algorithms: Mapping[str, int]
     ) -> list[Problem]:
-        rerun = f"alrun rerun {shlex.quote(str(self._directory.path))} keeps the labels"
+        rerun = f"alrun rerun {typed(self._directory.path)} keeps the labels"
         problems = [] if self.continues(info) else self._differences(info)
         if info.get("fingerprint") != fingerprint:
             problems.append(Problem("the data have changed since the run started", "data", f"{rerun}; {FRESH}"))

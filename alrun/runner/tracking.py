@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from alrun.core.callback import Callback
 from alrun.core.errors import Interrupted
 from alrun.core.events import PhaseFinished
 from alrun.core.phases import ActiveLearningPhase
-from alrun.core.showing import printable
+from alrun.core.showing import printable, typed
 from alrun.core.tracking import TrackedRun, Tracker
 from alrun.runner.tracked import MeasuredSteps, tracked_run
 from alrun.store.files import write_atomic
@@ -93,7 +92,7 @@ class Projector(Callback):
     def _again(self, name: str) -> str:
         if not (conf_dir() / "logger" / f"{name}.yaml").is_file():
             return "the same command again"
-        return f"alrun track {shlex.quote(str(self._directory.path))} logger={name}"
+        return f"alrun track {typed(self._directory.path)} logger={name}"
 
     def _run(self) -> TrackedRun:
         info = self._info()

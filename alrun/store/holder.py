@@ -13,6 +13,7 @@ from typing import Self
 
 from alrun.core.parsing import parse_json
 from alrun.core.process import Process
+from alrun.core.showing import typed
 
 __all__ = ["Holder"]
 
@@ -72,7 +73,9 @@ class Holder:
     @staticmethod
     def refusal_of_nobody(run_dir: Path) -> str:
         """Return what to tell where the lock file does not say who holds it."""
-        return f"{run_dir} is being run by another process\n    → wait for it, or watch it: alrun status {run_dir}"
+        return (
+            f"{run_dir} is being run by another process\n    → wait for it, or watch it: alrun status {typed(run_dir)}"
+        )
 
     def refusal(self, run_dir: Path) -> str:
         """Return what to tell whoever wants its directory."""
@@ -83,7 +86,7 @@ class Holder:
                 f"{told}, a worker of a sweep (process {self.sweep}) that has ended; it ends within seconds"
                 f"\n    → type the same command again; if it is still there: kill {self.pid}"
             )
-        return f"{told}{self._command}\n    → wait for it, or watch it: alrun status {run_dir}"
+        return f"{told}{self._command}\n    → wait for it, or watch it: alrun status {typed(run_dir)}"
 
     @property
     def _command(self) -> str:

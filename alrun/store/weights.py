@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from alrun.core.errors import CorruptionError, StoreError
 from alrun.core.phases import ActiveLearningPhase
+from alrun.core.showing import typed
 from alrun.store.checkpoints import CheckpointStore, Commit, read_commit
 from alrun.store.rundir import RunDirectory
 
@@ -44,7 +45,7 @@ def newest_weights(directory: RunDirectory, step: int | None = None) -> tuple[Co
             if step is not None:
                 raise
             LOGGER.warning("weights of step %d passed over: %s", number, error)
-    raise StoreError(f"{directory.path} has no weights that hold\n    → alrun verify {directory.path} says more")
+    raise StoreError(f"{directory.path} has no weights that hold\n    → alrun verify {typed(directory.path)} says more")
 
 
 def _commit(directory: RunDirectory, step: int) -> Commit | None:

@@ -109,7 +109,10 @@ class Engine:
             StrategyError: There is no optimizer, or ``loss`` has no gradient to follow.
         """
         if self._step is None:
-            raise StrategyError(f"{type(self.model).__name__} returned a loss, but there is no optimizer")
+            raise StrategyError(
+                f"{type(self.model).__name__} returned a loss, but there is no optimizer\n"
+                "    → set one: 'training.optimizer={_target_: torch.optim.SGD, _partial_: true, lr: 0.01}'"
+            )
         if self._before_zero_grad is not None:
             self._before_zero_grad(self.optimizers[0])
         self.optimizers[0].zero_grad(set_to_none=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.core.errors import StrategyError
 from alrun.core.events import TrainFinished, TrainStarted
-from alrun.core.learners import fit_at_once_of
+from alrun.core.learners import fit_at_once_of, optional_method
 from alrun.core.phases import ActiveLearningPhase
 from alrun.driver.monitored import monitored_validation
 from alrun.driver.optimizer import configured_optimizer
@@ -117,7 +117,7 @@ def _fit_at_once(
 
 def _lifted(learner: Any, step: Any, training: bool) -> Any:
     """Return ``step``, written for one learner, as ``learner`` wants it that is made of several."""
-    lift = getattr(learner, "lifted", None)
+    lift = optional_method(learner, "lifted")
     return step if step is None or lift is None else lift(step, training)
 
 
