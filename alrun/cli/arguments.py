@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from alrun.core.errors import ConfigError, Problem
 
-__all__ = ["add_json", "command", "parse", "print_json", "take_json"]
+__all__ = ["add_json", "command", "parse", "print_json", "take_json", "take_trust"]
 
 
 def command(name: str, description: str) -> argparse.ArgumentParser:
@@ -39,6 +41,36 @@ def take_json(argv: Sequence[str]) -> tuple[list[str], bool]:
     """Return ``argv`` without ``--json``, and whether it was there; for commands whose other words are overrides."""
     rest = [word for word in argv if word != "--json"]
     return rest, len(rest) < len(argv)
+
+
+def take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split ``--trust PKG`` (repeatable, also ``--trust=PKG``) from the other words.
+
+    Raises:
+        ConfigError: What stands after it is not the name of a package, a module or a class.
+    """
+    packages: list[str] = []
+    rest: list[str] = []
+    stream = iter(words)
+    for word in stream:
+        if word == "--trust":
+            packages.append(next(stream, ""))
+        elif word.startswith("--trust="):
+            packages.append(word.removeprefix("--trust="))
+        else:
+            rest.append(word)
+    wrong = [name for name in packages if not all(part.isidentifier() for part in name.split("."))]
+    if wrong:
+        raise ConfigError([Problem(*_not_a_name(name)) for name in dict.fromkeys(wrong)])
+    return packages, rest
+
+
+def _not_a_name(name: str) -> tuple[str, str, str]:
+    """Return what, where and hint of a name that cannot be imported: of a file, of a distribution, or nothing."""
+    is_near = re.fullmatch(r"[\w./][\w./-]*", name) is not None
+    stem = re.sub(r"\W+", "_", Path(name.removesuffix(".py")).name).strip("_") if is_near else ""
+    told = f"{name!r} is not the name of a package" if name else "--trust needs a package name"
+    return told, "command line", f"--trust {stem if stem.isidentifier() else 'my_pkg'}"
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from traceback import format_exc
 
 from alrun import __version__
+from alrun.cli.arguments import take_trust
 from alrun.cli.show import problem_text
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Problem
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     put_off()
     write_any_text(sys.stdout, sys.stderr)
     try:
-        packages, words = _take_trust(words)
+        packages, words = take_trust(words)
         if packages:
             _see_working_directory()
         return _dispatch(words, Trust(packages))
@@ -120,23 +121,6 @@ def _command_first(words: list[str]) -> list[str]:
         return words
     kept = [] if words[flags] in STORED else words[:flags]
     return [words[flags], *words[flags + 1 :], *kept]
-
-
-def _take_trust(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split ``--trust PKG`` (repeatable, also ``--trust=PKG``) from the other words."""
-    packages: list[str] = []
-    rest: list[str] = []
-    stream = iter(words)
-    for word in stream:
-        if word == "--trust":
-            packages.append(next(stream, ""))
-        elif word.startswith("--trust="):
-            packages.append(word.removeprefix("--trust="))
-        else:
-            rest.append(word)
-    if not all(name.replace("_", "a").replace(".", "a").isalnum() for name in packages):
-        raise ConfigError(Problem("--trust needs a package name", "command line", "--trust my_pkg"))
-    return packages, rest
 
 
 def _see_working_directory() -> None:

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yaml import YAMLError
-
 from alrun.config import defaults
 from alrun.config.compat import main_loader, new_search_path
 from alrun.config.composition import CONFIG_NAME, compose
@@ -19,9 +17,12 @@ from alrun.config.hydra_sources import confine
 from alrun.config.paths import conf_dir
 from alrun.config.resolvers import OF_HYDRA, interpolation_problems, only, problem_of
 from alrun.core.errors import ConfigError, Problem
+from alrun.core.showing import typed
+from alrun.core.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from hydra.core.config_search_path import ConfigSearchPath
+    from hydra.errors import MissingConfigException
     from omegaconf import DictConfig
 
     from alrun.config.compat import ConfigLoaderImpl
@@ -52,9 +53,25 @@ def search_path(config_dir: Path | None) -> ConfigSearchPath:
             what = f"{name}.yaml would replace alrun's own"
             hint = "move its content to experiment/mine.yaml and add experiment=mine"
             raise ConfigError(Problem(what, f"--config-dir {config_dir}", hint))
+    if problems := list(_option_problems(config_dir)):
+        raise ConfigError(problems)
     own = SearchPathQuery(provider="schema")
     path.prepend("command-line", f"file://{config_dir.resolve()}", anchor=own)
     return path
+
+
+def _option_problems(config_dir: Path) -> Iterator[Problem]:
+    """Yield files that would not be read: options that alrun has, and files with another ending."""
+    for known in sorted(conf_dir().rglob("*.yaml")):
+        own = config_dir / known.relative_to(conf_dir())
+        if own.exists():
+            what = "alrun has an option of this name, which is taken in its place"
+            yield Problem(what, str(own), f"mv {typed(own)} {typed(own.with_name(f'my_{own.name}'))}")
+    for group in sorted(one.name for one in conf_dir().iterdir() if one.is_dir()):
+        for own in sorted((config_dir / group).glob("*")):
+            if own.suffix != ".yaml" and own.suffix.lower() in (".yaml", ".yml"):
+                what = "options are files that end in .yaml"
+                yield Problem(what, str(own), f"mv {typed(own)} {typed(own.with_suffix('.yaml'))}")
 
 
 @contextmanager
@@ -138,40 +155,72 @@ def composed(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
 
 
 def _composed(loader: ConfigLoaderImpl, words: Sequence[str]) -> DictConfig:
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
 
     try:
         return compose(loader, words)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{mark.name}, line {mark.line + 1}" if mark else ""
-        raise ConfigError(Problem(f"is no YAML: {getattr(error, 'problem', error)}", place)) from error
-    except OSError as error:
-        raise ConfigError(Problem(str(error), " ".join(words), "an option is a YAML mapping")) from error
+    except MissingConfigException as error:
+        raise ConfigError(_missing_problem(error)) from error
+    except RecursionError as error:
+        what = "the defaults of an option lead back to itself"
+        raise ConfigError(Problem(what, "defaults", "take the option out of its own defaults")) from error
     except KeyError as error:
         raise ConfigError(Problem(f"there is no environment variable {error}", "hydra.job.env_copy")) from error
     except (HydraException, OmegaConfBaseException, ValueError, TypeError, AttributeError, AssertionError) as error:
         raise ConfigError(_hydra_problem(error)) from error
 
 
+#: Where in its own objects OmegaConf found a fault.
+OF_OMEGACONF = re.compile(r"\s*(full_key|object_type|reference_type)[:=]")
 #: An option that is to be added to the defaults, which hold the group already.
+#: An error in the file of an option, which Hydra names.
+INSIDE = re.compile(r"In '([^']+)': (.*)")
+ABSENT = re.compile(r"Could not override '([^'@]+)'\. No match in the defaults list\.")
 TWICE = re.compile(r"Multiple values for (\w+)\. To override a value use 'override \w+: (\S+)'")
+
+
+def _missing_problem(error: MissingConfigException) -> Problem:
+    """Return that an option in a defaults list does not exist."""
+    inside = INSIDE.match(str(error))
+    group, _, option = str(error.missing_cfg_file or "").rpartition("/")
+    if ".." in group or group.startswith("/"):
+        return Problem(f"{error.missing_cfg_file!r} leads outside the config groups", "defaults", "see: alrun ls")
+    near = did_you_mean(option, error.options or (), prefix=f"{group}=", most=8)
+    place = f"{inside[1]}.yaml, defaults" if inside and inside[1] != "config" else "defaults"
+    return Problem(f"{group} has no option {option!r}", place, near or f"see: alrun ls {group}")
 
 
 def _hydra_problem(error: Exception) -> Problem:
     cause = error.__cause__ or error.__context__
+    inside = INSIDE.match(str(error))
+    place, text = (f"{inside[1]}.yaml", str(error).partition(": ")[2]) if inside else ("", str(error))
+    absent = ABSENT.match(text)
+    if absent:
+        known = sorted(one.name for one in conf_dir().iterdir() if one.is_dir())
+        return Problem(f"{absent[1]!r} is no config group of alrun", place, did_you_mean(absent[1], known))
+    if " raised while composing config:" in text:
+        lines = text.splitlines()
+        return Problem(_merge_fault(lines[1] if len(lines) > 1 else ""), place, "alrun --cfg job shows the config")
     if cause is not None and "Unsupported interpolation type" in str(cause):
         return problem_of(cause) if isinstance(cause, Exception) else Problem(str(cause))
     twice = TWICE.match(str(error))
     if twice:
         return Problem(f"{twice[1]} is chosen already", "", f"{twice[1]}={twice[2]}, without +")
-    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    said = str(error) or str(cause or "") or type(error).__name__
+    lines = [line for line in said.splitlines() if line.strip() and not OF_OMEGACONF.match(line)]
     merged = re.fullmatch(r"(?s)Error merging override (\+*)([^=]+)=(.*)", str(error).strip())
     if merged is not None:
         what = f"{merged[3].strip()} cannot take the place of what is there: a list, a mapping or one value"
         return Problem(what, merged[2], f"alrun --cfg job shows what {merged[2]} is")
     return Problem(lines[0], "", lines[1] if len(lines) > 1 else "alrun --cfg job shows the config")
+
+
+def _merge_fault(said: str) -> str:
+    """Return what Hydra says of two configs that do not fit, in words of YAML."""
+    if said.startswith(("Merge error", "Cannot merge")):
+        return "has a list, a text or a number where a mapping is needed, or a mapping where it is not"
+    return said or "cannot be merged"
 
 
 def _resolved_node(config: DictConfig) -> HydraNode:

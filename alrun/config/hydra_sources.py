@@ -13,10 +13,12 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
+from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 from yaml import YAMLError
 
-from alrun.config.compat import FileConfigSource, file_name, header_of
+from alrun.config.compat import FileConfigSource, file_name, header_of, is_none
 from alrun.core.errors import ConfigError, Problem
 
 __all__ = ["Answers", "confine", "noted"]
@@ -88,18 +90,19 @@ class ConfinedSource(FileConfigSource):
         """Read an option.
 
         Raises:
-            ConfigError: It lies outside.
+            ConfigError: It lies outside, or its file is no mapping of keys to plain values.
         """
         if not _stays(config_path):
             raise ConfigError(Problem(f"{config_path!r} leads outside the config groups", "defaults", "alrun ls"))
-        text = _answers().read(Path(self.path, file_name(self, config_path)))
+        path = Path(self.path, file_name(self, config_path))
+        text = _answers().read(path)
+        if text is None:
+            raise ConfigError(_unreadable(path))
         try:
-            if text is not None:
-                header = header_of(self, text[:HEADER])
-                return ConfigResult(self.provider, f"file://{self.path}", deepcopy(_parsed(text)), header)
-        except (ValueError, YAMLError):
-            pass
-        return super().load_config(config_path)  # says what is wrong, and where
+            header = header_of(self, text[:HEADER])
+            return ConfigResult(self.provider, f"file://{self.path}", deepcopy(_parsed(text)), header)
+        except (ValueError, YAMLError, RecursionError, HydraException, OmegaConfBaseException, OSError) as error:
+            raise ConfigError(_problem(error, path)) from error
 
     def list(self, config_path: str, results_filter: Any) -> list[str]:
         """Return what lies in a group."""
@@ -119,7 +122,47 @@ def _parsed(text: str) -> Any:
     """Return the config that ``text`` says; to be copied. Hydra reads each file again for every config it composes."""
     from omegaconf import OmegaConf
 
-    return OmegaConf.load(StringIO(text))
+    parsed = OmegaConf.load(StringIO(text))
+    if not OmegaConf.is_dict(parsed) or is_none(parsed):
+        raise ValueError("is not a mapping of keys to values")
+    if "!!" in text and any(isinstance(value, bytes) for value in _values(OmegaConf.to_container(parsed))):
+        raise ValueError("holds bytes (!!binary)")
+    return parsed
+
+
+def _values(tree: Any) -> Iterator[Any]:
+    """Yield what stands in containers."""
+    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    for item in items:
+        yield item
+        yield from _values(item)
+
+
+def _problem(error: Exception, path: Path) -> Problem:
+    """Return why the file at ``path`` is no option."""
+    if isinstance(error, YAMLError):
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or str(getattr(error, "reason", error)).splitlines()[0]
+        place = f"{path}, line {mark.line + 1}" if mark else str(path)
+        return Problem(f"is no YAML: {said}", place, "correct the file")
+    if isinstance(error, RecursionError):
+        return Problem("is nested too deeply, or refers to itself", str(path), "write the values out")
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, OSError):
+        return Problem("is not a mapping of keys to values", str(path), "write key: value, one a line")
+    if isinstance(error, GrammarParseError):
+        return Problem("has a reference ${…} that cannot be read", str(path), "close it with }, or write \\${ for text")
+    return Problem(said[0].lower() + said[1:], str(path), "write key: value, of text, numbers, lists and mappings")
+
+
+def _unreadable(path: Path) -> Problem:
+    try:
+        path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Problem(f"is not UTF-8: {error.reason} in byte {error.start}", str(path), "save it as UTF-8")
+    except OSError as error:
+        return Problem(f"cannot be read: {error.strerror}", str(path), "an option is a file that you may read")
+    return Problem("cannot be read", str(path), "type the same command again")
 
 
 def _answers() -> Answers:

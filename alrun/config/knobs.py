@@ -12,6 +12,9 @@ from alrun.core.suggest import did_you_mean
 
 __all__ = ["knob_problems", "wrong_knobs"]
 
+#: Groups whose options set keys of the whole config.
+GLOBAL = ("experiment", "debug")
+
 
 def knob_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong with the keys of a resolved config and with the values of its knobs."""
@@ -45,8 +48,13 @@ def _settings_problems(values: Mapping[str, Any], kind: type, prefix: str = "") 
         elif isinstance(term, Group):
             yield from _group_problems(where, values.get(name, {}), term)
     for key in values:
-        if key not in known:
-            yield Problem(f"unknown key '{prefix}{key}'", "", did_you_mean(str(key), known, prefix=prefix))
+        if f"{prefix}{key}" in GLOBAL:
+            yield Problem(
+                f"the keys of an option of {key} are below '{key}'", "", "begin its file: # @package _global_"
+            )
+        elif key not in known:
+            near = did_you_mean(str(key), known, prefix=prefix)
+            yield Problem(f"unknown key '{prefix}{key}'", "", near or "see: alrun ls knobs")
 
 
 def _group_problems(where: str, value: Any, group: Group) -> Iterator[Problem]:
@@ -60,6 +68,10 @@ def _part_problems(where: str, value: Any, part: Part) -> Iterator[Problem]:
     group = where.split(".")[0]
     nodes = {where: value}
     if value is None and part.optional:
+        return
+    if part.several and isinstance(value, Mapping) and "_target_" in value:
+        what = f"'{where}' has a _target_ where strategies stand by name"
+        yield Problem(what, "", f"move it below a name of yours, mine: {{_target_: …}}; see: alrun ls {group}")
         return
     if part.several:
         nodes = {f"{where}.{name}": node for name, node in value.items()} if isinstance(value, Mapping) else {}

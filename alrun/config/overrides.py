@@ -119,14 +119,20 @@ def _exists(path: str) -> bool:
 
 
 class Choices:
-    """The groups and options that a config loader finds."""
+    """The groups and options that a config loader finds; each folder is looked at once."""
 
     def __init__(self, loader: ConfigLoaderImpl) -> None:
         """Ask what ``loader`` reads from; the loader itself would copy that first."""
         self._repository = loader.repository
+        self._options: dict[str, list[str]] = {}
 
     def options(self, group: str) -> list[str]:
         """Return the options of ``group``, sorted, those in its folders as ``folder/option``; empty when it is none."""
+        if group not in self._options:
+            self._options[group] = self._listed(group)
+        return self._options[group]
+
+    def _listed(self, group: str) -> list[str]:
         from hydra.core.object_type import ObjectType
 
         found = list(self._repository.get_group_options(group, ObjectType.CONFIG))
@@ -228,6 +234,7 @@ def key_problems(override: ParsedOverride, config: DictConfig) -> list[Problem]:
         if override.is_added and (target or _under_target(config, path[:depth])):
             return []
         hint = did_you_mean(name if depth else FORMER.get(name, name), valid, prefix=prefix)
+        hint = hint or f"{prefix.rstrip('.')} has no keys: alrun --cfg job shows the config"
         if target and last and not override.parsed.is_delete():
             hint = f"{hint}  (if {target} takes it: +{override.text})"
         return [Problem(f"unknown key '{prefix}{name}'", "", hint)]

@@ -95,7 +95,10 @@ def _example(parameter: inspect.Parameter, where: str) -> str:
     if default is None or isinstance(default, bool | int | float | str):
         written = str(default).lower() if isinstance(default, bool) else "null" if default is None else default
         return f"for example {where}={written}"
-    return ""
+    examples = {"int": "10", "float": "0.1", "str": "text", "bool": "true"}
+    return next(
+        (f"for example {where}={examples[name]}" for name in _names(parameter.annotation) if name in examples), ""
+    )
 
 
 def _names(annotation: Any) -> list[str]:
