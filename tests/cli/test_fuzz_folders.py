@@ -28,7 +28,7 @@ FILES: dict[str, tuple[str, str | bytes, list[str], str]] = {
     "another option is broken": ("query/other.yaml", "a: [", [], ""),
     "matches a pattern": ("query/zmine.yaml", RANDOM, ["-m", "query=glob(zm*)"], ""),
     "defaults": ("query/mine.yaml", "defaults: [entropy]\n", ["query=mine"], ""),
-    "shadows a query": ("query/entropy.yaml", RANDOM, [], "mv 'my own'/query/entropy.yaml"),
+    "shadows a query": ("query/entropy.yaml", RANDOM, [], "mv 'my own/query/entropy.yaml'"),
     "shadows a learner": ("learner/mlp.yaml", MLP, ["learner=mlp"], "alrun has an option of this name"),
     "shadows the config": ("config.yaml", "seed: 3\n", [], "would replace alrun's own"),
     "other ending": ("query/mine.yml", RANDOM, ["query=mine"], "mine.yaml"),
