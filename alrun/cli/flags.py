@@ -10,8 +10,9 @@ from alrun.config.compat import flags_parser
 from alrun.core.errors import ConfigError, Problem
 from alrun.core.suggest import did_you_mean
 
-__all__ = ["flags_first", "parse_flags"]
+__all__ = ["CONFIG_DIR", "flags_first", "parse_flags"]
 
+CONFIG_DIR = ("--config-dir", "-cd")
 REFUSED = ("config_path", "config_name", "experimental_rerun")
 
 
@@ -29,6 +30,10 @@ def parse_flags(argv: Sequence[str]) -> Namespace:
             flag = f"--{name.replace('_', '-')}"
             raise ConfigError(Problem(f"{flag} is not supported", "command line", "--config-dir adds config groups"))
     _refuse_mixture(arguments)
+    folders = [word for word in argv if word in CONFIG_DIR or word.startswith("--config-dir=")]
+    if len(folders) > 1:
+        what = "--config-dir is given twice, and only one folder is read"
+        raise ConfigError(Problem(what, "command line", f"leave the other out: --config-dir {arguments.config_dir}"))
     return arguments
 
 

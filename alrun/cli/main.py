@@ -11,6 +11,7 @@ from traceback import format_exc
 
 from alrun import __version__
 from alrun.cli.arguments import take_trust
+from alrun.cli.flags import CONFIG_DIR
 from alrun.cli.show import problem_text
 from alrun.config.targets import Trust
 from alrun.core.errors import AlrunError, ConfigError, Problem
@@ -41,7 +42,6 @@ COMMANDS: Mapping[str, bool] = {
 
 #: Commands that work on a stored config.
 STORED = ("resume", "rerun")
-CONFIG_DIR = ("--config-dir", "-cd")
 #: Flags with which nothing is run, and whose output may be read by a shell.
 SHOWS = frozenset(
     ("-h", "--help", "--version", "-sc", "--shell-completion", "--hydra-help", "-c", "--cfg", "-i", "--info")

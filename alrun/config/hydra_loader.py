@@ -44,7 +44,7 @@ def search_path(config_dir: Path | None) -> ConfigSearchPath:
     path = new_search_path(str(conf_dir()))
     if config_dir is None:
         return path
-    if not config_dir.is_dir():
+    if not _is_folder(config_dir):
         raise ConfigError(
             Problem("no such folder", f"--config-dir {config_dir}", "create it, or leave --config-dir out")
         )
@@ -58,6 +58,13 @@ def search_path(config_dir: Path | None) -> ConfigSearchPath:
     own = SearchPathQuery(provider="schema")
     path.prepend("command-line", f"file://{config_dir.resolve()}", anchor=own)
     return path
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # no name of a file system
+        return False
 
 
 def _option_problems(config_dir: Path) -> Iterator[Problem]:

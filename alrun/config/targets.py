@@ -124,7 +124,7 @@ def _deepest_module(target: str) -> tuple[ModuleType | Problem, list[str]]:
                 return Problem(f"importing {name} failed: {error}", hint="install what it needs"), []
         except ImportError as error:
             return Problem(f"importing {name} failed: {error}", hint="install what it needs"), []
-        except Exception as error:  # whatever a module does while it is imported
+        except (Exception, SystemExit) as error:  # whatever a module does while it is imported
             what = f"importing {name} failed: {type(error).__name__}: {error}"
             return Problem(what, hint=f"python -c 'import {name}' says where"), []
     return Problem(f"there is no module for {target!r}", hint=f"is {parts[0]} installed, or in this folder?"), []
