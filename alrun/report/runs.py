@@ -13,15 +13,13 @@ from alrun.core.parsing import parse_json
 from alrun.store.description import checked_description
 from alrun.store.lock import is_locked
 from alrun.store.reading import Most, read_bytes
+from alrun.store.run_folders import walk_folders
 from alrun.store.rundir import ASIDE
 
 __all__ = ["Run", "find_runs", "read_run", "walk"]
 
 T = TypeVar("T")
 DESCRIPTION = "run.json"
-
-# Folders between the one that is named and a run.
-MOST_LEVELS = 32
 
 
 @dataclass(frozen=True)
@@ -106,28 +104,17 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def walk(folder: Path, look: Callable[[Path], T | None], level: int = 0) -> Iterator[tuple[tuple[str, ...], T | Run]]:
+def walk(folder: Path, look: Callable[[Path], T | None]) -> Iterator[tuple[tuple[str, ...], T | Run]]:
     """Yield what ``look`` makes of folders, with the names that lead to them.
 
     No folder below one of which it makes something is looked into; nor are hidden ones, links, and runs that were set
     aside. One that cannot be listed is yielded as an ``unreadable`` run.
     """
-    found = look(folder)
-    if found is not None:
-        yield (), found
-        return
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        yield (), Run(folder, "unreadable", f"cannot be listed: {error.strerror}")
-        return
-    for name in names if level < MOST_LEVELS else ():
-        if not name.startswith(".") and ASIDE not in name:
-            for below, one in walk(folder / name, look, level + 1):
-                yield (name, *below), one
+    for below, found in walk_folders(folder, look, lambda name: not name.startswith(".") and ASIDE not in name):
+        if isinstance(found, OSError):
+            yield below, Run(folder.joinpath(*below), "unreadable", f"cannot be listed: {found.strerror}")
+        else:
+            yield below, found
 
 
 def read_run(directory: Path) -> Run:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from alrun.store.files import flush_directory, remove_tree, rename
 from alrun.store.lock import RunLock
 from alrun.store.reading import foreign_entries
 from alrun.store.recorded import subject_key
+from alrun.store.run_folders import walk_folders
 from alrun.store.rundir import ASIDE, RunDirectory
 from alrun.store.usage import total_size
 from alrun.store.weights import steps_with_weights
@@ -26,7 +26,6 @@ __all__ = ["SetAside", "needless_weights", "prune_weights", "remove_set_aside", 
 
 LOGGER = logging.getLogger("alrun.prune")
 TRAINING = ActiveLearningPhase.TRAINING
-MOST_LEVELS = 32
 #: In the name of a run that is being removed: hidden, and passed over by every command.
 DOOMED = ".pruned-"
 
@@ -102,7 +101,7 @@ def set_aside_runs(folders: Sequence[Path]) -> list[SetAside]:
         beside = [*place.parent.glob(f"{name}{ASIDE}*"), *place.parent.glob(f"{DOOMED}{name}{ASIDE}*")]
         roots = beside if (place / "run.json").exists() and ASIDE not in place.name else [place]
         for root in roots:
-            for path in _walk(root, 0):
+            for path in _set_aside_below(root) if not root.is_symlink() else ():
                 found.setdefault(path, SetAside(path, total_size(path), _why_kept(path)))
     return [found[path] for path in sorted(found)]
 
@@ -125,21 +124,15 @@ def remove_set_aside(one: SetAside) -> None:
     flush_directory(doomed.parent)
 
 
-def _walk(folder: Path, level: int) -> Iterator[Path]:
-    if folder.is_symlink() or level > MOST_LEVELS:
-        return
-    if (folder / "run.json").exists() or folder.name.startswith(DOOMED):
-        if ASIDE in folder.name:
-            yield folder
-        return
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        return
-    for name in names:
-        if not name.startswith(".") or name.startswith(DOOMED):
-            yield from _walk(folder / name, level + 1)
+def _set_aside_below(root: Path) -> Iterator[Path]:
+    """Yield the runs at or below ``root`` that were set aside, also those whose removal a kill has interrupted."""
+    for _, run in walk_folders(root, _run_at, lambda name: not name.startswith(".") or name.startswith(DOOMED)):
+        if isinstance(run, Path) and ASIDE in run.name:
+            yield run
+
+
+def _run_at(folder: Path) -> Path | None:
+    return folder if (folder / "run.json").exists() or folder.name.startswith(DOOMED) else None
 
 
 def _why_kept(path: Path) -> str:
