@@ -16,7 +16,7 @@ from crash_bench import composed, digests, run  # type: ignore[import-not-found]
 from hydra.utils import get_class
 
 from alrun.config.paths import conf_dir
-from alrun.core.errors import StrategyError
+from alrun.core.errors import StoreError, StrategyError
 from alrun.core.protocols.strategies import LabelStrategy
 from alrun.core.types import Annotation, LabelStatus
 from alrun.driver.durable_queue import DurableQueue, Intake
@@ -169,6 +169,22 @@ def test_answers_that_come_after_the_call_are_refused() -> None:
     with pytest.raises(StrategyError, match="after its call had ended"):
         queue.put(Annotation(5, 1))
     assert len(kept) == 2
+
+
+def test_an_answer_that_the_disk_refused_may_be_given_again() -> None:
+    kept: list[Any] = []
+
+    def refuse_once(answers: Any) -> None:
+        kept.extend(answers)
+        if len(kept) == 1:
+            raise StoreError("no space left")
+
+    queue = DurableQueue(OpenRequests([(0, 5), (1, 6)]), Intake(refuse_once), Annotation)
+    with pytest.raises(StoreError):
+        queue.put(Annotation(6, 1))
+    assert [order for order, _ in queue.open_requests] == [0, 1]
+    queue.put(Annotation(6, 1))
+    assert [order for order, _ in queue.open_requests] == [0]
 
 
 def test_an_error_in_a_thread_ends_the_call() -> None:

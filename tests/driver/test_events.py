@@ -17,7 +17,7 @@ import torch
 from driver_bench import Answer, run  # type: ignore[import-not-found]
 
 from alrun.core.callback import HOOKS, Callback, hooks_of
-from alrun.core.errors import StrategyError
+from alrun.core.errors import StoreError, StrategyError
 from alrun.core.events import Event, PhaseProgress, TrainStepFinished, TrainStepStarted
 from alrun.core.types import Annotation
 from alrun.data.moons import Moons
@@ -142,13 +142,13 @@ def test_a_callback_that_draws_random_numbers_changes_nothing(tmp_path: Path) ->
 
 
 class Fails(Callback):
-    def __init__(self, on_error: Any = "raise") -> None:
-        self.on_error = on_error
+    def __init__(self, on_error: Any = "raise", error: type[Exception] = ValueError) -> None:
+        self.on_error, self.error = on_error, error
         self.called = 0
 
     def on_train_step_finished(self, event: Any) -> None:
         self.called += 1
-        raise ValueError("no such thing")
+        raise self.error("no such thing")
 
 
 def test_a_callback_that_raises_ends_the_run_which_goes_on_without_it(tmp_path: Path) -> None:
@@ -159,8 +159,11 @@ def test_a_callback_that_raises_ends_the_run_which_goes_on_without_it(tmp_path: 
     assert content(repaired.log_dir) == content(whole.log_dir)
 
 
-def test_a_callback_that_may_fail_is_reported_and_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    fails = Fails("warn")
+@pytest.mark.parametrize("error", [ValueError, StoreError])
+def test_a_callback_that_may_fail_is_reported_and_stays(
+    error: type[Exception], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fails = Fails("warn", error)
     run(tmp_path, **options(callbacks=[fails]))
     assert fails.called == (2 + 3) * 2
     said = [record for record in caplog.records if "Fails.on_train_step_finished failed" in record.message]

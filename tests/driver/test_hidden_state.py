@@ -49,6 +49,15 @@ class Training(Counting):
         return super().forward(x) + (self.count * x[:, :1] if self.training else 0.0)
 
 
+class Silent(Counting):
+    """Answers in training mode while it is trained, and not otherwise."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and not torch.is_grad_enabled():
+            raise RuntimeError("nothing is trained")
+        return super().forward(x)
+
+
 class Keeping(Predicting):
     """Predicts by what it has counted, and keeps it with its weights."""
 
@@ -107,6 +116,12 @@ def test_state_that_is_kept_with_the_weights_comes_back(tmp_path: Path) -> None:
     whole = weights_after(tmp_path / "whole", 2, learner=Keeping)
     parts = weights_after(tmp_path / "parts", 1, 2, learner=Keeping)
     assert float(whole["_extra_state"]) > 0
+    assert all(whole[name].equal(parts[name]) for name in whole)
+
+
+def test_a_learner_that_gives_no_outputs_in_training_mode_goes_on(tmp_path: Path) -> None:
+    whole = weights_after(tmp_path / "whole", 2, learner=Silent)
+    parts = weights_after(tmp_path / "parts", 1, 2, learner=Silent)
     assert all(whole[name].equal(parts[name]) for name in whole)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver_bench import Choose, opened  # type: ignore[import-not-found]
+from driver_bench import Choose, flat, opened, run  # type: ignore[import-not-found]
 
+from alrun.core.errors import RunDirectoryLost
 from alrun.core.phases import ActiveLearningPhase
 from alrun.query.entropy import Entropy
 from alrun.query.random import Random
@@ -71,3 +72,26 @@ def test_a_host_with_another_pool_is_the_same_otherwise(tmp_path: Path) -> None:
         driver.query_and_update(6)
         assert (view.labels_bought, view.active_learning_step_idx, view.seeds) == (6, 1, driver.seeds)
         assert view.learner is driver.learner
+
+
+def test_passes_that_are_made_by_hand_end_like_a_run(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole")
+    with opened(tmp_path / "by hand") as driver:
+        ended = []
+        while not driver.stop_reason:
+            driver.active_learning_step()
+            ended.append((driver.active_learning_step_idx, driver.current_phase))
+            driver.active_learning_step_idx += 1
+    last = ActiveLearningPhase.DATA_INTEGRATION
+    assert ended == [(0, last), (1, last), (2, last), (3, last), (4, ActiveLearningPhase.METROLOGY)]
+    assert driver.stop_reason == whole.stop_reason
+    assert driver.training_pool.indices.equal(whole.training_pool.indices)
+    assert flat(driver.learner).equal(flat(whole.learner))
+
+
+def test_records_are_not_written_where_the_run_no_longer_is(tmp_path: Path) -> None:
+    with opened(tmp_path / "run") as driver:
+        (tmp_path / "run").rename(tmp_path / "elsewhere")
+        with pytest.raises(RunDirectoryLost):
+            driver.save_records(tmp_path / "run/metrology/mine/records.json", [1])
+    assert not (tmp_path / "run").exists()

@@ -16,6 +16,7 @@ import torch
 from alrun.core.errors import StoreError
 from alrun.core.types import Annotation, LabelStatus
 from alrun.store.audit import read_labels
+from alrun.store.label_lines import LabelLine, LabelReader
 from alrun.store.labels import LabelLog
 from alrun.store.rundir import RunDirectory
 from alrun.testing.faults import Crash, Faults, Refuse, SimulatedCrash
@@ -251,3 +252,16 @@ def test_what_a_log_hands_on_is_all_that_was_bought_and_paid(tmp_path: Path) -> 
     assert log.costs(0) == {0: 1.25, 1: 0.5, -1: 0.25}
     assert log.costs(1) == {0: 0.25}
     assert log.costs(2) == {0: 0.25, 3: 0.5}
+
+
+def test_a_log_knows_which_lines_of_another_it_has(tmp_path: Path) -> None:
+    log, other, empty = (log_at(tmp_path / name) for name in "abc")
+    paid = Annotation(None, cost=0.25, status=LabelStatus.REJECTED, reason="no")
+    log.append(0, [(0, annotation(0)), (0, paid), (1, paid)])
+    other.extend(list(log.entries))
+    for one in (log, other, empty):
+        one.close()
+    lines = [line for line in LabelReader(tmp_path / "b/labels") if isinstance(line, LabelLine)]
+    assert [line.annotation.status for line in lines] == ["rejected", "labelled", "rejected"]
+    assert [log.holds(line) for line in lines] == [True] * 3
+    assert [empty.holds(line) for line in lines] == [False] * 3

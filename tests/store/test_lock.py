@@ -9,13 +9,14 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from command_line import started, wait_for  # type: ignore[import-not-found]
 
 from alrun.core.errors import LockedError, StoreError
-from alrun.store.lock import RunLock, is_locked
+from alrun.store.lock import RunLock, holder_of, is_locked
 from alrun.testing.faults import Crash, Faults, Refuse, SimulatedCrash
 
 HOLD = "import sys; from pathlib import Path; from alrun.store.lock import RunLock\n"
@@ -75,6 +76,16 @@ def test_the_content_of_the_file_is_no_lock(tmp_path: Path) -> None:
     with RunLock(tmp_path):
         pass
     assert not is_locked(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("host", ["!", "~"])
+def test_a_process_of_another_machine_is_no_holder_on_this_one(host: str, tmp_path: Path) -> None:
+    with RunLock(tmp_path):
+        holder = holder_of(tmp_path)
+        assert holder is not None
+        assert holder.pid == os.getpid()
+        (tmp_path / ".lock").write_bytes(replace(holder, host=host + socket.gethostname()).signature())
+        assert holder_of(tmp_path) is None
 
 
 def test_a_damaged_signature_does_not_matter(tmp_path: Path) -> None:
