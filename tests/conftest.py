@@ -47,15 +47,21 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
-SLOW = [line for line in Path(__file__).with_name("slow.txt").read_text().splitlines() if not line.startswith("#")]
+HERE = Path(__file__).parent
+SLOW = [line for line in (HERE / "slow.txt").read_text().splitlines() if not line.startswith("#")]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import nothing of what is left out whole: that would take longer than the tests of a room."""
+    return True if config.option.markexpr == "not slow" and collection_path in {HERE / name for name in SLOW} else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what ``slow.txt`` names: the one place that says what is slow."""
-    here = Path(__file__).parent
-    slow = [here / name for name in SLOW]
+    slow = [(HERE / path, name) for path, _, name in (line.partition("::") for line in SLOW)]
     for item in items:
-        if any(item.path.is_relative_to(path) for path in slow):
+        own = item.name.partition("[")[0]
+        if any(item.path.is_relative_to(path) and name in ("", own) for path, name in slow):
             item.add_marker(pytest.mark.slow)
 
 

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from alrun.core.errors import CorruptionError, StoreError
+from alrun.core.errors import CorruptionError, RunDirectoryLost, StoreError
+from alrun.core.types import Annotation
 from alrun.store.disk import DISK, Operation, Watcher
 from alrun.store.files import TEMPORARY_PREFIX
 from alrun.store.record_file import RecordFile
@@ -192,6 +193,19 @@ def test_a_run_that_is_closed_or_cannot_be_opened_leaves_no_descriptor(tmp_path:
         with pytest.raises(StoreError):
             RunStore(RunDirectory(tmp_path), LOGGER)
     assert count() == before
+
+
+def test_labels_of_a_directory_that_is_lost_are_kept_at_once_and_once(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    with RunStore(directory, LOGGER) as store:
+        store.labels.append(0, [(order, Annotation(order, 1)) for order in range(3)])
+        directory.path.rename(tmp_path / "elsewhere")
+        for _ in range(2):
+            with pytest.raises(RunDirectoryLost, match="every label bought so far is in"):
+                store.check()
+            (kept,) = tmp_path.glob("run.rescued-*/labels.jsonl")
+            assert len(kept.read_bytes().splitlines()) == 3
+    assert not directory.path.exists()
 
 
 def test_the_log(tmp_path: Path) -> None:
