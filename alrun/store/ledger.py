@@ -195,7 +195,7 @@ def _label(target: Any) -> str:
     """Return a label as JSON; of one with many values what it is, as the values are in the label log."""
     if math.prod(getattr(target, "shape", ())) > MANY_VALUES:
         return codec.compact_json({"dtype": str(target.dtype), "shape": list(target.shape)}).decode()
-    plain = target.tolist() if hasattr(target, "tolist") and target.size != 0 else target
+    plain = target.tolist() if hasattr(target, "tolist") else target
     try:
         return codec.compact_json(plain).decode()
     except (TypeError, ValueError):

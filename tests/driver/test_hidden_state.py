@@ -151,6 +151,8 @@ def test_a_strategy_takes_back_what_it_gave(tmp_path: Path) -> None:
         ({"a": (1, [2.0])}, {"a": (1, [2.0])}, True),
         ({"a": (1, [2.0])}, {"a": (1, [3.0])}, False),
         (float("nan"), float("nan"), True),
+        (float("nan"), 1.0, False),
+        (1.0, float("nan"), False),
     ],
 )
 def test_what_counts_as_the_same_state(saved: Any, found: Any, is_same: bool) -> None:

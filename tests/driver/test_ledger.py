@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -45,6 +46,7 @@ def test_acquisitions_are_what_was_asked_answered_and_paid_for() -> None:
         0: Annotation(3, torch.zeros(MANY_VALUES), "ann", seconds=4.5),
         1: Annotation((4, "size"), 2),
         2: Annotation(point, many),
+        3: Annotation(7, np.array([3.5])),
     }
     ledger.add_answers(1, answers, {0: 1.0, 2: 2.5, -1: 0.5})
     rows = ledger.acquisitions
@@ -59,9 +61,9 @@ def test_acquisitions_are_what_was_asked_answered_and_paid_for() -> None:
     assert [row["index"] for row in rows] == [3, 4, None, 7, None]
     assert [row["annotator"] for row in rows] == ["ann", "", "", "", ""]
     assert [row.get("seconds") for row in rows] == [4.5, None, None, None, None]
-    assert [row["status"] for row in rows] == ["labelled", "labelled", "labelled", "", LabelStatus.REJECTED]
+    assert [row["status"] for row in rows] == ["labelled"] * 4 + [LabelStatus.REJECTED]
     said = [json.loads(row["label"]) for row in rows]
-    assert said == [[0.0] * MANY_VALUES, 2, {"shape": [1025], "dtype": "torch.float32"}, None, None]
+    assert said == [[0.0] * MANY_VALUES, 2, {"shape": [1025], "dtype": "torch.float32"}, [3.5], None]
     assert [row["score"] for row in rows[:4]] == [0.1, 0.2, 0.3, 0.4]
     assert math.isnan(rows[4]["score"])
 

@@ -137,3 +137,12 @@ def test_arrays_that_others_can_change_are_made_anew_unless_the_folder_was_named
     np.save(file, np.full((2, 3), 7, dtype=np.uint8))
     file.chmod(mode)
     assert found() == expected
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((3, 2), "|u1"), ((2, 3), "|i1")])
+def test_an_array_of_another_shape_or_type_is_made_anew(shape: tuple[int, ...], dtype: str, tmp_path: Path) -> None:
+    files = ArrayFiles(tmp_path)
+    files.array("ab", (2, 3), "|u1", lambda: [np.ones((2, 3), dtype=np.uint8)])
+    found = files.array("ab", shape, dtype, lambda: [np.full(shape, 7, dtype=dtype)])
+    assert (found.shape, found.dtype) == (shape, np.dtype(dtype))
+    assert (found == 7).all()

@@ -56,6 +56,7 @@ def test_info(tmp_path: Path) -> None:
         ("seed", True, "seed is not a whole number"),
         ("labels", 1e3, "labels is not a whole number"),
         ("step", 10**400, "step is not a whole number"),
+        ("step", 1 << 63, "step is not a whole number"),
         ("choices", {"query": 3}, "choices is not a mapping of groups"),
         ("choices", [], "choices is not a mapping of groups"),
         ("metrics", {"accuracy": "0.5"}, "metrics is not a mapping of names to numbers"),
