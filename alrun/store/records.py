@@ -247,9 +247,9 @@ class Timing:
 
 
 def _elapsed(content: str) -> float:
-    """Return the sum of the last column; a damaged line counts nothing."""
+    """Return the sum of the last column; a damaged line counts nothing, and neither does the first, of names."""
     total = 0.0
-    for line in content.splitlines()[1:]:
+    for line in content.splitlines():
         try:
             seconds = float(line.rsplit(",", 1)[1])
         except (IndexError, ValueError):

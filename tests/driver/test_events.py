@@ -103,6 +103,9 @@ def test_events_say_where_and_how_much_and_are_read_only(tmp_path: Path) -> None
                 setattr(event, one.name, None)
         with pytest.raises(TypeError):
             event.metrics["accuracy"] = 1.0  # type: ignore[index]
+    progress = [event for event in listener.events if isinstance(event, PhaseProgress) and event.step == 1]
+    assert [(one.done, one.total) for one in progress if one.phase == "training"] == [(1, 2), (2, 2)]
+    assert [(one.done, one.total) for one in progress if one.phase == "labeling"][-1] == (6, 6)
     chosen: Any = next(event for event in listener.events if event.hook == "on_query_finished" and event.step == 1)
     assert (chosen.strategy, len(chosen.items), type(chosen.items)) == ("Entropy", 6, tuple)
     assert list(chosen.scores) == sorted(chosen.scores, reverse=True)

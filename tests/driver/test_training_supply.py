@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning
 import pytest
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from torch import Tensor, nn
 
 from alrun.cold_start.random import Random
 from alrun.core.errors import StrategyError
 from alrun.core.types import TaskSpec
+from alrun.driver.monitored import monitored_validation
 from alrun.driver.supply.loader import BatchLoader, batch_sizes
 from alrun.query.entropy import Entropy
 from alrun.stopping.steps import Steps
@@ -83,3 +86,23 @@ def test_batches_hold_each_row_once(rows: int, tmp_path: Path) -> None:
         assert [size for size in batches if size] == batch_sizes(len(pool), 10)
         assert sum(batches) == len(pool)
         assert len(loader) == len(batch_sizes(len(pool), 10))
+
+
+@pytest.mark.parametrize(
+    ("loop", "brought", "scheduler", "found"),
+    [
+        (FabricLoop(accelerator="cpu"), [], None, ""),
+        (FabricLoop(accelerator="cpu"), [], {"monitor": "val_loss"}, "val_loss"),
+        (FabricLoop(accelerator="cpu"), [], {"monitor": "loss"}, ""),
+        (FabricLoop(accelerator="cpu", monitor="val_loss", patience=1), [], {"monitor": None}, "val_loss"),
+        (FabricLoop(accelerator="cpu"), [EarlyStopping(monitor="val_acc")], None, ""),
+        (TrainerLoop(accelerator="cpu"), [], None, ""),
+        (TrainerLoop(accelerator="cpu", callbacks=[EarlyStopping(monitor="val_acc")]), [], None, "val_acc"),
+        (TrainerLoop(accelerator="cpu"), [EarlyStopping(monitor="val_acc")], None, "val_acc"),
+        (TrainerLoop(accelerator="cpu"), EarlyStopping(monitor="val_acc"), None, "val_acc"),
+        (TrainerLoop(accelerator="cpu", callbacks=[EarlyStopping(monitor="loss")]), [], None, ""),
+    ],
+)
+def test_what_is_monitored_is_found_wherever_it_is_named(loop: Any, brought: Any, scheduler: Any, found: str) -> None:
+    learner = SimpleNamespace(configure_callbacks=lambda: brought)
+    assert monitored_validation(learner, loop, scheduler) == found

@@ -139,7 +139,8 @@ def test_what_is_asked_is_what_is_bought(tmp_path: Path) -> None:
             training, validation = driver.query(count)
             assert driver.query(count) == (training, validation)
             assert driver.query_val(len(validation)) == validation
-            assert len(driver.query_train(count)) == count
+            assert len(asked := driver.query_train(count)) == count
+            assert not driver.unlabeled_pool.status.for_validation[asked].any()
             held = driver.labels_bought
             assert driver.query_and_update(count) == count
             assert [row for row, _ in booked(driver)][held:] == training + validation

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,16 @@ import pytest
 
 from alrun.core.errors import StoreError
 from alrun.store.append_log import AppendLog
-from alrun.store.files import commit_directory, make_directory, remove_tree, rename, truncate, write_atomic
+from alrun.store.files import (
+    TEMPORARY_PREFIX,
+    commit_directory,
+    make_directory,
+    remove_tree,
+    rename,
+    truncate,
+    write_atomic,
+    write_stream,
+)
 from alrun.store.reading import read_bytes
 from alrun.testing.faults import Crash, Faults, Refuse, SimulatedCrash
 
@@ -182,6 +192,24 @@ def test_messages_of_the_smaller_calls_name_the_path(tmp_path: Path) -> None:
         make_directory(tmp_path / "file" / "below")
     with pytest.raises(StoreError, match="file"):
         AppendLog(tmp_path / "file" / "log")
+
+
+def test_what_a_killed_process_of_the_same_number_has_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    for name in ("atomic", "stream"):
+        (tmp_path / f"{TEMPORARY_PREFIX}{name}-{os.getpid()}").write_bytes(OLD)
+    left = tmp_path / f"{TEMPORARY_PREFIX}folder-{os.getpid()}"
+    left.mkdir()
+    (left / "half").write_bytes(OLD)
+    write_atomic(tmp_path / "atomic", NEW)
+    write_stream(tmp_path / "stream", iter([NEW[:3], memoryview(NEW)[3:]]))
+    commit_directory(tmp_path / "folder", {"whole": NEW}, last="whole")
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {
+        "atomic",
+        "stream",
+        "folder",
+        "folder/whole",
+    }
+    assert (tmp_path / "stream").read_bytes() == (tmp_path / "atomic").read_bytes() == NEW
 
 
 def test_small_calls(tmp_path: Path) -> None:
