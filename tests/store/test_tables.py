@@ -46,7 +46,15 @@ def test_no_more_bytes_than_any_table_has(monkeypatch: pytest.MonkeyPatch) -> No
                 read_table(data, SCHEMA, ["value"])
 
 
-@pytest.mark.parametrize("data", [b"", b"PAR1 no table PAR1", written(["a"], [0.5]), written(["a"], ["text"])])
+def without_values() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"name": ["a"]}), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"PAR1 no table PAR1", written(["a"], [0.5]), written(["a"], ["text"]), without_values()]
+)
 def test_what_is_no_such_table_is_one_error(data: bytes) -> None:
     with pytest.raises(StoreError):
         read_table(data, SCHEMA, ["name", "value"])
