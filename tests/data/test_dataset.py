@@ -194,7 +194,7 @@ def test_batches_are_the_same_for_any_number_of_workers() -> None:
 
 def test_what_is_validated_on_is_collated_like_what_is_trained_on() -> None:
     source = dicts()
-    pool = pools(source, Seeds(0)).validation
+    pool: Any = pools(source, Seeds(0)).validation
     (batch,) = BatchLoader(pool, len(pool), None)
     assert batch["y"].tolist() == [source.dataset.targets[row] for row in pool.indices.tolist()]
     assert batch["x"].equal(source.batch(pool.indices, 0)["x"])

@@ -201,7 +201,7 @@ def test_what_a_killed_process_of_the_same_number_has_left_is_in_nobodys_way(tmp
     left.mkdir()
     (left / "half").write_bytes(OLD)
     write_atomic(tmp_path / "atomic", NEW)
-    write_stream(tmp_path / "stream", iter([NEW[:3], memoryview(NEW)[3:]]))
+    write_stream(tmp_path / "stream", [NEW[:3], memoryview(NEW[3:])])
     commit_directory(tmp_path / "folder", {"whole": NEW}, last="whole")
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {
         "atomic",
