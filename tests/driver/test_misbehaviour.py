@@ -148,6 +148,13 @@ def test_requests_passed_on_are_no_numbers_to_learn(tmp_path: Path, together: bo
         assert len(driver.training_pool) == 0
 
 
+def test_a_single_answer_may_be_the_number_of_its_row(tmp_path: Path) -> None:
+    parts: dict[str, Any] = {"cold_start": Random(1), "label": PassedOn(together=True), "stopping": [Steps(1)]}
+    with hosted(tmp_path / "run", Task.REGRESSION, cold=True, query=[Random(1)], **parts) as driver:
+        driver.run()
+        assert len(driver.training_pool) == 1
+
+
 def test_rows_that_are_their_own_labels_are_no_requests_passed_on(tmp_path: Path) -> None:
     with opened(tmp_path, query=[Choose(lambda driver: [])]) as driver:
         driver.experiment.ledger.add_requests(driver.state.step, {"items": [0, 1]})
