@@ -155,6 +155,10 @@ class Composer:
         with opened(self.config_dir) as loader:
             return loader
 
+    @cached_property
+    def _choices(self) -> Choices:
+        return Choices(self.loader)
+
     def parsed(self, words: Sequence[str], *, listed: bool = True) -> list[ParsedOverride]:
         """Return ``words`` as Hydra reads them.
 
@@ -166,7 +170,7 @@ class Composer:
             ConfigError: A word cannot be read, or names a group or option that there is not.
         """
         overrides, problems = parse_overrides(words, self.loader)
-        choices = Choices(self.loader)
+        choices = self._choices
         for override in overrides:
             problems += choices.problems(override, listed=listed)
         if problems:
@@ -178,7 +182,7 @@ class Composer:
 
     def is_group(self, override: ParsedOverride) -> bool:
         """Return whether ``override`` chooses options of a group."""
-        return Choices(self.loader).is_group(override)
+        return self._choices.is_group(override)
 
     def load(self, overrides: Sequence[ParsedOverride], words: Sequence[str]) -> Composed:
         """Return the config of ``words``; ``overrides``, the whole command line, say what else is wrong.
@@ -214,7 +218,7 @@ class Composer:
         """Return what else is wrong, so that everything is said at once: keys, then what the sound words give."""
         from alrun.config.hydra_loader import load
 
-        choices = Choices(self.loader)
+        choices = self._choices
         groups = [o for o in overrides if choices.is_group(o) and not list(choices.problems(o))]
         values = [o for o in overrides if not choices.is_group(o) and not list(choices.problems(o))]
         try:

@@ -119,7 +119,7 @@ def _exists(path: str) -> bool:
 
 
 class Choices:
-    """The groups and options that a config loader finds; each folder is looked at once."""
+    """The groups and options that a config loader finds; each folder is looked into once."""
 
     def __init__(self, loader: ConfigLoaderImpl) -> None:
         """Ask what ``loader`` reads from; the loader itself would copy that first."""
@@ -129,17 +129,16 @@ class Choices:
     def options(self, group: str) -> list[str]:
         """Return the options of ``group``, sorted, those in its folders as ``folder/option``; empty when it is none."""
         if group not in self._options:
-            self._options[group] = self._listed(group)
+            self._options[group] = sorted(self._listed(group))
         return self._options[group]
 
-    def _listed(self, group: str) -> list[str]:
+    def _listed(self, group: str) -> Iterator[str]:
         from hydra.core.object_type import ObjectType
 
-        found = list(self._repository.get_group_options(group, ObjectType.CONFIG))
+        yield from self._repository.get_group_options(group, ObjectType.CONFIG)
         if group != "hydra":
             for folder in self._repository.get_group_options(group, ObjectType.GROUP):
-                found += [f"{folder}/{option}" for option in self.options(f"{group}/{folder}")]
-        return sorted(found)
+                yield from (f"{folder}/{option}" for option in self.options(f"{group}/{folder}"))
 
     def groups(self) -> list[str]:
         """Return the names of all top-level groups."""

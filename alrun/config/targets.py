@@ -6,7 +6,7 @@ import importlib
 import re
 import sys
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -105,11 +105,24 @@ def is_public(name: str) -> bool:
 
 def _plugins() -> tuple[str, ...]:
     """Return the plugins of installed packages; the working directory, which may be on the path, installs none."""
+    here = Path.cwd().resolve()
+    return _installed(tuple((folder, _changed(folder)) for folder in sys.path if Path(folder).resolve() != here))
+
+
+def _changed(folder: str) -> int:
+    """Return when something was last put in ``folder``, or taken out, in nanoseconds; 0 where it is none."""
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=8)
+def _installed(folders: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    """Return the plugins in ``folders`` as they were changed last: one small file of each package is read."""
     from importlib.metadata import distributions
 
-    here = Path.cwd().resolve()
-    folders = [folder for folder in sys.path if Path(folder).resolve() != here]
-    points = (point for found in distributions(path=folders) for point in found.entry_points)
+    points = (point for found in distributions(path=[name for name, _ in folders]) for point in found.entry_points)
     return tuple(dict.fromkeys(p.value.split(":")[0].strip() for p in points if p.group == ENTRY_POINTS))
 
 
