@@ -57,7 +57,8 @@ def answer(composed: Any) -> Any:
         return type(error), str(error)
     for key in REPEATED:
         OmegaConf.update(config.hydra, key, [] if "overrides" in key else "", force_add=True)
-    return OmegaConf.to_yaml(config), OmegaConf.is_struct(config), config.hydra._get_flag("readonly"), states(config)
+    plain = repr(OmegaConf.to_container(config))  # with the order of keys
+    return plain, OmegaConf.is_struct(config), config.hydra._get_flag("readonly"), states(config)
 
 
 def states(node: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -65,18 +65,25 @@ def words() -> ArraySource:
 DATA = {"learner/cnn": images, "learner/multitask": two_tasks, "learner/transformers": words}
 
 
+@cache
+def composed(group: str, name: str) -> dict[str, Any]:
+    """Return what an option is built from; when it is built, as every worker collects all of them."""
+    option = f"{group}/{name}"
+    typed = [f"{group}={name}", *(["backbone=mlp"] if name == "multitask" else [])]
+    typed += [f"{group}.{key}={value}" for key, value in SMALLER.get(option, {}).items()]
+    node = resolved(Composer(Trust()).compose(typed).config)[group]
+    node = {**(node[name] if group == "stopping" else node), **SMALLER.get(option, {})}
+    faster = FASTER if group == "learner" else {}
+    return node | {key: value for key, value in faster.items() if key in node}
+
+
 def suite(group: str, path: Path) -> type:
     option = f"{group}/{path.stem}"
-    typed = [f"{group}={path.stem}", *(["backbone=mlp"] if path.stem == "multitask" else [])]
-    typed += [f"{group}.{name}={value}" for name, value in SMALLER.get(option, {}).items()]
-    node = resolved(Composer(Trust()).compose(typed).config)[group]
-    node = {**(node[path.stem] if group == "stopping" else node), **SMALLER.get(option, {})}
-    if group == "learner":
-        node |= {name: value for name, value in FASTER.items() if name in node}
     base, method = SUITES[group]
 
     def build(_: Any, spec: TaskSpec | None = None) -> Any:
-        return instantiate({**node, "_partial_": True}, _convert_="all")(**({} if spec is None else {"spec": spec}))
+        node = {**composed(group, path.stem), "_partial_": True}
+        return instantiate(node, _convert_="all")(**({} if spec is None else {"spec": spec}))
 
     content: dict[str, Any] = {method: build}
     if option in DATA:

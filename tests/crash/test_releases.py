@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from shutil import copytree, ignore_patterns
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -30,7 +30,7 @@ PACKAGE = Path(alrun.__file__).parent
 
 def release(folder: Path, version: str) -> Path:
     """Return where a copy of alrun lies that calls itself ``version``."""
-    copytree(PACKAGE, folder / "alrun", ignore=ignore_patterns("__pycache__"))
+    copytree(PACKAGE, folder / "alrun")  # with what is compiled, of which the changed module alone is compiled anew
     copytree(conf_dir(), folder / "conf")
     init = folder / "alrun" / "__init__.py"
     told = init.read_text(encoding="utf-8")
