@@ -56,7 +56,7 @@ def test_damage_is_noticed_and_repaired(
 ) -> None:
     expected, further = results(finished(*words)), results(finished(*words, MORE))
     rng = random.Random(len(words))  # noqa: S311
-    for number in range(int(os.environ.get("ALRUN_DAMAGES", 20))):
+    for number in range(int(os.environ.get("ALRUN_DAMAGES", 12))):
         place = copied(*words)
         files = sorted(
             path for folder in ("checkpoints", "labels") for path in (place / folder).rglob("*.*") if path.is_file()

@@ -24,6 +24,8 @@ from alrun.testing.faults import Crash, Faults, SimulatedCrash
 PHASES = ["training", "metrology", "query", "labeling", "data_integration"]
 MOMENTS = [(moment, step, phase) for step in range(3) for phase in PHASES for moment in ("started", "finished")]
 MOMENTS += [(moment, 3, phase) for phase in PHASES[:2] for moment in ("started", "finished")]
+#: The beginning and the end of each phase, each in one of the steps, and the last phase.
+SAMPLE = [*MOMENTS[:30:3], *MOMENTS[-2:]]
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -59,7 +61,8 @@ def test_a_signal_in_each_phase_is_obeyed_and_the_run_goes_on_later(tmp_path: Pa
     run(tmp_path / "whole", **options(0))
     expected = content(tmp_path / "whole")
     handlers = [signal.getsignal(number) for number in SIGNALS]
-    for number, moment in enumerate(MOMENTS):
+    assert {moment[::2] for moment in SAMPLE} == {moment[::2] for moment in MOMENTS}
+    for number, moment in enumerate(SAMPLE):
         chosen, place = SIGNALS[number % 4], tmp_path / f"{number}"
         held: list[object] = []
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from command_line import Warm, cold, only_run, started, tree, wait_for  # type: ignore[import-not-found]
+from command_line import Warm, cold, only_run  # type: ignore[import-not-found]
 from crash_bench import digests  # type: ignore[import-not-found]
 
 COMMON = [
@@ -62,12 +62,9 @@ def test_killed_at_random_moments(case: tuple[list[str], int], warm: Warm, tmp_p
 
 
 def test_a_whole_process_is_killed(warm: Warm, tmp_path: Path) -> None:
-    """Processes that share nothing, with a hash seed each."""
+    """What goes on is a process that shares nothing with the one that is killed, and has a hash seed of its own."""
     assert warm.run(tmp_path, *COMMON, "output_dir=peace").code == 0
-    with started(tmp_path, "-m", "alrun", *COMMON) as process:
-        wait_for(lambda: any(path.name == "step_2" for path in tree(tmp_path / "outputs")))
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+    assert warm.run(tmp_path, *COMMON, die_at="outputs/*/*/checkpoints/step_2").code == -signal.SIGKILL
     ended = cold(tmp_path, *COMMON)
     assert ended.code == 0, ended
     assert digests(only_run(tmp_path / "outputs")) == digests(only_run(tmp_path / "peace"))

@@ -38,6 +38,20 @@ if __name__ == "__main__":
 """
 
 
+#: Waits at its second step, as long as a file is there.
+HOLDING = """
+import time
+from pathlib import Path
+from alrun.label.oracle import Oracle
+
+class Holding(Oracle):
+    def label(self, *queues, **options):
+        while self.driver.labels_bought and Path("hold").exists():
+            time.sleep(0.05)
+        super().label(*queues, **options)
+"""
+
+
 def until(what: Callable[[], bool]) -> None:
     """Wait for something that comes about within seconds; how many is not what is tested."""
     end = time.monotonic() + 400
@@ -111,8 +125,11 @@ def test_a_process_is_not_taken_for_a_later_one_with_its_number() -> None:
 
 
 def test_a_sweep_that_is_killed_leaves_no_worker_behind(alrun: Alrun, warm: Warm, tmp_path: Path) -> None:
-    words = ("-m", *SMALL, "data.n_samples=3000", "query_size=1", "seed=0,1")
-    sweep = warm.start(tmp_path, *words, "budget=2000", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    (tmp_path / "holding.py").write_text(HOLDING)
+    (tmp_path / "hold").touch()
+    held = (*SMALL, "--trust", "holding", "label._target_=holding.Holding")
+    words = ("-m", *held, "seed=0,1")
+    sweep = warm.start(tmp_path, *words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     try:
         until(lambda: len([run for run in runs(tmp_path) if (run / "checkpoints/step_1").is_dir()]) == 2)
         workers = [holder(run) for run in runs(tmp_path)]
@@ -121,12 +138,12 @@ def test_a_sweep_that_is_killed_leaves_no_worker_behind(alrun: Alrun, warm: Warm
         sweep.kill()
     until(lambda: not any(Process(worker.pid, worker.started).is_alive for worker in workers))
     assert not any(is_locked(run) for run in runs(tmp_path))
-    bought = [len((run / "labels/labels.jsonl").read_bytes().splitlines()) for run in runs(tmp_path)]
-    budget = f"budget={max(bought) + 3}"
-    again = alrun(*words, budget)
+    assert {len((run / "labels/labels.jsonl").read_bytes().splitlines()) for run in runs(tmp_path)} == {10}
+    (tmp_path / "hold").unlink()
+    again = alrun(*words)
     assert again.code == 0, again
     assert {info(run)["status"] for run in runs(tmp_path)} == {"finished"}
-    alone = alrun(*SMALL, "data.n_samples=3000", "query_size=1", "seed=1", budget, "output_dir=alone")
+    alone = alrun(*held, "seed=1", "output_dir=alone")
     assert alone.code == 0
     (one,) = runs(tmp_path / "alone")
     (other,) = [run for run in runs(tmp_path / "outputs") if run.name == one.name]

@@ -33,7 +33,7 @@ def plain(features: Tensor, labeled: Tensor, n: int) -> list[int]:
     return picks
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(35))  # each kind with each number of labeled rows
 def test_same_picks_as_the_plain_algorithm(seed: int) -> None:
     features, labeled = awkward_features(seed)
     assert k_center(features, labeled, 90).tolist() == plain(features, labeled, 90)

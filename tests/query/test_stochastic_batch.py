@@ -20,7 +20,7 @@ from alrun.query.softmax_bald import SoftmaxBald
 from alrun.query.softrank_bald import SoftrankBald
 from alrun.testing.host import hosted
 
-STEPS = 1500
+STEPS = 900
 
 
 def weights(kind: type[PerturbedBald], values: Tensor) -> Tensor:

@@ -112,7 +112,7 @@ def test_it_dies_anywhere(copied: Callable[[], Path], alrun: Alrun, unasked: Non
     with Faults(whole.parent) as watch:
         assert alrun("replay", str(whole), "learner=linear").code == 0
     expected = results(beside(whole))
-    for point in range(0, watch.count, watch.count // 12):
+    for point in range(0, watch.count, watch.count // 8):
         place = copied()
         with suppress(SimulatedCrash), Faults(place.parent, Crash(point, half=point % 2 == 1)):
             alrun("replay", str(place), "learner=linear")
