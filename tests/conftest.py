@@ -38,8 +38,12 @@ import pytest
 from command_line import SMALL, Alrun, Answer, Warm, only_run  # type: ignore[import-not-found]
 from hypothesis import HealthCheck, settings
 
+from alrun.core.lean_imports import put_off
+
 # Before anything imports torch; commands that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# As every command does: a third of the time of collecting otherwise, in each worker.
+put_off()
 # How long an example takes says how busy the machine is.
 settings.register_profile("alrun", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("alrun")
@@ -60,7 +64,7 @@ def _found(path: tuple[str, ...], asked: tuple[tuple[str, str], ...]) -> Any:
 
 # Each Fabric asks for them, for which a file of every package that is installed is read: an eighth of a small run.
 metadata.entry_points = lambda **asked: _found(tuple(sys.path), tuple(asked.items()))  # type: ignore[assignment]
-# A quarter of the time of collecting, which every worker does; until ``pytest_collection_finish``.
+# A quarter of the time of collecting, which every worker does; until ``pytest_runtestloop``.
 gc.disable()
 HERE = Path(__file__).parent
 SLOW = [line for line in (HERE / "slow.txt").read_text().splitlines() if not line.startswith("#")]
@@ -74,13 +78,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what ``slow.txt`` names: the one place that says what is slow."""
     slow = [(HERE / path, name) for path, _, name in (line.partition("::") for line in SLOW)]
+    files = {item.path for item in items}
+    named = {file: {name for path, name in slow if file.is_relative_to(path)} for file in files}
     for item in items:
-        own = item.name.partition("[")[0]
-        if any(item.path.is_relative_to(path) and name in ("", own) for path, name in slow):
+        if named[item.path] & {"", item.name.partition("[")[0]}:
             item.add_marker(pytest.mark.slow)
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
     """Leave what was imported and collected out of garbage collection, which would go over it again and again."""
     gc.collect()
     gc.freeze()
