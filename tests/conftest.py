@@ -42,6 +42,8 @@ from alrun.core.lean_imports import put_off
 
 # Before anything imports torch; commands that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A thread that waits sleeps: where a convolution has two of them, they wait for a core that another worker has.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # As every command does: a third of the time of collecting otherwise, in each worker.
 put_off()
 # How long an example takes says how busy the machine is.
