@@ -92,6 +92,7 @@ def pytest_runtestloop() -> None:
     """Leave what was imported and collected out of garbage collection, which would go over it again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(5_000, 10, 10)
     gc.enable()
 
 
