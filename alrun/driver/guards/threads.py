@@ -61,7 +61,7 @@ def computing_threads(threads: int) -> Iterator[None]:
 def _libraries(modules: int) -> Any:
     """Return the libraries with threads of their own, which are looked for anew when ``modules`` were imported since.
 
-    Finding them reads all that is mapped into this process: 4 ms, twice a run, of the 80 ms that the smallest takes.
+    Finding them reads all that is mapped into this process: 4 ms, twice a run, of the 90 ms that the smallest takes.
     """
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
