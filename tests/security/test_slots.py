@@ -305,6 +305,20 @@ def test_a_plugin_is_trusted(package: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert isinstance(found("own_package.Mine"), Problem)
 
 
+def test_a_plugin_that_is_installed_meanwhile_is_trusted(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    assert isinstance(found("own_package.deep.Mine"), Problem)
+    installed = site / "mine-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text("[alrun.plugins]\nmine = own_package.deep\n")
+    assert getattr(found("own_package.deep.Mine"), "__name__", "") == "Mine"
+
+
 def test_trust_is_not_prefix_of_a_word(package: Path) -> None:
     assert not Trust(["own"]).names("own_package.Mine")
 
