@@ -68,7 +68,8 @@ def own_prior(learner: Any) -> float | None:
 
 def prediction_step(learner: Any) -> Callable[[Any], Any]:
     """Return the ``inference_step`` of ``learner``, or the learner itself where it has none."""
-    return optional_method(learner, "inference_step") or learner  # type: ignore[no-any-return]
+    step: Callable[[Any], Any] = optional_method(learner, "inference_step") or learner
+    return step
 
 
 def representative(learner: Any) -> Any:

@@ -124,14 +124,14 @@ def _optimizer_problems(components: Components) -> Iterator[Problem]:
     from torch.optim import Optimizer
 
     learner, training = components.learner, components.training
-    of_config = training.optimizer is not None
+    own = training.optimizer
     where, maker = "learner", f"{_name(learner)}.configure_optimizers()"
-    if of_config:
+    if own is not None:
         where, maker = "training.optimizer", "it"
     planned = PlannedTrainer(training.max_epochs, training.max_train_steps, 1)
     try:
         with generators_kept(), trainer_lent(learner, planned):
-            made = training.optimizer(learner.parameters()) if of_config else learner.configure_optimizers()
+            made = learner.configure_optimizers() if own is None else own(learner.parameters())
         optimizers, _ = parsed(made)
     except Exception as error:  # whatever a learner's own method does
         yield Problem(f"{maker} failed: {_said(error)}", where, "return an optimizer of the learner's parameters()")
