@@ -30,6 +30,7 @@ TINY = Path(__file__).parents[1] / "learner" / "bert.json"
 SMALLER: dict[str, dict[str, Any]] = {
     "inference/ensemble": {"num_members": 2},
     "learner/cnn": {"channels": [4]},
+    "learner/fcn": {"channels": [8, 8]},
     "learner/transformers": {"model": str(TINY)},
 }
 #: Options whose library is an extra.
@@ -62,7 +63,12 @@ def words() -> ArraySource:
     return ArraySource(tokens.float(), classes, TaskSpec(Task.CLASSIFICATION, (6,), 3))
 
 
-DATA = {"learner/cnn": images, "learner/multitask": two_tasks, "learner/transformers": words}
+DATA = {
+    "learner/cnn": images,
+    "learner/fcn": partial(source, Task.SEGMENTATION),
+    "learner/multitask": two_tasks,
+    "learner/transformers": words,
+}
 
 
 @cache

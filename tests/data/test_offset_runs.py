@@ -174,7 +174,10 @@ def test_labels_of_data_without_targets_are_refused_once_and_kept_for_the_way_on
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("data=arrays", "data.path=several.npz", "data.task=classification"), "learner=multitask query=multitask"),
+        (
+            ("data=arrays", "data.path=several.npz", "data.task=classification"),
+            "data.task=multi_label metrology=multi_label",
+        ),
         (("data=arrays", "data.path=several.npz", "data.task=auto"), "query=variance"),
         (("data=moons", "data.test_size=1.0"), "data.test_size=1"),
         (("data=moons", "data.validation_size=2.0"), "data.validation_size=2"),

@@ -41,13 +41,6 @@ class TestProbeOfLabels(LearnerConformance):
         return Probe(spec)
 
 
-class TestFCN(LearnerConformance):
-    task = Task.SEGMENTATION
-
-    def learner(self, spec: TaskSpec) -> Any:
-        return FCN(spec, ADAM, channels=(8, 8), dropout=0.1)
-
-
 def test_a_pixel_is_classified_by_what_is_around_it() -> None:
     spec = TaskSpec(Task.SEGMENTATION, (2, 9, 9), 3, mask_shape=(9, 9))
     learner = FCN(spec, ADAM, channels=(4, 4), dropout=0.0).eval()
