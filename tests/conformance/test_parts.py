@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,7 +64,7 @@ def words() -> ArraySource:
     return ArraySource(tokens.float(), classes, TaskSpec(Task.CLASSIFICATION, (6,), 3))
 
 
-DATA = {
+DATA: dict[str, Callable[[], ArraySource]] = {
     "learner/cnn": images,
     "learner/fcn": partial(source, Task.SEGMENTATION),
     "learner/multitask": two_tasks,
