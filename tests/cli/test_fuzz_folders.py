@@ -240,8 +240,8 @@ def test_any_of_them_together(cases: list[str], name: str, trusted: list[str], t
         shutil.rmtree(name, ignore_errors=True)
         for file, content, _, _ in (FILES[case] for case in cases):
             place = Path(name, file)
-            place.parent.mkdir(parents=True, exist_ok=True)
             if not place.exists() and not any(one.is_file() for one in place.parents):
+                place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(content if isinstance(content, bytes) else content.encode())
     for case in cases:
         words += FILES[case][2]

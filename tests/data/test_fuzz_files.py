@@ -23,16 +23,19 @@ from drawn_tables import (  # type: ignore[import-not-found]
     values_of,
 )
 from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from alrun.core.errors import DataError
 from alrun.core.types import Task
+from alrun.data.arrays import Arrays
 from alrun.data.table import Table
 
 EXAMPLES = int(os.environ.get("ALRUN_FUZZ", "100"))
 #: What a refusal says that is for another reason than a column of features.
 REASONS = {
     "twice": ("columns are called 'kind'",),
-    "sep": ("data.sep=",),
+    # A name with a comma in it leaves nothing to go by.
+    "sep": ("data.sep=", "the table has no column 'kind'"),
     "encoding": ("data.encoding=",),
     "longer": ("cannot be read as a table",),
     "shorter": ("'kind' is missing in row 2",),
@@ -138,3 +141,69 @@ def assert_targets(case: Drawn, source: Table) -> None:
 def assert_same(got: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> None:
     """Values, and with them mean and standard deviation, agree to a thousandth of the latter."""
     assert (np.abs(got - wanted) <= 1e-3 * wanted.std(axis=0)).all()
+
+
+#: Inputs and targets as dtypes, or as another thing that a file may hold.
+INPUTS = ["f2", "f4", "f8", ">f8", "i1", "u1", "i8", "u8", "?", "c16", "U4", "M8[D]", "column", "scalars", "images"]
+TARGETS = ["i8", "u1", "?", "f8", "U4", "column", "fractions", "one class", "one-hot", "two columns", "gap", "short"]
+BAD_INPUTS = {**dict.fromkeys(("c16", "U4", "M8[D]"), "not real numbers"), "scalars": "[N, ...]"}
+BAD_TARGETS = {"one class": "one class", "gap": "not finite", "short": "23 targets"}
+CLASSES = np.arange(ROWS) % 2
+
+
+def made(x: str, y: str, offset: float, seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return inputs and targets."""
+    numbers = np.round(np.random.default_rng(seed).normal(size=(ROWS, 3)), 3) * 10
+    inputs = numbers + (offset if x in ("f8", ">f8", "i8") else 100 if x in ("u1", "u8") else 0)
+    shapes = {"column": inputs[:, :1], "scalars": inputs[:, 0], "images": inputs.repeat(4, 1).reshape(ROWS, 3, 2, 2)}
+    others = {
+        **{"column": CLASSES[:, None], "fractions": numbers[:, 0], "one class": CLASSES * 0, "short": CLASSES[:-1]},
+        **{"one-hot": np.eye(2)[CLASSES], "two columns": numbers[:, :2], "gap": np.where(CLASSES, np.nan, 1.0)},
+    }
+    targets = others[y] if y in others else CLASSES.astype(y)
+    return shapes[x] if x in shapes else inputs.astype(x), targets
+
+
+def loaded(inputs: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], apart: bool) -> Arrays | DataError:
+    """Return the source of a ``.npz``, or of two ``.npy`` files, or why there is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [f"{folder}/x.npy", f"{folder}/y.npy"] if apart else [f"{folder}/d.npz"]
+        if apart:
+            np.save(paths[0], inputs)
+            np.save(paths[1], targets)
+        else:
+            np.savez(paths[0], x=inputs, y=targets)
+        try:
+            source = Arrays(*paths)
+            source.inputs(torch.arange(ROWS))
+        except DataError as error:
+            return error
+        return source
+
+
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 100, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(INPUTS),
+    st.sampled_from(TARGETS),
+    st.sampled_from([0.0, 1e6, -2e9]),
+    st.booleans(),
+    st.integers(0, 2**16),
+)
+def test_arrays_are_read_as_they_were_made_or_refused(x: str, y: str, offset: float, apart: bool, seed: int) -> None:
+    inputs, targets = made(x, y, offset, seed)
+    source = loaded(inputs, targets, apart)
+    if isinstance(source, DataError):
+        reasons = (BAD_INPUTS.get(x), BAD_TARGETS.get(y))
+        assert any(reason in str(source) for reason in reasons if reason), source
+        return
+    assert x not in BAD_INPUTS
+    assert y not in BAD_TARGETS
+    got, taken = (rows(torch.arange(ROWS)).double().numpy() for rows in (source.inputs, source.targets))
+    wanted = inputs.astype(np.longdouble).reshape(ROWS, -1)
+    assert_same((got - got[0]).reshape(ROWS, -1), (wanted - wanted[0]).astype(np.float64))
+    if y in ("fractions", "two columns", "one-hot"):
+        block = targets.reshape(ROWS, -1)
+        assert source.spec.task is Task.REGRESSION
+        assert_same(taken - taken[0], block - block[0])
+    else:
+        assert taken.tolist() == CLASSES.tolist()
