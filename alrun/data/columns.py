@@ -185,7 +185,8 @@ def _check_names(frame: pd.DataFrame, named: dict[str, Sequence[str]]) -> None:
                 problems.append(Problem(f"the table has no column {name!r}", f"data.{role}", hint))
             elif before is not None and (before, role) != ("target", "categorical"):
                 what = f"column {name!r} is named in data.{before} and in data.{role}"
-                problems.append(Problem(what, f"data.{role}", "name it only once"))
+                once = ",".join(dict.fromkeys(names)) if before == role else ""
+                problems.append(Problem(what, f"data.{role}", f"data.{role}=[{once}]" if once else "name it only once"))
             role_of[name] = role
     if problems:
         raise DataError(problems)

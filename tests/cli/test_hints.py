@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import SMALL, Alrun, Answer, info, only_run  # type: ignore[import-not-found]
 from test_bad_input import CASES as REFUSED  # type: ignore[import-not-found]
@@ -161,6 +162,20 @@ OTHERS: dict[str, list[str]] = {
     "wall clock": ["stopping=wall_clock", "stopping.wall_clock.minutes=0"],
     "measure": ["data=digits_multitask", "learner=multitask", "query=multitask", "query.multitask.measure=entropi"],
     "option that an optimizer refuses": ["+learner.optimizer.weight_decay=-1"],
+    "no penalty": ["data=digits", "learner=probe", "learner.l2=0"],
+    "ramp that ends before it starts": ["learner=pseudo_label", "learner.ramp_start=5", "learner.ramp_end=2"],
+    "way to fill": ["data=table", "data.path=data.csv", "data.target=y", "data.missing=mean"],
+    "sheet of a text file": ["data=table", "data.path=data.csv", "data.target=y", "data.sheet=0"],
+    "group that is not there": ["data=table", "data.path=data.csv", "data.target=y", "data.groups=c"],
+    "group that is the target": ["data=table", "data.path=data.csv", "data.target=y", "data.groups=y"],
+    "separator": ["data=table", "data.path=semicolons.csv", "data.target=y"],
+    "encoding": ["data=table", "data.path=sixteen.csv", "data.target=y"],
+    "printed list": ["data=table", "data.path=lists.csv", "data.target=y"],
+    "vectors without labels": ["data=embeddings", "data.path=vectors.npy"],
+    "inputs without targets": ["data=arrays", "data.path=vectors.npy"],
+    "two columns of one name": ["data=table", "data.path=data.csv", "data.target=[a,a]"],
+    "rate of noise": ["transform=label_noise", "transform.label_noise.rate=2"],
+    "share that is left": ["transform=pool_ratio", "transform.pool_ratio.ratio=2"],
     "class without training": ["--trust", "own_net", "learner._target_=own_net.Net"],
     "class that is not trusted": ["query=random", "query.random._target_=own_net.Mine"],
 }
@@ -170,9 +185,15 @@ OTHERS: dict[str, list[str]] = {
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [f"{i % 7},{i % 5},{i % 2}" for i in range(60)]
     tables = {name: ["a,b,y", *rows] for name in ("data", "a,b", "epoch=3-step=90", "it's", "[a]")}
+    tables["lists"] = ["a,b,y", *(f'"[{i}, 2]",{i % 5},{i % 2}' for i in range(60))]
+    tables["semicolons"] = [line.replace(",", ";") for line in tables["data"]]
     tables |= {"odd": ["1.10,null,y", *rows], "stray": ["a,b,y", "?,1,0", *rows]}
     for name, lines in tables.items():
         (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "sixteen.csv").write_text("\n".join(tables["data"]), encoding="utf-16")
+    np.save(tmp_path / "vectors.npy", np.random.default_rng(0).normal(size=(60, 3)))
+    for name in ("labels", "targets"):
+        np.save(tmp_path / f"{name}.npy", np.arange(60) % 2)
     (tmp_path / "own_net.py").write_text(OWN)
     (tmp_path / "my_pkg.py").write_text(STEP)
     monkeypatch.syspath_prepend(tmp_path)
