@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
+import os
+import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +17,7 @@ from alrun.core.seeding import Seeds
 from alrun.core.types import Prediction, Task, TaskSpec
 from alrun.data.source import ArraySource
 from alrun.driver.supply.predictor import StreamedPredictor
+from alrun.driver.supply.stream import _die_with_parent
 from alrun.inference.deterministic import Deterministic
 from alrun.pool.subset import Subset
 
@@ -68,3 +73,14 @@ def test_workers_have_ended_when_a_prediction_is_left() -> None:
     assert len(multiprocessing.active_children()) == 2
     stream.close()  # type: ignore[attr-defined]
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux")
+def test_the_kernel_ends_a_worker_with_its_parent() -> None:
+    worker = os.fork()
+    if worker == 0:
+        _die_with_parent(0)
+        found = ctypes.c_int()
+        ctypes.CDLL(None).prctl(2, ctypes.byref(found))  # PR_GET_PDEATHSIG
+        os._exit(found.value)
+    assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == signal.SIGKILL
