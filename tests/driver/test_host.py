@@ -74,6 +74,15 @@ def test_a_host_with_another_pool_is_the_same_otherwise(tmp_path: Path) -> None:
         assert view.learner is driver.learner
 
 
+def test_learner_and_inference_are_attached_where_they_want_it(tmp_path: Path) -> None:
+    attached: list[Any] = []
+    with opened(tmp_path) as driver:
+        for part in (driver.learner, driver.experiment.inference):
+            part.attach = attached.append
+        driver.attach_strategies()
+        assert attached == [driver, driver]
+
+
 def test_passes_that_are_made_by_hand_end_like_a_run(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole")
     with opened(tmp_path / "by hand") as driver:
