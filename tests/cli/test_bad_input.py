@@ -302,7 +302,7 @@ def test_a_hostile_config_folder_builds_nothing(alrun: Alrun, tmp_path: Path) ->
     ("text", "parts"),
     [
         ("mine: {a: [\n", ["mine.yaml, line 2"]),
-        ("- a\n- b\n", ["'query' has no strategy"]),
+        ("- a\n- b\n", ["mine.yaml: is not a mapping"]),
         ("3\n", ["mine"]),
         ("mine: {_target_: alrun.query.random.Random, max_sampels: 3}\n", ["query.mine.max_samples?"]),
         ("mine: {_target_: alrun.query.rndom.Random}\n", ["query.mine._target_"]),
