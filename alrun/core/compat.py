@@ -42,7 +42,7 @@ __all__ = [
 
 
 def is_unwritten(method: Any) -> bool:
-    """Return whether ``method`` is the ``forward`` of a module that defines none (torch 2.13.0, Lightning 2.6.6)."""
+    """Return whether ``method`` is the ``forward`` of a module that defines none (Lightning 2.6.6)."""
     name, module = getattr(method, "__name__", ""), getattr(method, "__module__", None) or ""
     return name == "_forward_unimplemented" or (name == "forward" and module.endswith(".core.module"))
 

@@ -59,7 +59,7 @@ FILES: dict[str, tuple[str, str | bytes, list[str], str]] = {
     "never trusted": ("query/mine.yaml", "mine: {_target_: os.system}\n", ["query=mine"], "is not trusted"),
     "misspelt": ("query/mine.yaml", "mine: {_target_: alrun.query.rndom.Random}\n", ["query=mine"], "random.Random?"),
     "target is a number": ("query/mine.yaml", "mine: {_target_: 3}\n", ["query=mine"], "is not the name of a class"),
-    "target is open": ("query/mine.yaml", "mine: {_target_: ???}\n", ["query=mine"], "query.mine._target_=…"),
+    "target is open": ("query/mine.yaml", "mine:\n  _target_: ???\n", ["query=mine"], "query.mine._target_=…"),
     "unknown key": ("query/mine.yaml", f"{RANDOM}  max_sample: 3\n", ["query=mine"], "query.mine.max_samples?"),
     "date": ("query/mine.yaml", RANDOM.replace("${query_size}", "2024-01-01"), ["query=mine"], "max_samples=10"),
     "reference": ("query/mine.yaml", RANDOM.replace("query_size", "nothing"), ["query=mine"], "'nothing' not found"),

@@ -81,7 +81,9 @@ def test_what_the_runner_fills_in_is_neither_needed_nor_offered() -> None:
 
 def test_keywords_of_any_name() -> None:
     assert said(anything, size=1, other="x") == []
-    assert said(anything, size="x", other="x") == ["thing.size: 'x' is not a whole number"]
+    assert said(anything, size="x", other="x") == [
+        "thing.size: 'x' is not a whole number\n    → for example thing.size=10"
+    ]
 
 
 def test_annotations_of_libraries() -> None:

@@ -97,7 +97,7 @@ def test_the_validator_of_croissant_reads_the_tables(exports: Mapping[str, tuple
     for name, table in {"labeled": package.Run(run).labels, "records": package.Run(run).records}.items():
         rows = pd.DataFrame(list(dataset.records(name)))
         assert list(rows.columns) == [f"{name}/{column}" for column in table.columns]
-        numbers = table.select_dtypes("number")
+        numbers = table.select_dtypes("number").dropna(axis="columns")  # annotation times are not known
         assert rows[[f"{name}/{column}" for column in numbers]].to_numpy().tolist() == numbers.to_numpy().tolist()
 
 
