@@ -35,6 +35,10 @@ class Epig(ScoreQuery):
     out what is rare and strange. It takes one pass over the targets and one over the pool, with the same posterior
     samples. Regressions need a learner that predicts a variance: ``scores.epig_gaussian``.
 
+    Like BALD it is as good as the posterior, see there: as measured there +.002 ± .007 with ten networks, -.032 ± .007
+    with MC dropout at 0.1 (-.017 ± .006 in batches of 5), -.065 ± .018 at 0.5. Where test rows come from elsewhere and
+    the posterior is exact up to Laplace's approximation (``experiment=shift``) it is the best of all.
+
     Args:
         max_samples: Rows a call.
         num_targets: How many rows of the unlabeled pool stand for the inputs to come, drawn anew at each step; all if
