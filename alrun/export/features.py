@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,11 @@ from alrun.store.files import Pieces, commit_directory, remove_tree
 __all__ = ["FeatureFiles", "feature_files"]
 
 VECTORS, NAMES = "embeddings.npy", "uuids.txt"
+#: What is typed beside the data, by task.
+WORDS: Mapping[Task, Sequence[str]] = {
+    Task.REGRESSION: ("data.task=regression", "query=variance", "metrology=regression"),
+    Task.MULTI_LABEL: ("data.task=multi_label", "metrology=multi_label"),
+}
 #: Rows whose features are written at once.
 _BLOCK = 4096
 
@@ -65,8 +70,7 @@ class FeatureFiles:
         """Return the command line that learns from the files in ``place``."""
         words = ["data=embeddings", f"data.path={place / VECTORS}", f"data.targets={place / self.targets[0]}"]
         words += [] if self.names is None else [f"data.uuids={place / NAMES}"]
-        regression = ["data.task=regression", "query=variance", "metrology=regression"]
-        words += ["learner=probe"] + (regression if self.task is Task.REGRESSION else [])
+        words += ["learner=probe", *WORDS.get(self.task, ())]
         return f"alrun {shlex.join(words)}"
 
     def _vectors(self) -> Iterator[bytes | memoryview]:
@@ -83,13 +87,16 @@ def feature_files(source: Any) -> FeatureFiles:
     """Return what is written of ``source``.
 
     Raises:
-        DataError: It has no embeddings, or more than one task.
+        DataError: It has no embeddings, more than one task, unknown classes, or masks.
     """
     first = embeddings_of(source, torch.arange(1)) if is_source(source) else None
     if first is None:
         raise DataError(Problem("the data have no features", "transform", "transform=embed"))
     if source.spec.tasks:
         raise DataError(Problem("the data have several tasks", "data.target", "data.target=[ONE_COLUMN]"))
+    if source.spec.open_set or source.spec.task is Task.SEGMENTATION:
+        what = "files have no place for unknown classes" if source.spec.open_set else "a label is a mask, not one value"
+        raise DataError(Problem(what, "transform" if source.spec.open_set else "data.task", "transform=embed"))
     names = getattr(source, "uuids", None)
     called = None if names is None else list(names(range(len(source))))
     numbered = called is None or all(name == str(row) for row, name in enumerate(called))
@@ -100,7 +107,11 @@ def _labels(source: Source) -> tuple[str, bytes]:
     """Return name and content of the file of labels: names of classes, one a line, or numbers."""
     targets: npt.NDArray[Any] = source.targets(torch.arange(len(source))).numpy()
     names = source.spec.class_names
-    if names and all(name and name.splitlines() == [name] for name in names):
+    if (
+        source.spec.task is Task.CLASSIFICATION
+        and names
+        and all(name and name.splitlines() == [name] for name in names)
+    ):
         return "targets.txt", _lines([names[number] for number in targets.tolist()])
     if source.spec.target_origin:
         targets = targets.astype(np.float64) + np.asarray(source.spec.target_origin)

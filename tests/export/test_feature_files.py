@@ -33,19 +33,35 @@ def table(place: Path) -> str:
     return str(place)
 
 
-@pytest.mark.parametrize("kind", ["classes", "regression"])
+def marks(place: Path) -> str:
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    lines = [f"{a},{b},{int(a > 0)},{int(b > 0)}" for a, b in rows.tolist()]
+    place.write_text("a,b,left,low\n" + "\n".join(lines) + "\n")
+    return str(place)
+
+
+def words_of(kind: str, place: Path) -> list[str]:
+    if kind == "classes":
+        return ["data=digits"]
+    if kind == "labels":
+        words = ["data=table", f"data.path={marks(place)}", "data.target=[left,low]", "data.task=multi_label"]
+        return [*words, "metrology=multi_label"]
+    words = ["data=table", f"data.path={table(place)}", "data.target=y", "data.task=regression"]
+    return [*words, "query=variance", "metrology=regression"]
+
+
+@pytest.mark.parametrize("kind", ["classes", "regression", "labels"])
 def test_the_command_that_is_printed_learns_from_what_was_written(kind: str, alrun: Alrun, tmp_path: Path) -> None:
-    words = ["data=digits"] if kind == "classes" else ["data=table", f"data.path={table(tmp_path / 't.csv')}"]
-    words += [] if kind == "classes" else ["data.target=y", "data.task=regression", "learner.hidden=[4]"]
-    words += [] if kind == "classes" else ["query=variance", "metrology=regression"]
+    words = words_of(kind, tmp_path / "t.csv")
     answer = alrun("embed", *words, MODEL, "--to", "my features")
     assert answer.code == 0, answer
     source = built_source(Composer(Trust(())).compose([*words, MODEL, "transform=embed"]), Trust(()))
     targets = next(one for one in (tmp_path / "my features").iterdir() if one.stem == "targets")
-    read = EmbeddingFiles(str(tmp_path / "my features" / "embeddings.npy"), str(targets))
+    task = "multi_label" if kind == "labels" else "auto"
+    read = EmbeddingFiles(str(tmp_path / "my features" / "embeddings.npy"), str(targets), task=task)
     assert read.inputs(range(len(read))).equal(source.inputs(range(len(source))))
     assert read.targets(range(len(read))).equal(source.targets(range(len(source))))
-    assert read.spec.class_names == source.spec.class_names
+    assert read.spec.class_names == (() if kind == "labels" else source.spec.class_names)
     assert read.spec.target_origin == pytest.approx(source.spec.target_origin)
     following = shlex.split(answer.out.splitlines()[-1].partition("alrun ")[2])
     assert alrun(*following, *SHORT).code == 0
@@ -69,6 +85,7 @@ def test_names_of_rows_are_kept(alrun: Alrun, tmp_path: Path) -> None:
         (["data=digits", MODEL, "--to", "full"], "--to NEW_FOLDER"),
         (["data=digits_multitask", MODEL.replace("mlp", "linear"), "--to", "new"], "several tasks"),
         (["data=digits", MODEL, "sed=1"], "seed"),
+        (["data=digits", MODEL, "transform=[embed,ood]", "--to", "new"], "unknown classes"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_is_written(
