@@ -242,9 +242,11 @@ def main() -> None:
         for _ in range(arguments.repeats):
             for label, function in contestants.items():
                 try:
-                    times.setdefault(label, []).append(measured(function, tensors))
+                    milliseconds = measured(function, tensors)
                 except ImportError as error:
                     print(json.dumps({"contestant": label, "left_out": str(error)}), flush=True)
+                    continue
+                times.setdefault(label, []).append(milliseconds)
             contestants = {label: contestants[label] for label in contestants if times.get(label)}
             own.prepare()
     reference = times["alrun"]
