@@ -43,6 +43,7 @@ FILE_OPTIONS = frozenset({"sep", "encoding", "decimal", "na_values", "sheet", "m
 LATER_ARGUMENTS = {
     "alrun.metrology.pool_map.PoolMap": frozenset({"method"}),
     "alrun.data.dataset.OwnDataset": frozenset({"target_origin"}),
+    "alrun.data.table.Table": frozenset({"text", "text_features"}),
     **dict.fromkeys(
         [
             "alrun.query.bald.Bald",

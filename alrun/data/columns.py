@@ -37,12 +37,14 @@ class Columns:
         categorical: Columns of categories.
         kinds: What the values of each column are.
         left_out: Columns that are not used, and why.
+        text: Columns of texts.
     """
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     kinds: Mapping[str, Kind]
     left_out: Mapping[str, str]
+    text: tuple[str, ...] = ()
 
 
 def choose_columns(
@@ -52,6 +54,7 @@ def choose_columns(
     categorical: Sequence[str] | None,
     drop: Sequence[str],
     where: str = "data",
+    text: Sequence[str] = (),
 ) -> Columns:
     """Return the feature columns: those listed, and for a list that is ``None`` those of the fitting kind.
 
@@ -60,6 +63,7 @@ def choose_columns(
             All such problems at once.
     """
     named = {"target": targets, "numeric": numeric or (), "categorical": categorical or (), "drop": drop}
+    named["text"] = text
     _check_names(frame, named)
     used = {name for names in named.values() for name in names}
     free = [name for name in frame.columns if name not in used]
@@ -77,11 +81,11 @@ def choose_columns(
         problems += _identifiers(frame, categories)
     if problems:
         raise DataError(problems)
-    if not numbers and not categories:
+    if not numbers and not categories and not text:
         raise fail("no feature column is left", "data", "check data.numeric, data.categorical and data.drop")
     rest = [name for name in free if name not in numbers and name not in categories]
     left_out = {name: _why(name, kinds[name]) for name in rest} | dict.fromkeys(drop, "data.drop")
-    return Columns(tuple(numbers), tuple(categories), kinds, left_out)
+    return Columns(tuple(numbers), tuple(categories), kinds, left_out, tuple(text))
 
 
 def numbers(
@@ -199,7 +203,7 @@ def _identifiers(frame: pd.DataFrame, names: Sequence[str]) -> list[Problem]:
         if count > MANY_CATEGORIES and 2 * count > len(frame):
             what = f"column {name!r} is text with {count} different values in {len(frame)} rows: an identifier?"
             problems.append(
-                Problem(what, "data.categorical", f"{listed_as('drop', name)}, or list the feature columns")
+                Problem(what, "data.categorical", f"{listed_as('drop', name)}, or {listed_as('text', name)} for texts")
             )
     return problems
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from alrun.core.arguments import choice_problems, raise_any
+from alrun.core.arguments import choice_problems, count_problems, raise_any
 from alrun.core.errors import DataError
 from alrun.core.types import Task, TaskPart, TaskSpec
 from alrun.data.columns import Columns, choose_columns, dummies, numbers
@@ -22,6 +22,8 @@ from alrun.data.parts import group_numbers, joined
 from alrun.data.problems import existing_file, fail, parse_task
 from alrun.data.shipped import open_embeddings
 from alrun.data.source import ArraySource
+from alrun.data.table_notes import column_notes, target_notes
+from alrun.data.text_columns import hashed_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +39,7 @@ class Table(ArraySource):
     components, durations become seconds, dates are left out unless listed. Categories are those of the whole file, so
     that the input has the same shape whatever is labeled; a missing category is one of its own, a missing number is
     refused. A column whose values almost all are numbers is refused, unless it is listed.
-    Rows count from 0, header not counted.
+    A column of texts that is listed becomes hashed counts of its words. Rows count from 0, header not counted.
 
     Attributes:
         notes: What each column was taken for, one line each.
@@ -61,6 +63,8 @@ class Table(ArraySource):
         missing: str | None = None,
         groups: str | None = None,
         test_path: str | None = None,
+        text: Sequence[str] | None = None,
+        text_features: int | None = None,
         labeled: Sequence[int] | None = None,
         partial_labels: bool = False,
         validation_size: float = 0.1,
@@ -89,6 +93,8 @@ class Table(ArraySource):
                 that has some gets another of 0 and 1 that marks them; ``None`` refuses them.
             groups: Column that says what belongs together, e.g. a patient: no group is in two parts. No feature.
             test_path: A file with the same columns, whose rows are the test rows, in place of ``test_size`` drawn ones.
+            text: Columns of texts, each of which becomes ``text_features`` columns (``hashed_texts``).
+            text_features: Columns of one text; ``None`` for 256.
             labeled: See ``ArraySource``.
             partial_labels: See ``ArraySource``.
             validation_size: See ``ArraySource``.
@@ -101,7 +107,12 @@ class Table(ArraySource):
         if wanted is Task.SEGMENTATION:
             raise fail("a table has no masks of pixels", "data.task", "data=arrays data.task=segmentation")
         file = existing_file(path, "data.path", SUFFIXES)
-        raise_any(choice_problems("data.missing", missing or "median", ("median",)), DataError)
+        width = 256 if text_features is None else text_features
+        problems = [
+            *choice_problems("data.missing", missing or "median", ("median",)),
+            *count_problems("data.text_features", width, "data.text_features=256", least=2),
+        ]
+        raise_any(problems, DataError)
         written = FileOptions(sep, encoding, decimal, na_values, sheet)
         table = read_file(file, written)
         rows, where = len(table.frame), str(file)
@@ -116,11 +127,12 @@ class Table(ArraySource):
         numeric, categorical = (names if names is None else _listed(names) for names in (numeric, categorical))
         group = None if groups is None else group_numbers(frame, groups, targets, rows, where)
         left_out = [*_listed(drop), *([groups] if groups and groups not in _listed(drop) else [])]
-        columns = choose_columns(frame, targets, numeric, categorical, left_out, where)
+        columns = choose_columns(frame, targets, numeric, categorical, left_out, where, _listed(text or []))
         values, described = _targets(table, targets, wanted, columns, categorical or (), where)
         known = filled(frame, columns.numeric if missing else (), columns.kinds, rows, where)
         block, origins = numbers(known.frame, columns.numeric, known.kinds, where, table.text)
-        inputs = np.concatenate([block, known.marks, dummies(frame, columns.categorical)], axis=1)
+        words = hashed_texts(frame, columns.text, width, file)
+        inputs = np.concatenate([block, known.marks, dummies(frame, columns.categorical), words], axis=1)
         if origins:
             described["input_origin"] = (*origins, *[0.0] * (inputs.shape[1] - len(origins)))
         spec = TaskSpec(input_shape=(inputs.shape[1],), standardize=tuple(range(block.shape[1])), **described)
@@ -133,7 +145,8 @@ class Table(ArraySource):
             "test_rows": None if test_path is None else np.arange(rows, len(frame)),
         }
         super().__init__(torch.from_numpy(inputs), values, spec, labeled=labeled, **options)
-        self.notes = (*_notes(table, columns, spec, known.medians), *_target_notes(targets, spec))
+        notes = column_notes(table, columns, spec, known.medians, width)
+        self.notes = (*notes, *target_notes(targets, spec))
 
 
 def _listed(names: object) -> list[str]:
@@ -205,42 +218,3 @@ def _plain(column: pd.Series[Any], kind: Kind) -> npt.NDArray[Any]:
         if fractions and (is_decimal(column) or len(np.unique(written)) > MANY_CLASSES):
             return values
     return written
-
-
-def _notes(table: TableFile, columns: Columns, spec: TaskSpec, medians: Mapping[str, float]) -> Iterator[str]:
-    """Yield what each column of inputs was taken for, in the order of the file."""
-    place = 0
-    taken: dict[str, str] = {}
-    for name in columns.numeric:
-        kind = columns.kinds[name]
-        width = len(table.frame[name].iloc[0]) if kind is Kind.VECTOR else 1
-        text = {Kind.VECTOR: f"{width} numbers", Kind.DURATION: "number (seconds)", Kind.DATE: "number (seconds)"}
-        origin = next((value for value in spec.input_origin[place : place + width] if value), 0.0)
-        taken[name] = text.get(kind, "number") + (f", counted from {origin:.15g}" if origin else "")
-        if name in medians:
-            count = int(table.frame[name].isna().sum())
-            taken[name] += f", missing in {count} rows: marked, and filled with the median {medians[name]:.15g}"
-        place += width
-    for name in columns.categorical:
-        missing = int(table.frame[name].isna().sum())
-        levels = table.frame[name].astype(object).map(str, na_action="ignore").nunique()
-        taken[name] = f"category with {levels} levels" + (f", missing in {missing} rows" if missing else "")
-    left_out = {**columns.left_out, **table.left_out}
-    for name in (*table.frame.columns, *table.left_out):
-        if name in taken:
-            yield f"column {name!r}: {taken[name]}"
-        elif name in left_out:
-            yield f"column {name!r}: left out ({left_out[name]})"
-
-
-def _target_notes(names: Sequence[str], spec: TaskSpec) -> Iterator[str]:
-    for number, name in enumerate(names):
-        part = spec.tasks[number] if spec.tasks else spec
-        if spec.task is Task.MULTI_LABEL:
-            yield f"target {name!r}: label"
-        elif spec.task is Task.CLASSIFICATION:
-            names_of = ", ".join(part.class_names[:5]) + (", …" if part.num_outputs > 5 else "")
-            yield f"target {name!r}: {part.num_outputs} classes ({names_of})"
-        else:
-            origin = spec.target_origin[number] if spec.target_origin else 0.0
-            yield f"target {name!r}: number" + (f", counted from {origin:.15g}" if origin else "")
