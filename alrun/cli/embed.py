@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from alrun.cli.arguments import print_json, take_json
 from alrun.cli.flags import parse_flags
@@ -12,7 +12,7 @@ from alrun.cli.show import shortened
 from alrun.config.compose import Composer
 from alrun.config.targets import Trust
 from alrun.core.errors import ConfigError, Problem
-from alrun.core.showing import printable
+from alrun.core.showing import printable, typed
 
 __all__ = ["run"]
 
@@ -43,7 +43,7 @@ def run(argv: list[str], trust: Trust) -> int:
     if arguments.help:
         print(USAGE, end="")  # noqa: T201 - a command talks to its user
         return 0
-    from alrun.export.features import feature_files
+    from alrun.export.features import feature_files, width_of
     from alrun.runner.source import built_source
 
     composer = Composer(trust, Path(arguments.config_dir) if arguments.config_dir else None)
@@ -51,17 +51,28 @@ def run(argv: list[str], trust: Trust) -> int:
     words = [*arguments.overrides, *([] if named else ["transform=embed"])]
     if not any(MODEL in word for word in words):
         raise ConfigError(Problem("no model is named, whose features are wanted", MODEL, f"+learner@{MODEL}=mlp"))
-    files = feature_files(built_source(composer.compose(words), trust))
+    source = built_source(composer.compose(words), trust)
     if to is not None:
+        files = feature_files(source)
         files.write(to)
-    following = files.words(to) if to is not None else f"alrun {shlex.join([*words, 'learner=probe'])}"
+    following = files.words(to) if to is not None else _again(words, source, arguments.config_dir, trust)
+    rows, width = len(source), width_of(source)
     if json:
-        print_json({"rows": len(files.source), "width": files.width, "path": to, "next": following})
+        print_json({"rows": rows, "width": width, "path": to, "next": following})
         return 0
-    sys.stderr.write(f"{len(files.source)} rows, {files.width} features each\n")
+    sys.stderr.write(f"{rows} rows, {width} features each\n")
     for line in ([] if to is None else [f"written: {shortened(to)}"]) + [f"next:    {following}"]:
         print(printable(line))  # noqa: T201 - likewise
     return 0
+
+
+def _again(words: list[str], source: Any, config_dir: str | None, trust: Trust) -> str:
+    """Return a run that finds the features again."""
+    if not any(word.startswith("learner=") for word in words):
+        words = [*words, *(("learner=multitask", "query=multitask") if source.spec.tasks else ("learner=probe",))]
+    flags = [f"--config-dir={config_dir}"] if config_dir else []
+    flags += [f"--trust={name}" for name in trust.packages]
+    return " ".join(map(typed, ["alrun", *flags, *words]))
 
 
 def _take_place(argv: list[str]) -> tuple[Path | None, list[str]]:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from alrun.config.environment import described
 from alrun.config.targets import Trust
-from alrun.core.errors import ConfigError, Problem
+from alrun.core.errors import ConfigError
 from alrun.core.generators import generators_kept
 from alrun.core.showing import exported
 from alrun.export.croissant import croissant
+from alrun.export.folder import write_folder
 from alrun.export.loader import loader_without_network, network_loader
 from alrun.pool.foreign import is_source
 from alrun.report.results import labels_of, readable_run, records_of
 from alrun.runner.learner import restored_learner
 from alrun.runner.reopened import stored
 from alrun.store import codec
-from alrun.store.files import commit_directory, remove_tree
 from alrun.store.rundir import RunDirectory
 from alrun.store.weights import newest_weights
 
@@ -52,11 +52,7 @@ class Bundle:
             ConfigError: Something is there already.
             StoreError: The disk refuses.
         """
-        if place.is_dir() and not place.is_symlink() and not any(place.iterdir()):
-            remove_tree(place)
-        if place.exists() or place.is_symlink():
-            raise ConfigError(Problem("something is there already", str(place), "--to NEW_FOLDER"))
-        commit_directory(place, self.files, last=METADATA)
+        write_folder(place, self.files, METADATA)
 
 
 def bundle_of(directory: RunDirectory, trust: Trust, step: int | None = None) -> Bundle:

@@ -8,16 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from command_line import Alrun  # type: ignore[import-not-found]
 
 from alrun.config.compose import Composer
 from alrun.config.targets import Trust
+from alrun.core.types import Task, TaskSpec
 from alrun.data.embeddings import EmbeddingFiles
+from alrun.data.source import ArraySource
 from alrun.export.features import feature_files
 from alrun.runner.source import built_source
 from alrun.testing.faults import Crash, Faults, SimulatedCrash
 
 MODEL = "+learner@transform.embed.model=mlp"
+MODEL_OF_MANY = MODEL.replace("mlp", "linear")
 SHORT = ("training.max_epochs=1", "initial_size=10", "budget=10", "progress=false")
 
 
@@ -83,9 +87,9 @@ def test_names_of_rows_are_kept(alrun: Alrun, tmp_path: Path) -> None:
         (["data=digits"], f"→ {MODEL}"),
         (["data=digits", MODEL, "--to"], "--to features"),
         (["data=digits", MODEL, "--to", "full"], "--to NEW_FOLDER"),
-        (["data=digits_multitask", MODEL.replace("mlp", "linear"), "--to", "new"], "several tasks"),
+        (["data=digits_multitask", MODEL_OF_MANY, "--to", "new"], "leave --to out"),
         (["data=digits", MODEL, "sed=1"], "seed"),
-        (["data=digits", MODEL, "transform=[embed,ood]", "--to", "new"], "unknown classes"),
+        (["data=digits", MODEL, "transform=[embed,ood]", "--to", "new"], "leave --to out"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_is_written(
@@ -110,3 +114,31 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         with suppress(SimulatedCrash), Faults(tmp_path, Crash(point, half=True)):
             files.write(place)
         assert not place.exists() or {one.name: one.read_bytes() for one in place.iterdir()} == whole
+
+
+def test_what_files_have_no_place_for_is_kept_and_found_again(alrun: Alrun, tmp_path: Path) -> None:
+    conf = tmp_path / "my conf" / "learner"
+    conf.mkdir(parents=True)
+    (conf / "tiny.yaml").write_text(
+        "_target_: tiny_net.Tiny\noptimizer: {_target_: torch.optim.SGD, _partial_: true}\n"
+    )
+    (tmp_path / "tiny_net.py").write_text("from alrun.learner.linear import Linear\nclass Tiny(Linear): pass\n")
+    flags = ["--config-dir", "my conf", "--trust", "tiny_net"]
+    answer = alrun("embed", *flags, "data=digits", MODEL.replace("mlp", "tiny"))
+    assert answer.code == 0, answer
+    following = shlex.split(answer.out.partition("alrun ")[2])
+    assert {"--config-dir=my conf", "--trust=tiny_net"} <= set(following)
+    assert alrun(*following, *SHORT).code == 0
+    assert len(list((tmp_path / "cache").rglob("*.npy"))) == 1, "the run computed none anew"
+    several = alrun("embed", "data=digits_multitask", MODEL_OF_MANY)
+    assert several.code == 0, several
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"), [(["no", "yes"], "txt"), (["1", "2"], "txt"), (["01", "1"], "npy"), (["a\nb", "c"], "npy")]
+)
+def test_classes_are_written_by_name_where_that_is_read_back(names: list[str], kind: str) -> None:
+    spec = TaskSpec(Task.CLASSIFICATION, (2,), 2, class_names=tuple(names))
+    rows = torch.arange(40.0).reshape(20, 2)
+    source = ArraySource(rows, torch.arange(20) % 2, spec, embeddings=rows.numpy())
+    assert feature_files(source).targets[0] == f"targets.{kind}"
