@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -33,8 +33,8 @@ class _Batch:
         step: The step.
         rows: Source rows ``[n]``.
         chances: Probability with which each of them was to be asked for, ``[n]``.
-        members: Which strategies had chosen it, ``[n][N]``.
-        spreads: Mean of ``1 / chance`` over what each strategy had chosen, ``[N]``.
+        members: Which strategies had chosen it, ``[n][N]``; of the last batch alone.
+        spreads: Mean of ``1 / chance`` over what each strategy had chosen, ``[N]``; likewise.
     """
 
     step: int
@@ -122,7 +122,9 @@ class BestOf(Wrapper):
         for item in proposed[drawn][0]:
             query_queue.put(item)
         self.report = proposed[drawn][1]
-        self._batches = [*[one for one in self._batches if one.step < step], self._batch(step, rows, drawn)]
+        # Of earlier batches nobody asks any more who had proposed what.
+        earlier = [replace(one, members=[], spreads=[]) for one in self._batches if one.step < step]
+        self._batches = [*earlier, self._batch(step, rows, drawn)]
 
     def state_dict(self) -> dict[str, Any]:
         """Return weights and batches, and the states of the strategies."""
